@@ -1,0 +1,1 @@
+"""The authorizer function: decides who may connect. Standard library only; byte for byte what runs in AWS."""

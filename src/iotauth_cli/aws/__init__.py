@@ -1,0 +1,1 @@
+"""AWS, one module per service. botocore and its exceptions are seen only here."""

@@ -1,0 +1,1 @@
+"""The bench: what a board needs to carry a credential."""

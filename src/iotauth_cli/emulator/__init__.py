@@ -1,0 +1,1 @@
+"""AWS IoT custom authentication on loopback: the APIs, MQTT and HTTP, and the function itself."""

@@ -1,0 +1,42 @@
+"""What a service of the control plane is: a name and a table of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Parameters = dict[str, Any]
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Who asks, and where: the region is that of the request's credential scope."""
+
+    region: str
+    account: str
+    request_id: str
+
+
+Handler = Callable[[Parameters, Context], Result | Awaitable[Result]]
+
+
+class ServiceError(Exception):
+    """An error as AWS words it. *members* are the modelled members beside the message."""
+
+    def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.members = members
+
+
+class Service(Protocol):
+    @property
+    def name(self) -> str:
+        """The name botocore loads the model by: ``iot``, ``lambda``, ``dynamodb``."""
+
+    @property
+    def operations(self) -> Mapping[str, Handler]: ...

@@ -1,0 +1,1 @@
+"""Run uploaded functions in child processes behind the Lambda Runtime API."""

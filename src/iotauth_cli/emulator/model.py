@@ -1,0 +1,122 @@
+"""The words that the emulator's rooms share: requests, authorizers, functions, invocations.
+
+Only plain values live here. Whoever owns a thing (``control/iot.py`` the authorizers,
+``control/lambda_.py`` the functions) hands these out; whoever needs one asks through the
+protocols at the end of the file, so that no room imports another's storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+ACCOUNT = "123456789012"  # AWS's own placeholder; the emulator has one account
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One HTTP request, whole. *target* is the raw path with its query; header names are lower case."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    connection: str = ""  # the same text for every request of one kept-alive connection
+    peer: str = ""  # the client's address
+
+    def header(self, name: str) -> str | None:
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key == wanted), None)
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Authorizer:
+    """What the data plane needs of an authorizer resource."""
+
+    name: str
+    arn: str
+    function_arn: str
+    is_active: bool
+    signing_disabled: bool
+    token_key_name: str | None = None
+    token_signing_public_keys: Mapping[str, str] = field(default_factory=dict)
+    enable_caching_for_http: bool = False
+
+
+@dataclass(frozen=True)
+class Function:
+    """A deployed function, ready to run: its code lies unpacked in *code_directory*."""
+
+    arn: str
+    name: str
+    region: str
+    runtime: str  # "python3.13"
+    handler: str  # "package.module.function"
+    code_directory: Path
+    code_sha256: str
+    environment: Mapping[str, str]
+    timeout_s: int
+    memory_mb: int
+    version: str = "$LATEST"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How one call of a function ended.
+
+    *function_error* is Lambda's word (``Unhandled``) or None; *payload* is then the error JSON.
+    """
+
+    request_id: str
+    payload: bytes
+    function_error: str | None = None
+    timed_out: bool = False
+    duration_s: float = 0.0
+    log_tail: str = ""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line for CloudWatch Logs. *timestamp_ms* is epoch milliseconds."""
+
+    group: str
+    stream: str
+    region: str
+    timestamp_ms: int
+    message: str
+
+
+class AuthorizerDirectory(Protocol):
+    def find(self, name: str) -> Authorizer | None: ...
+
+    def default(self) -> Authorizer | None: ...
+
+
+class FunctionDirectory(Protocol):
+    def find(self, function_arn: str) -> Function | None:
+        """Return the function that an ARN (qualified or not) names, or None."""
+
+    def may_invoke(self, function_arn: str, *, principal: str, source_arn: str, source_account: str) -> bool:
+        """Tell whether the function's resource policy lets *principal* call it for *source_arn*."""
+
+
+class FunctionRunner(Protocol):
+    async def invoke(self, function: Function, payload: bytes, *, limit_s: float | None = None) -> Invocation:
+        """Run *function* once; never raises for anything the function does.
+
+        *limit_s* is the caller's patience (AWS IoT: 5 s), beside the function's own timeout.
+        """
+
+
+class LogSink(Protocol):
+    def write(self, line: LogLine) -> None: ...

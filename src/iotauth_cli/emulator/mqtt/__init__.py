@@ -1,0 +1,1 @@
+"""MQTT, server side, without sockets: bytes in, events and bytes out."""

@@ -1,0 +1,79 @@
+"""Everything iotauth can refuse or fail to find out, as one tree.
+
+    IotauthError                    message, hint, code, exit_code
+    ├── InputError            (2)   what the user typed or wrote in a file cannot be right
+    │   └── ConfigError       (2)   a setting is broken or missing; the source is named
+    ├── AwsError              (3)   AWS, or the emulator in its place, could not answer
+    │   ├── AccessDenied
+    │   ├── NotFound
+    │   ├── AlreadyExists
+    │   ├── Conflict
+    │   └── Throttled
+    ├── ConnectError          (3)   a device's way to the broker could not be walked at all
+    ├── DeviceError           (3)   a board, PlatformIO or esptool failed
+    └── EmulatorError         (3)   the emulator is not there or could not start
+
+An error means that the answer could not be had. "No" is an answer: a result with
+``ok = False`` and exit code 1, never an exception.
+"""
+
+
+class IotauthError(Exception):
+    """A failure that is told to the user in one sentence, with a hint that can be typed.
+
+    *message* names what is wrong with the user's own names in it, lower case, no full stop.
+    *code* is stable and appears in ``--json`` output; *exit_code* is what the process returns.
+    """
+
+    code = "error"
+    exit_code = 3
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(IotauthError):
+    code = "bad-input"
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    code = "bad-config"
+
+
+class AwsError(IotauthError):
+    code = "aws"
+
+
+class AccessDenied(AwsError):
+    code = "access-denied"
+
+
+class NotFound(AwsError):
+    code = "not-found"
+
+
+class AlreadyExists(AwsError):
+    code = "already-exists"
+
+
+class Conflict(AwsError):
+    code = "conflict"
+
+
+class Throttled(AwsError):
+    code = "throttled"
+
+
+class ConnectError(IotauthError):
+    code = "connect"
+
+
+class DeviceError(IotauthError):
+    code = "device"
+
+
+class EmulatorError(IotauthError):
+    code = "emulator"

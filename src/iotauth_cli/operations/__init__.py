@@ -1,0 +1,1 @@
+"""What iotauth does, one module per noun. Values in, frozen results and events out."""

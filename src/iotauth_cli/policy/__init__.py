@@ -1,0 +1,1 @@
+"""The AWS IoT policy language: documents in, a decision with its reasons out. Pure."""

@@ -1,0 +1,1 @@
+"""Knock as a device would, and tell what happened at each step."""

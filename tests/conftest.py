@@ -1,0 +1,30 @@
+"""A clean environment for every test: nobody's AWS account, settings or proxies leak in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+COLOURS = ("no_color", "force_color", "columns")
+KEPT = ("IOTAUTH_REQUIRE_PEERS",)
+
+
+def leaks(name: str) -> bool:
+    if name in KEPT:
+        return False
+    return name.startswith(("AWS_", "IOTAUTH_")) or name.lower() in PROXIES + COLOURS
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home: Path = tmp_path_factory.mktemp("home")
+    for name in filter(leaks, list(os.environ)):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local" / "state"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,0 +1,29 @@
+"""What every test room may use: finding real peers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def require_peer(program: str) -> str:
+    """Return the path of *program*; without it skip, or fail where CI demands every peer."""
+    beside_python = Path(sys.executable).parent / program
+    found = str(beside_python) if beside_python.exists() else shutil.which(program)
+    if found is None:
+        missing(f"{program} is not installed")
+    assert found is not None
+    return found
+
+
+def missing(reason: str) -> None:
+    """Skip the test for want of a peer, or fail it under IOTAUTH_REQUIRE_PEERS=1."""
+    if os.environ.get("IOTAUTH_REQUIRE_PEERS") == "1":
+        pytest.fail(f"{reason}, and IOTAUTH_REQUIRE_PEERS=1 forbids skipping")
+    pytest.skip(reason)
