@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from iotauth_authorizer.event import Answer, ConnectRequest
 
 ACCOUNT = "123456789012"  # AWS's own placeholder; the emulator has one account
 DEFAULT_REGION = "us-east-1"
@@ -120,3 +123,25 @@ class FunctionRunner(Protocol):
 
 class LogSink(Protocol):
     def write(self, line: LogLine) -> None: ...
+
+
+@dataclass(frozen=True)
+class AuthorizerFailure:
+    """Why an authorizer gave no answer that AWS IoT would accept.
+
+    *stage* says how far it came: ``permission`` (the resource policy does not let AWS IoT call),
+    ``function-missing``, ``function-error``, ``timeout``, ``answer`` or ``signature``.
+    *sentence* says it to a person; *log_tail* is what the function printed, if it ran.
+    """
+
+    stage: str
+    sentence: str
+    log_tail: str = ""
+
+
+class AuthorizerInvoker(Protocol):
+    async def invoke(self, authorizer: Authorizer, request: ConnectRequest) -> Answer | AuthorizerFailure:
+        """Ask the authorizer's function, as AWS IoT does: permission, 5 s, and a check of the answer.
+
+        The signature is the caller's to verify before.
+        """
