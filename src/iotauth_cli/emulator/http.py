@@ -1,0 +1,225 @@
+"""HTTP/1.1 for both of the emulator's ports: bytes in, one whole request to a handler, one answer out.
+
+h11 keeps the rules of the protocol; this class moves bytes and keeps one request in hand
+at a time. A client may send the next ones early (pipelining): they wait in h11's buffer, and
+reading from the socket pauses, so that a client cannot fill the memory while a handler runs.
+
+Raw MQTT that arrives here came without ALPN. AWS IoT drops such a connection without a
+word (conformance row 38), and an ``HTTP/1.1 400`` would only puzzle an MQTT client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from http import HTTPStatus
+
+import h11
+
+from iotauth_cli.emulator.model import HttpRequest, HttpResponse
+
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+BODY_LIMIT = 70_167_211  # bytes; Lambda's own limit for CreateFunction: a 50 MB zip in base64, and its JSON
+HEAD_LIMIT = 65_536  # bytes of request line and headers
+LINGER_S = 1.0  # how long a refused upload may go on, so that the client reads the answer and not a reset
+MQTT_CONNECT = 0x10  # first byte of an MQTT CONNECT; no HTTP method begins with it
+
+log = logging.getLogger(__name__)
+_connection_numbers = itertools.count(1)
+
+
+class HttpProtocol(asyncio.Protocol):
+    """One connection. *open_connections*, when given, holds the protocol while it is open."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        body_limit: int = BODY_LIMIT,
+        open_connections: set[HttpProtocol] | None = None,
+    ) -> None:
+        self._handler = handler
+        self._body_limit = body_limit
+        self._open_connections = open_connections
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+        self._name = f"http-{next(_connection_numbers)}"
+        self._transport: asyncio.Transport | None = None
+        self._peer = ""
+        self._head: h11.Request | None = None
+        self._body = bytearray()
+        self._responding: asyncio.Task[None] | None = None
+        self._is_first = True
+        self._is_refused = False
+        self._is_closing = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if peer else ""
+        if self._open_connections is not None:
+            self._open_connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # A handler that runs is left to finish: half of a control-plane operation helps nobody.
+        self._transport = None
+        if self._open_connections is not None:
+            self._open_connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        if self._is_first and data[0] == MQTT_CONNECT:
+            self._close()
+            return
+        self._is_first = False
+        self._h11.receive_data(data)
+        if self._responding is None:
+            self._advance()
+        elif self._transport is not None:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Keep the way back open while an answer is being made for a client that has finished talking."""
+        if self._is_refused or self._is_first:
+            return False
+        self._h11.receive_data(b"")
+        if self._responding is None:
+            self._advance()
+        return self._responding is not None
+
+    def close(self) -> None:
+        """Close as soon as the answer in hand, if any, is written."""
+        self._is_closing = True
+        if self._responding is None:
+            self._close()
+
+    def _advance(self) -> None:
+        """Take what h11 has understood until a request is whole or bytes are missing."""
+        try:
+            while self._responding is None and not self._is_refused:
+                event = self._h11.next_event()
+                if isinstance(event, h11.Request):
+                    self._begin(event)
+                elif isinstance(event, h11.Data):
+                    self._collect(event.data)
+                elif isinstance(event, h11.EndOfMessage):
+                    self._responding = asyncio.ensure_future(self._respond(self._request()))
+                elif event is h11.NEED_DATA:
+                    self._ask_for_more()
+                    return
+                else:  # ConnectionClosed, or a protocol switch that nobody took up
+                    self._close()
+                    return
+        except h11.RemoteProtocolError as error:
+            self._refuse(error.error_status_hint, str(error))
+
+    def _begin(self, head: h11.Request) -> None:
+        self._head, self._body = head, bytearray()
+        announced = next((value for name, value in head.headers if name == b"content-length"), b"0")
+        if int(announced) > self._body_limit:
+            self._refuse_body()
+
+    def _collect(self, data: bytes) -> None:
+        self._body += data
+        if len(self._body) > self._body_limit:
+            self._refuse_body()
+
+    def _ask_for_more(self) -> None:
+        if self._transport is None:
+            return
+        if self._h11.they_are_waiting_for_100_continue:
+            go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+            self._write(self._h11.send(go_on))
+        self._transport.resume_reading()
+
+    def _request(self) -> HttpRequest:
+        assert self._head is not None
+        return HttpRequest(
+            method=self._head.method.decode("ascii"),
+            target=self._head.target.decode("latin-1"),
+            headers=tuple((n.decode("ascii"), v.decode("latin-1")) for n, v in self._head.headers),
+            body=bytes(self._body),
+            connection=self._name,
+            peer=self._peer,
+        )
+
+    async def _respond(self, request: HttpRequest) -> None:
+        try:
+            self._send(await self._handler(request))
+        except Exception:
+            log.exception("the handler of %s %s failed", request.method, request.target.partition("?")[0])
+            self._refuse(500, "internal error; the emulator's log has the cause")
+        self._responding = None
+        self._next_cycle()
+
+    def _next_cycle(self) -> None:
+        is_reusable = self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
+        if self._is_closing or self._is_refused or not is_reusable:
+            self._close()
+            return
+        self._h11.start_next_cycle()
+        self._advance()
+
+    def _send(self, response: HttpResponse) -> None:
+        """Write head and body in one piece, so that a small answer is one packet."""
+        is_head = self._head is not None and self._head.method == b"HEAD"
+        sent = self._h11.send(self._response_head(response)) or b""
+        if response.body and not is_head and not _forbids_body(response.status):
+            sent += self._h11.send(h11.Data(data=response.body)) or b""
+        sent += self._h11.send(h11.EndOfMessage()) or b""
+        self._write(sent)
+
+    def _response_head(self, response: HttpResponse) -> h11.Response:
+        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers]
+        headers.append((b"date", _date(int(time.time()))))
+        if not _forbids_body(response.status):
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        if self._is_closing or self._is_refused:
+            headers.append((b"connection", b"close"))
+        return h11.Response(status_code=response.status, headers=headers, reason=_reason(response.status))
+
+    def _refuse_body(self) -> None:
+        self._refuse(413, f"the body is larger than {self._body_limit} bytes", linger_s=LINGER_S)
+
+    def _refuse(self, status: int, reason: str, *, linger_s: float = 0.0) -> None:
+        """Answer *status* and close; bytes that still arrive for *linger_s* are thrown away."""
+        self._is_refused = True
+        if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # else an answer is already on its way
+            self._send(HttpResponse(status, (("content-type", "text/plain"),), f"{reason}\n".encode()))
+        if linger_s:
+            asyncio.get_running_loop().call_later(linger_s, self._close)
+        else:
+            self._close()
+
+    def _write(self, data: bytes | None) -> None:
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _forbids_body(status: int) -> bool:
+    return status < 200 or status in (204, 304)
+
+
+@functools.cache
+def _reason(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode("ascii")
+    except ValueError:
+        return b""
+
+
+@functools.lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    # botocore corrects its clock by this header when a signature is refused.
+    return formatdate(second, usegmt=True).encode("ascii")
