@@ -1,0 +1,115 @@
+"""The front desk: parse, call one operation, show the result.
+
+Every command does three things and is about fifteen lines. Importing this module imports
+typer and nothing else; see `lazy` for why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer import _click
+from typer.core import TyperOption
+
+from iotauth_cli import __version__
+from iotauth_cli.cli.lazy import Commands, LazyGroup
+from iotauth_cli.cli.options import COMMON, collect, common_options
+from iotauth_cli.errors import InputError, IotauthError
+
+COMMANDS: Commands = {
+    "quickstart": ("iotauth_cli.cli.quickstart:quickstart", "Run the whole story on the emulator."),
+    "init": ("iotauth_cli.cli.init:init", "Write a commented iotauth.yaml."),
+    "authorizer": ("iotauth_cli.cli.authorizer:group", "Create and inspect custom authorizers."),
+    "client": ("iotauth_cli.cli.client:group", "Add, list and remove clients."),
+    "test-connect": ("iotauth_cli.cli.test_connect:test_connect", "Connect as a device would."),
+    "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
+    "config": ("iotauth_cli.cli.config:group", "Show settings and where they come from."),
+}
+
+INTERRUPTED = 130
+BUG = 70
+
+HELP = """User names and passwords for AWS IoT devices.
+
+Example: iotauth quickstart
+"""
+
+
+class Root(LazyGroup):
+    """The program itself: the common flags, then a command."""
+
+    def __init__(self) -> None:
+        version = TyperOption(
+            param_decls=["--version", "-V"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=show_version,
+            help="Print the version.",
+        )
+        super().__init__("iotauth", COMMANDS, help=HELP, rich_markup_mode=markup_mode())
+        self.params = [version, *common_options()]
+
+    def invoke(self, ctx: _click.Context) -> Any:
+        collect(ctx)
+        return super().invoke(ctx)
+
+
+def markup_mode() -> Any:
+    """Rich help costs twice a plain page: only where somebody sees it."""
+    return "rich" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else None
+
+
+def show_version(ctx: _click.Context, _parameter: object, wanted: bool) -> None:
+    if wanted:
+        from iotauth_cli.cli.output import write_line
+
+        write_line(f"iotauth {__version__}")
+        ctx.exit()
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; say what went wrong; return the exit code."""
+    flags: dict[str, Any] = {"debug": "--debug" in arguments, "as_json": "--json" in arguments}
+    try:
+        code = Root().main(args=arguments, prog_name="iotauth", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except BaseException as problem:  # one place where every way to fail becomes an exit code
+        return report(problem, flags)
+
+
+def report(problem: BaseException, flags: dict[str, Any]) -> int:
+    """Tell *problem* in a sentence and a hint; return its exit code."""
+    from iotauth_cli.cli import output
+
+    if isinstance(problem, BrokenPipeError):
+        return output.give_up_stdout()
+    if isinstance(problem, (KeyboardInterrupt, typer.Abort)):
+        output.say_interrupted()
+        return INTERRUPTED
+    if isinstance(problem, SystemExit):
+        return problem.code if isinstance(problem.code, int) else 0
+    if isinstance(problem, _click.exceptions.NoArgsIsHelpError):
+        output.write_line(problem.ctx.get_help() if problem.ctx else "")
+        return 0
+    if isinstance(problem, _click.exceptions.ClickException):
+        problem = usage_error(problem)
+    if isinstance(problem, IotauthError):
+        output.show_error(problem, as_json=flags["as_json"], debug=flags["debug"])
+        return problem.exit_code
+    output.show_bug(problem, as_json=flags["as_json"], debug=flags["debug"])
+    return BUG
+
+
+def usage_error(problem: _click.exceptions.ClickException) -> InputError:
+    """Word click's refusals as ours: lower case, no full stop, a hint that can be typed."""
+    message = problem.format_message().rstrip(".")
+    context = getattr(problem, "ctx", None)
+    path = context.command_path if context else "iotauth"
+    return InputError(message[:1].lower() + message[1:], hint=f"see `{path} --help`")
+
+
+__all__ = ["COMMON", "run"]

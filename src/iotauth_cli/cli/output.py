@@ -1,0 +1,146 @@
+"""The only voice: stdout carries results, stderr carries talk.
+
+Nothing else in iotauth prints. A command builds its `Output` from the flags and hands it
+finished values; whether they become text, a table or JSON is decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from iotauth_cli.errors import InputError, IotauthError
+
+Row = Sequence[str]
+STDOUT_GONE = 3  # whoever read our results went away: the outside world failed
+
+
+def write_line(text: str, stream: TextIO | None = None) -> None:
+    print(text, file=stream or sys.stdout)
+
+
+@dataclass(frozen=True)
+class Output:
+    as_json: bool = False
+    quiet: bool = False
+    assume_yes: bool = False
+    may_ask: bool = True
+
+    def say(self, text: str) -> None:
+        """Tell the person what happens. Goes to stderr, so that pipes stay clean."""
+        if not self.quiet:
+            sys.stdout.flush()
+            write_line(emphasise(text, sys.stderr), sys.stderr)
+
+    def result(self, document: Any, text: str | Sequence[str] = ()) -> None:
+        """Print the result of a command: *document* under ``--json``, else *text*."""
+        if self.as_json:
+            write_line(json.dumps(document, indent=2, ensure_ascii=False))
+            return
+        for line in [text] if isinstance(text, str) else text:
+            write_line(emphasise(line, sys.stdout))
+
+    def table(self, document: Any, columns: Row, rows: Sequence[Row], *, empty: str) -> None:
+        """Print *rows* under *columns*; *empty* is said on stderr when there are none."""
+        if self.as_json:
+            self.result(document)
+        elif not rows:
+            self.say(empty)
+        else:
+            for line in aligned(columns, rows):
+                write_line(line)
+
+    def confirm(self, question: str) -> bool:
+        """Ask before something is lost. Without a terminal only ``--yes`` means yes."""
+        if self.assume_yes:
+            return True
+        if not (self.may_ask and sys.stdin.isatty()):
+            raise InputError("this needs a yes and there is nobody to ask", hint="add `--yes` to go ahead")
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @contextlib.contextmanager
+    def status(self, text: str) -> Iterator[None]:
+        """Show that something takes a while; silent unless stderr is a terminal."""
+        if self.quiet or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(text):
+            yield
+
+
+def aligned(columns: Row, rows: Sequence[Row]) -> list[str]:
+    """Lay out a table in plain text, two spaces between columns, nothing cut off."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [columns, *rows]
+    ]
+
+
+def emphasise(text: str, stream: TextIO) -> str:
+    """Set what stands in backticks in bold where *stream* is a terminal that wants colour."""
+    if "`" not in text or not stream.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return text
+    return "".join(f"\x1b[1m{part}\x1b[22m" if index % 2 else part for index, part in enumerate(parts))
+
+
+def show_error(problem: IotauthError, *, as_json: bool, debug: bool) -> None:
+    """Say what is wrong and what to do; under ``--json`` the same as a document on stdout."""
+    if as_json:
+        error = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        write_line(json.dumps({"ok": False, "error": error}, indent=2, ensure_ascii=False))
+    else:
+        write_line(emphasise(f"error: {problem.message}", sys.stderr), sys.stderr)
+        if problem.hint:
+            write_line(emphasise(f"hint: {problem.hint}", sys.stderr), sys.stderr)
+    if debug:
+        show_traceback(problem)
+
+
+def show_bug(problem: BaseException, *, as_json: bool, debug: bool) -> None:
+    """Admit a bug without printing its values: a traceback may hold what nobody may see."""
+    name = type(problem).__name__
+    where = innermost_place(problem)
+    told = IotauthError(
+        f"iotauth has a bug: {name} in {where}",
+        hint="run it again with `--debug` and report what it prints",
+    )
+    show_error(told, as_json=as_json, debug=False)
+    if debug:
+        show_traceback(problem)
+
+
+def innermost_place(problem: BaseException) -> str:
+    import traceback
+
+    frames = traceback.extract_tb(problem.__traceback__)
+    return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "nowhere"
+
+
+def show_traceback(problem: BaseException) -> None:
+    import traceback
+
+    write_line("".join(traceback.format_exception(problem)).rstrip(), sys.stderr)
+
+
+def say_interrupted() -> None:
+    write_line("interrupted", sys.stderr)
+
+
+def give_up_stdout() -> int:
+    """Stop writing to a pipe that nobody reads, without a second complaint at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return STDOUT_GONE
