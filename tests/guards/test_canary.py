@@ -1,0 +1,90 @@
+"""A known secret goes through everything; afterwards every place where it may not be is searched for it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support_shell import Shell
+
+CHOSEN = "Canary-pass-phrase-7731"  # a password of the user's own, typed on stdin
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str]]:
+    """Run every command that meets a secret, well and badly; yield the shell and the generated secret."""
+    root = tmp_path_factory.mktemp("canary")
+    (root / "work").mkdir()
+    shell = Shell(cwd=root / "work", home=root, extra={"IOTAUTH_EMULATOR": "1"})
+    shell.start_emulator()
+    shell.run("authorizer", "create")
+    added = shell.run("client", "add", "generated-1", "--topic", "canary/generated-1", "--json")
+    shell.transcript.remove(added)  # shown once, here
+    secret = json.loads(added.out)["password"]
+    shell.run("client", "add", "chosen-1", "--topic", "canary/chosen-1", "--password-stdin", stdin=CHOSEN + "\n")
+    for client in ("generated-1", "chosen-1"):
+        shell.run("test-connect", client, "--debug")
+        shell.run("test-connect", client, "--json")
+        shell.run("test-connect", client, "--publish", "elsewhere/x", "--debug", check=False)
+        shell.run("test-connect", client, "--no-alpn", check=False)
+        shell.run("authorizer", "test-invoke", "--client", client, "--json")
+        shell.run("client", "show", client, "--json")
+        shell.run("client", "add", client, "--topic", "canary/x", "--password-stdin", stdin=CHOSEN, check=False)
+    wrong = ("test-connect", "generated-1", "--password-stdin")
+    shell.run(*wrong, "--debug", stdin=CHOSEN + "\n", check=False)
+    shell.run("client", "list", "--json")
+    shell.run("authorizer", "show", "--json")
+    shell.run("config", "show")
+    shell.run("emulator", "env")
+    shell.run("emulator", "logs")
+    shell.run("emulator", "status", "--json")
+    yield shell, secret
+    shell.stop_emulator()
+
+
+def forms(secret: str) -> list[bytes]:
+    """The secret as it is, and as base64 at each of the three alignments a longer text can give it."""
+    raw = secret.encode()
+    shifted = [base64.b64encode(b"x" * lead + raw)[4:-4] for lead in (0, 1, 2)]
+    return [raw, base64.b64encode(raw), *shifted]
+
+
+def test_nothing_printed_holds_a_secret(house: tuple[Shell, str]) -> None:
+    """After it was shown once, no command prints it again: not on stdout, not on stderr, not in a traceback."""
+    shell, generated = house
+    for ran in shell.transcript:
+        for form in [*forms(generated), *forms(CHOSEN)]:
+            assert form not in ran.text.encode()
+
+
+def test_no_file_holds_a_secret_but_the_private_store(house: tuple[Shell, str]) -> None:
+    """State, logs, certificates, zips: none. The store: only files that their owner alone can read."""
+    shell, generated = house
+    holders = set()
+    for path in shell.home.rglob("*"):
+        if path.is_file() and any(form in path.read_bytes() for form in [*forms(generated), *forms(CHOSEN)]):
+            holders.add(path)
+    assert holders, "the store keeps what test-connect needs"
+    for path in holders:
+        assert path.is_relative_to(shell.cwd / ".iotauth" / "credentials"), path
+        assert path.stat().st_mode & 0o077 == 0
+        assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_the_store_keeps_itself_out_of_git(house: tuple[Shell, str]) -> None:
+    """The private store brings its own .gitignore that names everything in it."""
+    shell, _ = house
+    assert (shell.cwd / ".iotauth" / ".gitignore").read_text().splitlines()[-1] == "*"
+
+
+def test_private_files_are_private(house: tuple[Shell, str]) -> None:
+    """Keys, state and ready file of the emulator can be read by their owner alone."""
+    shell, _ = house
+    state = Path(json.loads(shell.run("emulator", "status", "--json").out)["state_dir"])
+    assert state.stat().st_mode & 0o077 == 0
+    for name in ("state.sqlite", "ca-key.pem", "server-key.pem", "emulator.json", "emulator.log"):
+        assert (state / name).stat().st_mode & 0o077 == 0, name
