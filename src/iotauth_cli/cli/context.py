@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.output import Output
+
+if TYPE_CHECKING:
+    from iotauth_cli.aws.client_table import ClientTable
+    from iotauth_cli.aws.session import Session
+    from iotauth_cli.config import Settings, Target
+    from iotauth_cli.credentials import Store
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a command gets: its voice and, on demand, its settings and doors."""
+    """What a command gets: its voice and, on demand, its settings and doors.
+
+    Nothing is imported, read or called before the property that needs it is asked for.
+    """
 
     flags: Mapping[str, Any]
     output: Output
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    cwd: Path = field(default_factory=Path.cwd)
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> Context:
@@ -25,3 +39,36 @@ class Context:
             may_ask=not flags.get("no_input"),
         )
         return cls(flags, output)
+
+    def with_flags(self, **flags: Any) -> Context:
+        """Return the same with settings that this command's own options give; None is not given."""
+        given = {name: value for name, value in flags.items() if value is not None}
+        return Context({**self.flags, **given}, self.output, self.environ, self.cwd)
+
+    @cached_property
+    def settings(self) -> Settings:
+        from iotauth_cli.config import load
+
+        return load(self.flags, self.environ, self.cwd)
+
+    @cached_property
+    def target(self) -> Target:
+        return self.settings.target(self.environ)
+
+    @cached_property
+    def session(self) -> Session:
+        from iotauth_cli.aws.session import Session
+
+        return Session(self.target)
+
+    @cached_property
+    def store(self) -> Store:
+        from iotauth_cli.credentials import Store
+
+        return Store(self.settings.project_dir / ".iotauth", self.target.store_name)
+
+    @cached_property
+    def clients(self) -> ClientTable:
+        from iotauth_cli.aws.client_table import ClientTable
+
+        return ClientTable.open(self.session, self.settings.table)

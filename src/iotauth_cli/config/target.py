@@ -1,0 +1,126 @@
+"""The outside world that the settings mean: AWS, or the emulator that speaks in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iotauth_cli.errors import ConfigError, EmulatorError
+from iotauth_cli.files import read_text
+from iotauth_cli.secret import Secret
+
+if TYPE_CHECKING:
+    from iotauth_cli.config import Settings
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where calls go and devices connect, and how to get in.
+
+    The keys are None where boto3 has to find them (profile, SSO). *data_host* is None where AWS
+    has to be asked for the endpoint. *store_name* names the credentials kept for this target.
+    """
+
+    label: str  # "the emulator", "AWS, eu-west-1"
+    region: str
+    store_name: str
+    profile: str | None = None
+    account: str | None = None  # the only account that is meant, if that was said
+    endpoint_url: str | None = None
+    table_url: str | None = None  # DynamoDB alone, for the light client
+    access_key: str | None = None
+    secret_key: Secret | None = None
+    session_token: Secret | None = None
+    ca_file: Path | None = None
+    data_host: str | None = None
+    data_port: int = 443
+    when_unreachable: str = "check the network, the region and the proxy"
+
+
+def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
+    if settings.region is None:
+        raise ConfigError(
+            "no AWS region is set, and the emulator is not meant either",
+            hint="set both region and keys with `aws configure`, or work without AWS: add `--emulator`",
+        )
+    # A profile that was asked for beats keys in the environment; AWS_PROFILE does not. As boto3.
+    asked_for = settings.profile and not settings.sources.get("profile", "").startswith("AWS_")
+    keys = {} if asked_for else keys_in(environ)
+    suffix = f"-{settings.profile}" if asked_for else ""
+    return Target(
+        label=f"AWS, {settings.region}",
+        region=settings.region,
+        store_name=f"aws-{settings.region}{suffix}",
+        profile=settings.profile if asked_for else None,
+        account=settings.account,
+        table_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None,
+        **keys,
+    )
+
+
+def keys_in(environ: Mapping[str, str]) -> dict[str, Any]:
+    access, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    if not (access and secret):
+        return {}
+    token = environ.get("AWS_SESSION_TOKEN")
+    return {
+        "access_key": access,
+        "secret_key": Secret(secret),
+        "session_token": Secret(token) if token else None,
+    }
+
+
+def emulator_target(state_dir: Path) -> Target:
+    found = ready_file(state_dir)
+    return Target(
+        label="the emulator",
+        region=found["region"],
+        store_name="emulator",
+        account=found["account"],
+        endpoint_url=found["control_endpoint"],
+        table_url=found["control_endpoint"],
+        access_key="IOTAUTHEMULATOR",
+        secret_key=Secret("emulator"),  # the emulator's own, the same everywhere
+        ca_file=Path(found["ca_file"]),
+        data_host=found["data_endpoint"]["host"],
+        data_port=found["data_endpoint"]["port"],
+        when_unreachable="see `iotauth emulator status`",
+    )
+
+
+def ready_file(state_dir: Path) -> dict[str, Any]:
+    """Read what the running emulator says about itself.
+
+    Raises:
+        EmulatorError: nothing there, or it died without clearing up.
+    """
+    start = "start it with `iotauth emulator start`"
+    text = read_text(state_dir / "emulator.json")
+    if text is None:
+        raise EmulatorError("the emulator is not running", hint=start)
+    try:
+        found: dict[str, Any] = json.loads(text)
+        pid = int(found["pid"])
+    except (ValueError, KeyError, TypeError) as problem:
+        raise EmulatorError(f"`{state_dir / 'emulator.json'}` is broken", hint=start) from problem
+    if not is_alive(pid):
+        raise EmulatorError(f"the emulator is not running: its process {pid} is gone", hint=start)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether process *pid* exists."""
+    if sys.platform == "win32":  # there, signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

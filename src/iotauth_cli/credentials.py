@@ -1,0 +1,139 @@
+"""The project's private store: one file for each credential, so that nothing is pasted twice.
+
+`.iotauth/credentials/<store>/<client id>.json`, files 0600 in directories 0700 with their own
+`.gitignore`. The store is named after the target: a credential of the emulator never meets
+one of AWS. The table holds only a hash; what is lost here is replaced by rotating.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iotauth_cli.errors import InputError
+from iotauth_cli.files import private_directory, read_text, remove, write_private
+from iotauth_cli.secret import Secret
+
+FORMAT = 1  # raised when a file of this version could be misread by older code
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What a device needs to log in, and what it may do then.
+
+    *username* is the part before the `?` that names the authorizer. *publish* and
+    *subscribe* are MQTT topic filters; *created_at* is in epoch seconds.
+    """
+
+    client_id: str
+    username: str
+    password: Secret
+    authorizer: str
+    table: str
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    created_at: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """The credentials of one target below *directory*, the project's `.iotauth`."""
+
+    directory: Path
+    target_name: str
+
+    @property
+    def folder(self) -> Path:
+        return self.directory / "credentials" / self.target_name
+
+    def path(self, client_id: str) -> Path:
+        return self.folder / file_name(client_id)
+
+    def prepare(self) -> None:
+        """Make the folder, or say why not, before anything is done that needs it."""
+        for place in (self.directory, self.folder.parent, self.folder):
+            private_directory(place)
+
+    def save(self, credential: Credential) -> Path:
+        self.prepare()
+        path = self.path(credential.client_id)
+        write_private(path, json.dumps(build(credential), indent=2, ensure_ascii=False) + "\n")
+        return path
+
+    def load(self, client_id: str) -> Credential | None:
+        """Return the credential of *client_id*, or None if none was kept here."""
+        path = self.path(client_id)
+        text = read_text(path)
+        if text is None:
+            return None
+        found = parse(text, path)
+        return found if found.client_id == client_id else None
+
+    def list(self) -> tuple[Credential, ...]:
+        """Return every credential of this target, by client id."""
+        found = (parse(read_text(path) or "", path) for path in self.folder.glob("*.json"))
+        return tuple(sorted(found, key=lambda credential: credential.client_id))
+
+    def remove(self, client_id: str) -> bool:
+        """Forget the credential of *client_id*; tell whether there was one."""
+        return self.load(client_id) is not None and remove(self.path(client_id))
+
+
+def file_name(client_id: str) -> str:
+    """Return a name that is safe on every file system and one of a kind for *client_id*.
+
+    A plain lower-case id is its own name. Where characters had to be replaced or cut, or a
+    file system might fold `Door` and `door`, a checksum of the whole id keeps them apart.
+    """
+    from urllib.parse import quote
+
+    plain = quote(client_id, safe="")[:120]  # with the rest under the usual limit of 255 bytes
+    if plain != client_id or plain != plain.lower():
+        plain += f"~{zlib.crc32(client_id.encode()):08x}"
+    return plain + ".json"
+
+
+def build(credential: Credential) -> dict[str, Any]:
+    """Return the JSON document of a credential: the one place where its password is written."""
+    return {
+        "format": FORMAT,
+        "client_id": credential.client_id,
+        "username": credential.username,
+        "password": credential.password.reveal(),
+        "authorizer": credential.authorizer,
+        "table": credential.table,
+        "publish": list(credential.publish),
+        "subscribe": list(credential.subscribe),
+        "created_at": credential.created_at,
+    }
+
+
+def parse(text: str, path: Path) -> Credential:
+    """Read a stored credential.
+
+    Raises:
+        InputError: the file is broken; its content is not repeated, since it may hold a password.
+    """
+    try:
+        found = json.loads(text)
+        if found["format"] != FORMAT:
+            raise ValueError("unknown format")
+        return Credential(
+            client_id=str(found["client_id"]),
+            username=str(found["username"]),
+            password=Secret(str(found["password"])),
+            authorizer=str(found["authorizer"]),
+            table=str(found["table"]),
+            publish=tuple(map(str, found["publish"])),
+            subscribe=tuple(map(str, found["subscribe"])),
+            created_at=int(found["created_at"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        # `from None`: the cause quotes the text it could not read.
+        raise InputError(
+            f"the stored credential `{path}` is broken",
+            hint="delete the file; the client then needs a new secret",
+        ) from None

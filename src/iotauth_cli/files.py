@@ -1,0 +1,115 @@
+"""Private files: written whole or not at all, and readable by their owner only.
+
+A file is written beside its place and moved there, so that Ctrl-C, a full disk or a second
+process leaves the old content or the new one, never half. On Windows the mode bits mean
+nothing and the user's profile protects the file instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from iotauth_cli.errors import InputError
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+
+
+def private_directory(path: Path) -> Path:
+    """Make *path* a directory that only its owner enters and that git ignores; return it.
+
+    Raises:
+        InputError: it cannot be created, or something else lies there.
+    """
+    try:
+        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        path.chmod(DIRECTORY_MODE)  # an older directory may be wider than mkdir would make it
+    except OSError as problem:
+        raise cannot("create the directory", path, problem) from problem
+    with contextlib.suppress(FileExistsError):
+        # A .gitignore of its own also protects a project that has no repository yet.
+        create(path / ".gitignore", b"*\n")
+    return path
+
+
+def write_private(path: Path, content: str | bytes, *, overwrite: bool = True) -> None:
+    """Put *content* at *path* atomically, mode 0600.
+
+    Raises:
+        InputError: the place cannot be written, or is taken and *overwrite* is false.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if not overwrite and path.exists():
+        raise InputError(f"`{path}` exists already")
+    # The process id keeps two writers apart; the last one to finish wins, whole.
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.unlink(missing_ok=True)
+        create(beside, data)
+        os.replace(beside, path)
+    except OSError as problem:
+        raise cannot("write", path, problem) from problem
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def create(path: Path, data: bytes) -> None:
+    """Write a new file, private from its first byte; FileExistsError if the name is taken."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def write_public(path: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a file that belongs into the project and its repository, such as iotauth.yaml."""
+    try:
+        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as problem:
+        raise InputError(f"`{path}` exists already") from problem
+    except OSError as problem:
+        raise cannot("write", path, problem) from problem
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of *path*, or None if there is no such file.
+
+    Raises:
+        InputError: it is there and cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError as problem:
+        raise InputError(f"`{path}` is not UTF-8 text") from problem
+    except OSError as problem:
+        raise cannot("read", path, problem) from problem
+
+
+def remove(path: Path) -> bool:
+    """Delete *path*; tell whether it was there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as problem:
+        raise cannot("remove", path, problem) from problem
+    return True
+
+
+def cannot(verb: str, path: Path, problem: OSError) -> InputError:
+    """Word the operating system's refusal with the user's own path in it."""
+    reason = (problem.strerror or str(problem)).lower()
+    return InputError(f"cannot {verb} `{path}`: {reason}", hint=hint_for(problem, path))
+
+
+def hint_for(problem: OSError, path: Path) -> str | None:
+    if isinstance(problem, PermissionError):
+        return f"see who owns it with `ls -ld {path.parent}`"
+    return None
