@@ -1,0 +1,286 @@
+"""What a client may do, and the AWS IoT policy documents that say so.
+
+Grants are written as MQTT topic filters and compiled to concrete ARNs, with no policy
+variables. The two languages do not quite meet:
+
+- `+` and `#` are plain characters in a policy, so both become `*`, which also crosses
+  levels: `doors/+/state` then covers `doors/1/2/state` too. AWS has nothing narrower.
+- `*` needs a level after the slash: as AWS IoT's own broker does, `sensor/#` leaves out `sensor`.
+- `*` matches a leading `$`, which MQTT's wildcards do not; so a filter that begins with a
+  wildcard comes with a Deny for `$aws/`, where shadows and jobs of other things live.
+
+Nothing is escaped, because whatever would need it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .credential import fingerprint
+from .event import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_DOCUMENTS
+
+MAX_CLIENT_ID_BYTES = 128
+MAX_TOPIC_BYTES = 256
+MAX_TOPIC_SLASHES = 7
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SHARED = re.compile(r"\$share/[^/+#]{1,128}/")
+_BASIC_INGEST = re.compile(r"\$aws/rules/[^/+#]+/")
+_UNCOUNTED = re.compile(f"{_SHARED.pattern}|{_BASIC_INGEST.pattern}")  # prefixes outside AWS's topic limits
+_FRAME = '{"Version":"2012-10-17","Statement":[%s]}'
+
+
+class PolicyTooLarge(ValueError):
+    """The grants need more than 10 documents of 2,048 characters."""
+
+
+class Grants(NamedTuple):
+    """What a client may do, beside connecting under its own client id.
+
+    MQTT topic filters, but for the last two: *older_read* and *older_write* are the one
+    topic each that rows of older tools carry, already in AWS's wildcards (`*`, `?`).
+    A topic in *retain* or *will* may be published to as well; AWS IoT asks for both.
+    """
+
+    publish: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
+    retain: tuple[str, ...] = ()
+    will: tuple[str, ...] = ()
+    older_read: str | None = None
+    older_write: str | None = None
+
+    @classmethod
+    def for_topic(cls, topic: str) -> Grants:
+        """Grant publish, subscribe and receive on *topic* and on everything below it."""
+        below = f"{topic}/#"
+        has_below = not topic.endswith("#") and _counted(below).count("/") <= MAX_TOPIC_SLASHES
+        filters = (topic, below) if has_below else (topic,)
+        return cls(publish=filters, subscribe=filters)
+
+    def publish_only(self) -> Grants:
+        """Return what is left over HTTP, where nothing can be subscribed to."""
+        return self._replace(subscribe=(), will=(), older_read=None)
+
+
+class ArnScope(NamedTuple):
+    """Where the resources of a policy are: `aws`, `eu-west-1`, `123456789012`."""
+
+    partition: str
+    region: str
+    account: str
+
+    @classmethod
+    def parse(cls, arn: str) -> ArnScope:
+        """Take the scope from any ARN of the same account, such as the running function's.
+
+        Raises:
+            ValueError: *arn* is not an ARN with a region and an account.
+        """
+        parts = arn.split(":")
+        if len(parts) < 6 or parts[0] != "arn" or not all(parts[i] for i in (1, 3, 4)):
+            raise ValueError(f"`{arn}` is not an ARN with a region and an account")
+        return cls(partition=parts[1], region=parts[3], account=parts[4])
+
+    def client(self, client_id: str) -> str:
+        return self._arn("client", client_id)
+
+    def topic(self, topic: str) -> str:
+        return self._arn("topic", topic)
+
+    def topicfilter(self, topic_filter: str) -> str:
+        return self._arn("topicfilter", topic_filter)
+
+    def _arn(self, kind: str, name: str) -> str:
+        return f"arn:{self.partition}:iot:{self.region}:{self.account}:{kind}/{name}"
+
+
+class _Permission(NamedTuple):
+    effect: str
+    action: str
+    resource: str
+
+
+def validate_client_id(text: str) -> None:
+    """Refuse a client id that a policy, an ARN or a lifecycle topic cannot hold as it stands.
+
+    Raises:
+        ValueError: with the sentence to show.
+    """
+    if not text:
+        raise ValueError("the client id is empty")
+    for character in text:
+        if character in "+#*?$/" or character.isspace() or _CONTROL.match(character):
+            raise ValueError(f"client id {_shown(text)} contains {_named(character)}")
+    if len(text.encode()) > MAX_CLIENT_ID_BYTES:
+        raise ValueError(f"client id {_shown(text)} is longer than {MAX_CLIENT_ID_BYTES} bytes")
+
+
+def validate_topic_filter(text: str) -> None:
+    """Refuse a topic filter that MQTT or AWS IoT refuses, or that a policy cannot express.
+
+    `$aws/…` and `$share/<name>/<filter>` are the only filters that may begin with `$`.
+
+    Raises:
+        ValueError: with the sentence to show.
+    """
+    if not text:
+        raise ValueError("the topic filter is empty")
+    _validate_characters(text)
+    _validate_levels(text)
+    counted = _counted(text)
+    if len(counted.encode()) > MAX_TOPIC_BYTES:
+        raise ValueError(f"topic filter {_shown(text)} is longer than {MAX_TOPIC_BYTES} bytes")
+    if counted.count("/") > MAX_TOPIC_SLASHES:
+        raise ValueError(f"topic filter {_shown(text)} has more than {MAX_TOPIC_SLASHES} slashes")
+
+
+def compile_policies(grants: Grants, client_id: str, scope: ArnScope) -> tuple[str, ...]:
+    """Write *grants* as policy documents: compact JSON, at most 10, at most 2,048 characters each.
+
+    `iot:Connect` is pinned to *client_id*. The older topics are checked for policy
+    variables only, as their wildcards are meant.
+
+    Raises:
+        PolicyTooLarge: the documents would be too many, or one ARN alone too long.
+        ValueError: the client id or a filter cannot stand in a policy; with a sentence.
+    """
+    documents = tuple(_documents(_permissions(grants, client_id, scope)))
+    if len(documents) > MAX_POLICY_DOCUMENTS:
+        raise PolicyTooLarge(
+            f"the grants of client `{client_id}` need {len(documents)} policy documents, "
+            f"and AWS IoT takes {MAX_POLICY_DOCUMENTS}"
+        )
+    return documents
+
+
+def principal_id(client_id: str) -> str:
+    """Name a client in AWS IoT's logs: its letters and digits, then a fingerprint of the whole id.
+
+    1 to 128 ASCII letters and digits, always the same for one client and never for two.
+    """
+    readable = re.sub("[^A-Za-z0-9]", "", client_id)
+    return f"{readable[:100]}x{fingerprint(client_id)}"
+
+
+def _permissions(grants: Grants, client_id: str, scope: ArnScope) -> Iterator[_Permission]:
+    _validate_connect(client_id)
+    for topic_filter in (*grants.publish, *grants.retain, *grants.will, *grants.subscribe):
+        validate_topic_filter(topic_filter)
+    yield _Permission("Allow", "iot:Connect", scope.client(client_id))
+    for topic in _once(map(_glob, (*grants.publish, *grants.retain, *grants.will))):
+        yield _Permission("Allow", "iot:Publish", scope.topic(topic))
+    for topic in _once(map(_glob, grants.retain)):
+        yield _Permission("Allow", "iot:RetainPublish", scope.topic(topic))
+    for topic_filter in _once(map(_glob, grants.subscribe)):
+        yield _Permission("Allow", "iot:Subscribe", scope.topicfilter(topic_filter))
+    for topic in _once(map(_glob, map(_unshared, grants.subscribe))):
+        yield _Permission("Allow", "iot:Receive", scope.topic(topic))
+    yield from _older_permissions(grants, scope)
+    yield from _reserved_denials(grants, scope)
+
+
+def _older_permissions(grants: Grants, scope: ArnScope) -> Iterator[_Permission]:
+    if grants.older_write:
+        _validate_no_variable(grants.older_write)
+        yield _Permission("Allow", "iot:Publish", scope.topic(grants.older_write))
+    if grants.older_read:
+        _validate_no_variable(grants.older_read)
+        yield _Permission("Allow", "iot:Subscribe", scope.topicfilter(grants.older_read))
+        yield _Permission("Allow", "iot:Receive", scope.topic(grants.older_read))
+
+
+def _reserved_denials(grants: Grants, scope: ArnScope) -> Iterator[_Permission]:
+    filters = [*map(_unshared, grants.subscribe), *grants.publish, *grants.retain, *grants.will]
+    if not any(topic_filter[0] in "+#" for topic_filter in filters):
+        return
+    reserved = next((each for each in filters if each[0] == "$"), None)
+    if reserved is not None:
+        raise ValueError(
+            f"topic filter `{reserved}` cannot be granted beside one that begins with a wildcard: "
+            "the denial that keeps `$aws/` out of the wildcard's reach would cover it"
+        )
+    yield _Permission("Deny", "iot:*", scope.topic("$aws/*"))
+    yield _Permission("Deny", "iot:*", scope.topicfilter("$aws/*"))
+
+
+def _documents(permissions: Iterable[_Permission]) -> Iterator[str]:
+    """Fill documents one after the other; a statement that straddles two is written in both."""
+    page: dict[tuple[str, str], list[str]] = {}
+    length = 0
+    for effect, action, resource in permissions:
+        text = json.dumps(resource, ensure_ascii=False)
+        opened = len(_statement(effect, action, ())) + 1  # a comma goes with each statement
+        added = len(text) + 1 + (0 if (effect, action) in page else opened)
+        if page and length + added > MAX_POLICY_DOCUMENT_CHARACTERS:
+            yield _document(page)
+            page, length = {}, 0
+        if not page:
+            length = len(_FRAME % "")
+            added = len(text) + 1 + opened
+        if length + added > MAX_POLICY_DOCUMENT_CHARACTERS:
+            raise PolicyTooLarge(f"a policy document cannot hold a resource of {len(resource)} characters")
+        page.setdefault((effect, action), []).append(text)
+        length += added
+    yield _document(page)
+
+
+def _document(page: dict[tuple[str, str], list[str]]) -> str:
+    return _FRAME % ",".join(_statement(effect, action, texts) for (effect, action), texts in page.items())
+
+
+def _statement(effect: str, action: str, resources: Iterable[str]) -> str:
+    return f'{{"Effect":"{effect}","Action":"{action}","Resource":[{",".join(resources)}]}}'
+
+
+def _once(texts: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(texts)
+
+
+def _glob(topic_filter: str) -> str:
+    return topic_filter.replace("+", "*").replace("#", "*")
+
+
+def _unshared(topic_filter: str) -> str:
+    return _SHARED.sub("", topic_filter, count=1)
+
+
+def _counted(topic_filter: str) -> str:
+    return _UNCOUNTED.sub("", topic_filter, count=1)
+
+
+def _validate_connect(client_id: str) -> None:
+    # Looser than `validate_client_id`: rows written by older tools may hold a space or a slash,
+    # which an ARN takes as they are. What a policy would read as something else stays out.
+    if not client_id or any(character in "*?$" for character in client_id) or _CONTROL.search(client_id):
+        raise ValueError(f"client id {_shown(client_id)} cannot stand in a policy")
+
+
+def _validate_no_variable(topic: str) -> None:
+    if "${" in topic or "$(" in topic or _CONTROL.search(topic):
+        raise ValueError(f"topic {_shown(topic)} contains a policy variable or a control character")
+
+
+def _validate_characters(text: str) -> None:
+    if wrong := re.search(r"[*?]|\$\{|\$\(", text) or _CONTROL.search(text):
+        raise ValueError(f"topic filter {_shown(text)} contains {_named(wrong[0])}")
+    if text[0] == "$" and not (text.startswith("$aws/") or _SHARED.match(text)):
+        raise ValueError(f"topic filter {_shown(text)} begins with `$`, which is reserved for `$aws/` and `$share/`")
+
+
+def _validate_levels(text: str) -> None:
+    levels = text.split("/")
+    if any("#" in level for level in levels[:-1]) or ("#" in levels[-1] and levels[-1] != "#"):
+        raise ValueError(f"topic filter {_shown(text)} has a `#` that is not the whole last level")
+    if any("+" in level and level != "+" for level in levels):
+        raise ValueError(f"topic filter {_shown(text)} has a `+` that is not a whole level")
+
+
+def _shown(text: str) -> str:
+    return f"`{text}`" if text.isprintable() else f"`{ascii(text)[1:-1]}`"
+
+
+def _named(characters: str) -> str:
+    return "a space" if characters == " " else _shown(characters)
