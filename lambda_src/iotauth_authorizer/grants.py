@@ -19,8 +19,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .credential import fingerprint
-from .event import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_DOCUMENTS
+from iotauth_authorizer.credential import fingerprint
+from iotauth_authorizer.event import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_DOCUMENTS
 
 MAX_CLIENT_ID_BYTES = 128
 MAX_TOPIC_BYTES = 256

@@ -27,8 +27,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
-from .credential import Slot, SlotState
-from .grants import Grants
+from iotauth_authorizer.credential import Slot, SlotState
+from iotauth_authorizer.grants import Grants
 
 SLOT_NAMES = ("A", "B")
 SLOT_STATES: tuple[SlotState, ...] = get_args(SlotState)
