@@ -1,0 +1,138 @@
+"""May it? Policy documents and a request in, the decision and its reasons out.
+
+An explicit Deny in any document beats every Allow, and what nothing allows is denied: all
+documents of an answer count together.
+Source: AWS IoT developer guide, "AWS IoT Core policies", which follows IAM's evaluation.
+
+`evaluate` answers once, with the trace that the CLI and the emulator's log print. `Evaluator` is
+the same engine kept for the life of a connection: `Evaluator.allows` answers a broker, which asks
+about the same few topics again and again, from a table compiled per action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from iotauth_cli.policy.binding import BoundStatement, StatementReference, bind, resource_name
+from iotauth_cli.policy.context import Context
+from iotauth_cli.policy.document import Document
+from iotauth_cli.policy.match import Matcher, Pattern
+
+ALLOWED = "allow"
+EXPLICIT_DENY = "explicit-deny"
+IMPLICIT_DENY = "implicit-deny"
+
+# Decisions remembered per connection. A device has a handful of topics; a hostile one that
+# invents them pays for the table's look-up each time and cannot fill the memory.
+MAX_REMEMBERED = 64
+
+
+@dataclass(frozen=True)
+class Request:
+    """May *action* (``iot:Publish``) be done to *resource* (a whole ARN) by this connection?"""
+
+    action: str
+    resource: str
+    context: Context = field(default_factory=Context)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer. *deciding* is the statement that gave it; no statement gives an implicit deny.
+
+    *trace* has one line per statement in order: where it stands, and the reason why it applies
+    or does not.
+    """
+
+    effect: str  # ALLOWED, EXPLICIT_DENY or IMPLICIT_DENY
+    action: str
+    resource: str
+    deciding: StatementReference | None
+    trace: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        return self.effect == ALLOWED
+
+    @property
+    def because(self) -> str:
+        """The reason in one phrase: ``document 1, statement 2 denies iot:Publish on topic/a``."""
+        what = f"{self.action} on {resource_name(self.resource)}"
+        if self.deciding is None:
+            return f"no statement allows {what}"
+        return f"{self.deciding} {'allows' if self.allowed else 'denies'} {what}"
+
+
+def evaluate(documents: Sequence[Document], request: Request) -> Decision:
+    """Return the decision on *request* under *documents* together."""
+    return Evaluator(documents, request.context).decide(request.action, request.resource)
+
+
+class Evaluator:
+    """The policy of one connection, its variables filled in and its patterns compiled."""
+
+    __slots__ = ("_remembered", "_statements", "_tables")
+
+    def __init__(self, documents: Sequence[Document], context: Context | None = None) -> None:
+        self._statements = tuple(bind(documents, context or Context()))
+        self._tables: dict[str, _Table] = {}
+        self._remembered: dict[tuple[str, str], bool] = {}
+
+    def allows(self, action: str, resource: str) -> bool:
+        """Tell what `decide` would, without its reasons: for every message of a broker."""
+        known = self._remembered.get((action, resource))
+        return self._look_up(action, resource) if known is None else known
+
+    def decide(self, action: str, resource: str) -> Decision:
+        """Return the decision on *action* and *resource*, with a reason for every statement."""
+        denying = allowing = None
+        trace = []
+        for statement in self._statements:
+            verdict = statement.explain(action, resource)
+            trace.append(f"{statement.reference}: {verdict.reason}")
+            if verdict.applies and statement.is_deny:
+                denying = denying or statement.reference
+            elif verdict.applies:
+                allowing = allowing or statement.reference
+        effect = EXPLICIT_DENY if denying else ALLOWED if allowing else IMPLICIT_DENY
+        return Decision(effect, action, resource, denying or allowing, tuple(trace))
+
+    def _look_up(self, action: str, resource: str) -> bool:
+        table = self._tables.get(action)
+        if table is None:
+            applicable = [each for each in self._statements if each.may_apply(action)]
+            table = self._tables[action] = _Table(applicable)
+        allowed = table.allows(resource)
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[(action, resource)] = allowed
+        return allowed
+
+
+class _Table:
+    """What one action may be done to: the statements that only the resource can still decide."""
+
+    __slots__ = ("_allowed", "_denied")
+
+    def __init__(self, statements: Sequence[BoundStatement]) -> None:
+        self._allowed = _matcher(each for each in statements if not each.is_deny)
+        denying = [each for each in statements if each.is_deny]
+        self._denied = _matcher(denying) if denying else None
+
+    def allows(self, resource: str) -> bool:
+        if not self._allowed.matches(resource):
+            return False
+        return self._denied is None or not self._denied.matches(resource)
+
+
+def _matcher(statements: Iterable[BoundStatement]) -> Matcher:
+    """Return a matcher of the resources that *statements* cover together."""
+    listed: list[Pattern] = []
+    exceptions: list[Matcher] = []
+    for each in statements:
+        if each.statement.is_not_resource:
+            exceptions.append(Matcher(each.patterns))
+        else:
+            listed.extend(each.patterns)
+    return Matcher(listed, exceptions)

@@ -1,0 +1,203 @@
+"""Find what a policy says but cannot mean.
+
+Every finding is about a document that AWS IoT accepts and that then does something else than it
+reads: a wildcard that is plain text, a grant that nothing can use, a rule that a wider filter
+slips past. Findings are advice: none of them changes a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from iotauth_cli.policy.binding import BoundStatement, bind, resource_name
+from iotauth_cli.policy.conditions import read_operator
+from iotauth_cli.policy.context import BASIC_VARIABLES, CONDITION_KEYS, CONNECT, Context
+from iotauth_cli.policy.document import VERSION, Document, Statement
+from iotauth_cli.policy.limits import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_DOCUMENTS
+from iotauth_cli.policy.variables import names
+
+PUBLISH = "iot:Publish"
+SUBSCRIBE = "iot:Subscribe"
+RECEIVE = "iot:Receive"
+
+# Source: AWS IoT developer guide, "AWS IoT Core action resources".
+RESOURCE_TYPES = {
+    "iot:connect": "client",
+    "iot:publish": "topic",
+    "iot:retainpublish": "topic",
+    "iot:receive": "topic",
+    "iot:getretainedmessage": "topic",
+    "iot:subscribe": "topicfilter",
+}
+# AWS's own audit calls the last one a wildcard too: every client has its own client id.
+ANY_CLIENT = frozenset({"*", "client/*", "client/${iot:ClientId}"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is odd, what to write instead, and where; numbers count from 1, None means all of it."""
+
+    slug: str
+    sentence: str
+    remedy: str
+    document: int | None = None
+    statement: int | None = None
+
+
+def lint(documents: Sequence[Document]) -> tuple[Finding, ...]:
+    """Return the findings about *documents* taken together as one client's policy."""
+    statements = tuple(bind(documents, Context()))
+    return (*_of_documents(documents), *_of_statements(statements), *_of_the_whole(statements))
+
+
+def _of_documents(documents: Sequence[Document]) -> Iterator[Finding]:
+    if len(documents) > MAX_POLICY_DOCUMENTS:
+        yield Finding(
+            "too-many-documents",
+            f"there are {len(documents)} documents; AWS IoT takes {MAX_POLICY_DOCUMENTS}",
+            "put more statements into each",
+        )
+    for number, document in enumerate(documents, 1):
+        if document.characters > MAX_POLICY_DOCUMENT_CHARACTERS:
+            yield Finding(
+                "document-too-long",
+                f"it has {document.characters} characters; AWS IoT takes {MAX_POLICY_DOCUMENT_CHARACTERS}",
+                "split it, or cover several topics with one `*`",
+                number,
+            )
+        if not document.has_variables and any(map(_variables, document.statements)):
+            yield Finding(
+                "variables-not-replaced",
+                f"its variables stay plain text under Version {document.version}",
+                f'write "Version": "{VERSION}"',
+                number,
+            )
+
+
+def _of_statements(statements: Sequence[BoundStatement]) -> Iterator[Finding]:
+    seen: dict[Statement, str] = {}
+    for bound in statements:
+        where = bound.reference
+        for slug, sentence, remedy in _of_statement(bound):
+            yield Finding(slug, sentence, remedy, where.document, where.statement)
+        bare = _without_sid(bound.statement)
+        if bare in seen:
+            sentence = f"it says the same as {seen[bare]}"
+            yield Finding("duplicate", sentence, "remove one of them", where.document, where.statement)
+        seen.setdefault(bare, str(where))
+
+
+def _of_statement(bound: BoundStatement) -> Iterator[tuple[str, str, str]]:
+    yield from _mqtt_wildcards(bound.statement)
+    yield from _wrong_types(bound.statement)
+    yield from _useless_variables(bound.statement)
+    yield from _useless_conditions(bound.statement)
+    if not bound.is_deny and bound.covers_action(CONNECT):
+        yield from _any_client(bound.statement)
+
+
+def _of_the_whole(statements: Sequence[BoundStatement]) -> Iterator[Finding]:
+    allowed = {action for action in (CONNECT, PUBLISH, SUBSCRIBE, RECEIVE) if _covers(statements, action, False)}
+    denied = {action for action in (SUBSCRIBE, RECEIVE) if _covers(statements, action, True)}
+    if allowed and CONNECT not in allowed:
+        yield Finding(
+            "no-connect",
+            f"it allows {', '.join(sorted(allowed))} but not {CONNECT}, so the device is not let in",
+            f"allow {CONNECT} on its client/… resource",
+        )
+    if SUBSCRIBE in allowed and RECEIVE not in allowed:
+        yield Finding(
+            "subscribe-without-receive",
+            f"it allows {SUBSCRIBE} but not {RECEIVE}: subscriptions are granted and nothing is delivered",
+            f"allow {RECEIVE} on the topic/… resources",
+        )
+    if SUBSCRIBE in denied and RECEIVE not in denied:
+        yield Finding(
+            "deny-subscribe-only",
+            f"it denies {SUBSCRIBE} on some filters; a wider filter such as `#` still delivers their messages",
+            f"deny {RECEIVE} on the topic/… resources as well",
+        )
+
+
+def _covers(statements: Sequence[BoundStatement], action: str, denies: bool) -> bool:
+    return any(each.is_deny == denies and each.covers_action(action) for each in statements)
+
+
+def _mqtt_wildcards(statement: Statement) -> Iterator[tuple[str, str, str]]:
+    for resource in statement.resources:
+        name = resource_name(resource)
+        if name.startswith("topic/") and ("+" in name or "#" in name):
+            yield (
+                "mqtt-wildcard",
+                f"resource {name}: `+` and `#` are plain characters in a policy, and no topic has them",
+                f"write {name.replace('+', '*').replace('#', '*')}; `*` crosses levels",
+            )
+
+
+def _wrong_types(statement: Statement) -> Iterator[tuple[str, str, str]]:
+    """Find actions without a resource of their type; failing that, resources without an action."""
+    wanted = {action: RESOURCE_TYPES.get(action.lower()) for action in statement.actions}
+    given = {resource: _type(resource) for resource in statement.resources}
+    if statement.is_not_action or statement.is_not_resource or None in wanted.values() or None in given.values():
+        return
+    idle_actions = [action for action in wanted if wanted[action] not in given.values()]
+    idle_resources = [resource for resource in given if given[resource] not in wanted.values()]
+    for action in idle_actions:
+        yield (
+            "wrong-resource-type",
+            f"{action} is about {wanted[action]}/… resources and the statement names none",
+            f"name a {wanted[action]}/… resource",
+        )
+    for resource in idle_resources if not idle_actions else []:
+        yield (
+            "wrong-resource-type",
+            f"resource {resource_name(resource)} is of no use to {', '.join(wanted)}",
+            "remove it, or add the action that it is meant for",
+        )
+
+
+def _type(resource: str) -> str | None:
+    """Return ``topic`` of ``arn:…:topic/a``, or None where a wildcard leaves it open."""
+    kind, slash, _ = resource_name(resource).partition("/")
+    return kind if slash and kind.isalpha() else None
+
+
+def _useless_variables(statement: Statement) -> Iterator[tuple[str, str, str]]:
+    known = {name.lower() for name in BASIC_VARIABLES}
+    for name in dict.fromkeys(_variables(statement)):
+        if name.lower() not in known:
+            yield (
+                "no-value",
+                f"${{{name}}} has no value with custom authentication: what names it matches nothing",
+                "write the name itself; the function knows the client id",
+            )
+
+
+def _variables(statement: Statement) -> list[str]:
+    values = (value for condition in statement.conditions for value in condition.values)
+    return [name for text in (*statement.resources, *values) for name in names(text)]
+
+
+def _useless_conditions(statement: Statement) -> Iterator[tuple[str, str, str]]:
+    for condition in statement.conditions:
+        if condition.key.lower() not in CONDITION_KEYS or read_operator(condition.operator) is None:
+            yield (
+                "unknown-condition",
+                f"condition {condition.operator} on {condition.key} has no meaning with custom authentication",
+                f"ask about one of {', '.join(BASIC_VARIABLES)}, or decide it in the function",
+            )
+
+
+def _any_client(statement: Statement) -> Iterator[tuple[str, str, str]]:
+    for resource in statement.resources:
+        if resource_name(resource) in ANY_CLIENT and not statement.is_not_resource:
+            yield (
+                "any-client",
+                f"resource {resource_name(resource)} lets the device connect under any client id, another's too",
+                "name the client id: client/door-7",
+            )
+
+
+def _without_sid(statement: Statement) -> Statement:
+    return replace(statement, sid=None)
