@@ -38,9 +38,7 @@ def talk(
 
     async def main() -> bytes:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: HttpProtocol(handler, body_limit=body_limit), "127.0.0.1", 0
-        )
+        server = await loop.create_server(lambda: HttpProtocol(handler, body_limit=body_limit), "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
         for start in range(0, len(sent), chunk or max(len(sent), 1)):
             writer.write(sent[start : start + (chunk or len(sent))])
@@ -186,9 +184,7 @@ def test_the_standard_librarys_client_keeps_its_connection() -> None:
     async def main() -> list[bytes]:
         connections: set[HttpProtocol] = set()
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: HttpProtocol(echo, open_connections=connections), "127.0.0.1", 0
-        )
+        server = await loop.create_server(lambda: HttpProtocol(echo, open_connections=connections), "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()[:2]
 
         def requests() -> list[bytes]:
