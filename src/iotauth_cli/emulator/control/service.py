@@ -33,6 +33,13 @@ class ServiceError(Exception):
         self.members = members
 
 
+class NotImplementedHere(ServiceError):
+    """The emulator's refusal of what it cannot do. boto3 does not repeat a call that ended in 501."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("NotImplementedException", f"the iotauth emulator does not implement {what}", 501)
+
+
 class Service(Protocol):
     @property
     def name(self) -> str:

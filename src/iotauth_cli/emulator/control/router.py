@@ -1,0 +1,94 @@
+"""The control plane's front: every request of every service comes in here and gets an answer.
+
+The order is AWS's: signed at all, then which operation, then the parameters, then the service.
+A handler that fails is an InternalFailure to the caller and one line in the log. The line names
+the place and the kind of the failure and nothing of the request, which may hold secrets.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from iotauth_cli.emulator.control import wire
+from iotauth_cli.emulator.control.service import (
+    Context,
+    Handler,
+    NotImplementedHere,
+    Result,
+    Service,
+    ServiceError,
+)
+from iotauth_cli.emulator.model import ACCOUNT, HttpRequest, HttpResponse
+
+logger = logging.getLogger(__name__)
+
+
+class ControlPlane:
+    """Answer the AWS APIs of *services* for one *account*."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        account: str = ACCOUNT,
+        log: Callable[[str], None] = logger.error,
+    ) -> None:
+        self._services = {service.name: service for service in services}
+        self._account = account
+        self._log = log
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer to *request*; a failure of any kind is an answer too."""
+        envelope = wire.open_envelope(request)
+        try:
+            return wire.build(envelope, await self._answer(envelope))
+        except ServiceError as error:
+            return wire.build_error(envelope, error)
+        except Exception as error:
+            self._log(f"{envelope.title} failed: {_place(error)}")
+            return wire.build_error(envelope, internal_failure())
+
+    async def _answer(self, envelope: wire.Envelope) -> Result:
+        handler = self._handler(envelope)
+        call = wire.parse(envelope)
+        context = Context(call.region, self._account, call.request_id)
+        result = handler(call.parameters, context)
+        return await result if inspect.isawaitable(result) else result
+
+    def _handler(self, envelope: wire.Envelope) -> Handler:
+        if envelope.service is None:
+            raise missing_authentication(envelope.protocol)
+        if envelope.service in self._services and envelope.operation is None:
+            raise unknown_operation(envelope)
+        service = self._services.get(envelope.service)
+        handler = service.operations.get(envelope.operation_name or "") if service else None
+        if handler is None:
+            raise NotImplementedHere(envelope.title)
+        return handler
+
+
+def missing_authentication(protocol: str) -> ServiceError:
+    code = "MissingAuthenticationToken"
+    if protocol in ("query", "ec2"):
+        return ServiceError(code, "Request is missing Authentication Token", 403)
+    return ServiceError(f"{code}Exception", "Missing Authentication Token", 403)
+
+
+def unknown_operation(envelope: wire.Envelope) -> ServiceError:
+    if envelope.protocol == "query":
+        return ServiceError("InvalidAction", f"Could not find operation {envelope.operation_name}", 400)
+    status = 400 if envelope.protocol == "json" else 404
+    return ServiceError("UnknownOperationException", f"no operation answers to {envelope.title}", status)
+
+
+def internal_failure() -> ServiceError:
+    return ServiceError("InternalFailure", "the iotauth emulator failed; its log says where", 500)
+
+
+def _place(error: Exception) -> str:
+    """Name the kind of *error* and where it arose, without its message or any value."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno} ({frame.name})"
