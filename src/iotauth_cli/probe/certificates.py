@@ -1,0 +1,97 @@
+"""What a certificate says of itself, read from a verified handshake or from its bytes."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate's names and term; subject and issuer by their common names, times in UTC."""
+
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    names: tuple[str, ...]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "not_before": stamp(self.not_before),
+            "not_after": stamp(self.not_after),
+            "names": list(self.names),
+        }
+
+
+def stamp(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_peer(peer: Mapping[str, Any]) -> Certificate:
+    """Read what `SSLSocket.getpeercert` gives: free, but only there after a verified handshake."""
+    return Certificate(
+        subject=flat(peer["subject"]),
+        issuer=flat(peer["issuer"]),
+        not_before=moment(peer["notBefore"]),
+        not_after=moment(peer["notAfter"]),
+        names=tuple(str(value) for _, value in peer.get("subjectAltName", ())),
+    )
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), timezone.utc)
+
+
+def flat(name: Sequence[Sequence[tuple[str, str]]]) -> str:
+    parts = {key: value for relative_name in name for key, value in relative_name}
+    return parts.get("commonName") or parts.get("organizationName") or ", ".join(parts.values())
+
+
+def from_der(der: bytes) -> Certificate:
+    """Read a certificate that nobody has verified.
+
+    Raises:
+        ValueError: *der* is not a certificate.
+    """
+    from cryptography import x509
+
+    found = x509.load_der_x509_certificate(der)
+    try:
+        listed = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = tuple(str(name.value) for name in listed)
+    except x509.ExtensionNotFound:
+        names = ()
+    return Certificate(
+        subject=short_name(found.subject),
+        issuer=short_name(found.issuer),
+        not_before=found.not_valid_before_utc,
+        not_after=found.not_valid_after_utc,
+        names=names,
+    )
+
+
+def short_name(name: Any) -> str:
+    from cryptography.x509.oid import NameOID
+
+    for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
+        if found := name.get_attributes_for_oid(kind):
+            return str(found[0].value)
+    return str(name.rfc4514_string())
+
+
+def ca_facts(path: Path) -> dict[str, Any]:
+    """Return subject and end of the first certificate in a CA file, {} where it cannot be read."""
+    from cryptography import x509
+
+    try:
+        ca = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except (OSError, ValueError):
+        return {}
+    return {"ca_subject": short_name(ca.subject), "ca_not_after": stamp(ca.not_valid_after_utc)}

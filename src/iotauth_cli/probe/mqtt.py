@@ -1,0 +1,196 @@
+"""One MQTT connection, step by step, with paho doing the talking. paho is seen only here.
+
+paho is driven from this side's loop, without its thread: each step waits for one answer, the
+hang-up or the end of its time, and Ctrl-C reaches it at once. It never reconnects: a second
+try would hide what the first one met.
+"""
+
+from __future__ import annotations
+
+import select
+import ssl
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from iotauth_cli.errors import InputError
+from iotauth_cli.probe.stages import Endpoint, Finding, Login, Symptom
+from iotauth_cli.probe.tls import tls_symptom
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+    from paho.mqtt.enums import MQTTErrorCode
+
+KEEP_ALIVE_S = 30  # the least that AWS IoT accepts without raising it
+REFUSED_SUBSCRIPTION = 0x80  # SUBACK return codes from here on say no
+
+
+class Session:
+    """A device's connection. Every step returns a `Finding`; `close` is safe at any time."""
+
+    def __init__(self, endpoint: Endpoint, login: Login, context: ssl.SSLContext, timeout_s: float) -> None:
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+        self.endpoint = endpoint
+        self.login = login
+        self.timeout_s = timeout_s
+        self.reason: Any = None
+        self.granted: dict[int, list[Any]] = {}
+        self.published: set[int] = set()
+        self.messages: list[tuple[str, bytes]] = []
+        self.hung_up: Any = None
+        self.client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=login.client_id,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self.client.tls_set_context(context)
+        self.client.connect_timeout = timeout_s
+        self.listen(self.client)
+
+    def listen(self, client: Client) -> None:
+        """Keep what the broker says where the steps look for it."""
+
+        def on_connect(_client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            self.reason = reason
+
+        def on_subscribe(_client: Client, _data: Any, mid: int, reasons: list[Any], _properties: Any) -> None:
+            self.granted[mid] = reasons
+
+        def on_publish(_client: Client, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
+            self.published.add(mid)
+
+        def on_message(_client: Client, _data: Any, message: Any) -> None:
+            self.messages.append((message.topic, bytes(message.payload)))
+
+        def on_disconnect(_client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            self.hung_up = reason
+
+        client.on_connect = on_connect
+        client.on_subscribe = on_subscribe
+        client.on_publish = on_publish
+        client.on_message = on_message
+        client.on_disconnect = on_disconnect
+
+    def connect(self) -> Finding:
+        """Send CONNECT and wait for CONNACK. The time told is the broker's, without paho's own handshake."""
+        facts = self.connect_facts()
+        if self.login.username is not None:
+            password = self.login.password.reveal() if self.login.password else None
+            self.client.username_pw_set(self.login.username, password)
+        try:
+            self.client.connect(self.endpoint.host, self.endpoint.port, keepalive=KEEP_ALIVE_S)
+        except OSError as error:  # the handshake by hand went well just before
+            return Finding({**facts, "reason": "a second connection failed"}, tls_symptom(error))
+        except ValueError as error:  # a field longer than MQTT's 65,535 bytes
+            raise InputError(f"this cannot be sent in MQTT: {error}") from None
+        sent = time.perf_counter()
+        waited = self.wait(lambda: self.reason is not None)
+        ms = (time.perf_counter() - sent) * 1000
+        if waited is not None:
+            return Finding({**facts, "reason": f"{self.how(waited)} before CONNACK"}, waited, ms)
+        said = str(self.reason).lower()
+        return Finding({**facts, "reason": said}, Symptom.REFUSED if self.reason.is_failure else None, ms)
+
+    def connect_facts(self) -> dict[str, Any]:
+        return {
+            "client_id": self.login.client_id,
+            "username": self.login.shown_username,
+            "password": self.login.password is not None,
+            "packet_bytes": connect_size(self.login),
+        }
+
+    def subscribe(self, topic_filter: str) -> Finding:
+        """Subscribe at QoS 1 and wait for SUBACK."""
+        facts: dict[str, Any] = {"filter": topic_filter}
+        try:
+            _, mid = self.client.subscribe(topic_filter, qos=1)
+        except ValueError as error:
+            raise InputError(f"`{topic_filter}` is no topic filter: {error}") from None
+        waited = self.wait(lambda: mid in self.granted)
+        if waited is not None or mid is None:
+            symptom = waited or Symptom.CLOSED
+            return Finding({**facts, "reason": f"{self.how(symptom)} before SUBACK"}, symptom)
+        code = self.granted[mid][0].value
+        if code >= REFUSED_SUBSCRIPTION:
+            return Finding({**facts, "reason": f"SUBACK {code:#04x}"}, Symptom.REFUSED)
+        return Finding({**facts, "qos": code})
+
+    def publish(self, topic: str, payload: bytes) -> Finding:
+        """Publish at QoS 1, whose PUBACK is the only sign a device gets that it may."""
+        facts: dict[str, Any] = {"topic": topic, "bytes": len(payload), "qos": 1}
+        try:
+            mid = self.client.publish(topic, payload, qos=1).mid
+        except ValueError as error:
+            raise InputError(f"nothing can be published to `{topic}`: {error}") from None
+        waited = self.wait(lambda: mid in self.published)
+        if waited is not None:
+            return Finding({**facts, "reason": f"{self.how(waited)} before PUBACK"}, waited)
+        return Finding(facts)
+
+    def receive(self, payload: bytes) -> Finding:
+        """Wait for the message that carries *payload*; others (retained ones) do not count."""
+        waited = self.wait(lambda: any(got == payload for _, got in self.messages))
+        if waited is not None:
+            return Finding({"reason": f"{self.how(waited)}; the message did not come back"}, waited)
+        topic = next(topic for topic, got in self.messages if got == payload)
+        return Finding({"topic": topic, "bytes": len(payload)})
+
+    def end(self) -> Finding:
+        """Say DISCONNECT, so that no will is published."""
+        self.client.disconnect()
+        waited = self.wait(lambda: self.hung_up is not None)
+        return Finding({}, waited if waited is Symptom.TIMEOUT else None)
+
+    def wait(self, until: Callable[[], bool]) -> Symptom | None:
+        """Let paho read and write until *until* holds; return what came instead, if it never does."""
+        from paho.mqtt.enums import MQTTErrorCode
+
+        end = time.monotonic() + self.timeout_s
+        while not until():
+            left = end - time.monotonic()
+            if left <= 0:
+                return Symptom.TIMEOUT
+            code = self.turn(left)
+            if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not until():
+                return Symptom.NOT_MQTT if code == MQTTErrorCode.MQTT_ERR_PROTOCOL else Symptom.CLOSED
+        return None
+
+    def turn(self, patience_s: float) -> MQTTErrorCode:
+        """Wait until the socket has something to do, and let paho do it."""
+        from paho.mqtt.enums import MQTTErrorCode
+
+        sock: Any = self.client.socket()
+        if sock is None:
+            return MQTTErrorCode.MQTT_ERR_CONN_LOST
+        wishes = [sock] if self.client.want_write() else []
+        # What TLS has decrypted already no longer shows in select.
+        decrypted = bool(sock.pending())
+        readable, writable, _ = select.select([sock], wishes, [], 0 if decrypted else patience_s)
+        code = self.client.loop_read() if readable or decrypted else MQTTErrorCode.MQTT_ERR_SUCCESS
+        if writable and code == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            code = self.client.loop_write()
+        return code
+
+    def how(self, symptom: Symptom) -> str:
+        return {
+            Symptom.TIMEOUT: f"no answer within {self.timeout_s:g} s",
+            Symptom.NOT_MQTT: "the answer was not MQTT",
+        }.get(symptom, "the connection was closed")
+
+    def close(self) -> None:
+        """Drop whatever is still open, without a word."""
+        sock = self.client.socket()
+        if sock is not None:
+            sock.close()
+
+
+def connect_size(login: Login) -> int:
+    """Return the length of the CONNECT packet in bytes (MQTT 3.1.1, section 3.1)."""
+    password = login.password.reveal() if login.password else None
+    fields = [login.client_id, login.username, password if login.username is not None else None]
+    remaining = 10 + sum(2 + len(field.encode()) for field in fields if field is not None)
+    length_bytes = 1 + sum(remaining >= limit for limit in (128, 16_384, 2_097_152))
+    return 1 + length_bytes + remaining

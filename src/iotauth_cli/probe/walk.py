@@ -1,0 +1,117 @@
+"""The walk itself: one step after the other, until one fails or the last is done."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Callable, Generator, Iterator
+
+from iotauth_cli.probe import reach, tls
+from iotauth_cli.probe.mqtt import Session
+from iotauth_cli.probe.stages import Endpoint, Errand, Finding, Login, Stage, StageName, Started
+
+Step = tuple[StageName, Callable[[], Finding]]
+
+
+def walk(
+    endpoint: Endpoint, login: Login, errand: Errand, *, timeout_s: float
+) -> Generator[Started | Stage, None, None]:
+    """Knock as a device would; yield each step as it begins and as it ends, up to the first that fails.
+
+    *timeout_s* is the longest that any one step may take. Leaving the generator early closes
+    every socket.
+
+    Raises:
+        InputError: the CA file holds no certificate, or a topic cannot be sent in MQTT.
+    """
+    way = Way(endpoint, login, errand, timeout_s)
+    try:
+        for name, step in way.steps():
+            yield Started(name)
+            stage = timed(name, step)
+            yield stage
+            if not stage.ok:
+                return
+    finally:
+        way.close()
+
+
+def timed(name: StageName, step: Callable[[], Finding]) -> Stage:
+    started_at, began = time.time(), time.perf_counter()
+    finding = step()
+    took_ms = (time.perf_counter() - began) * 1000
+    ms = took_ms if finding.ms is None else finding.ms
+    return Stage(name, ms, started_at, finding.facts, finding.symptom)
+
+
+class Way:
+    """What one step leaves for the next: addresses, a socket, a session."""
+
+    def __init__(self, endpoint: Endpoint, login: Login, errand: Errand, timeout_s: float) -> None:
+        self.endpoint = endpoint
+        self.errand = errand
+        self.timeout_s = timeout_s
+        self.context = tls.build_context(endpoint)
+        self.session = Session(endpoint, login, self.context, timeout_s)
+        self.payload = json.dumps({"iotauth": "test-connect", "nonce": secrets.token_hex(8)}).encode()
+        self.addresses: tuple[reach.Address, ...] = ()
+        self.socket: socket.socket | None = None
+        self.tls: ssl.SSLSocket | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps that this errand needs."""
+        yield "dns", self.resolve
+        yield "tcp", self.reach
+        yield "tls", self.shake_hands
+        yield "alpn", self.agree
+        yield "connect", self.session.connect
+        publish, subscribe = self.errand.publish, self.errand.subscribe
+        if subscribe is not None:
+            yield "subscribe", lambda: self.session.subscribe(subscribe)
+        if publish is not None:
+            yield "publish", lambda: self.session.publish(publish, self.payload)
+        if publish is not None and subscribe is not None and topic_matches(subscribe, publish):
+            yield "receive", lambda: self.session.receive(self.payload)
+        yield "end", self.session.end
+
+    def resolve(self) -> Finding:
+        finding, self.addresses = reach.resolve(self.endpoint, self.timeout_s)
+        return finding
+
+    def reach(self) -> Finding:
+        finding, self.socket = reach.reach(self.addresses, self.timeout_s)
+        return finding
+
+    def shake_hands(self) -> Finding:
+        assert self.socket is not None
+        taken, self.socket = self.socket, None
+        finding, self.tls = tls.shake_hands(self.endpoint, self.context, taken, self.timeout_s)
+        return finding
+
+    def agree(self) -> Finding:
+        """Tell what ALPN came to. No choice is no failure here: a server may ignore ALPN and still serve MQTT."""
+        assert self.tls is not None
+        finding = Finding({"offered": list(self.endpoint.alpn), "selected": self.tls.selected_alpn_protocol()})
+        self.tls.close()
+        return finding
+
+    def close(self) -> None:
+        for open_socket in (self.socket, self.tls):
+            if open_socket is not None:
+                open_socket.close()
+        self.session.close()
+
+
+def topic_matches(topic_filter: str, topic: str) -> bool:
+    """Tell whether a subscription to *topic_filter* gets what is published to *topic*.
+
+    AWS IoT's one difference to MQTT: `a/#` does not match `a` itself.
+    Source: AWS IoT developer guide, "MQTT topics", "Topic filters".
+    """
+    from paho.mqtt.client import topic_matches_sub
+
+    parent_only = topic_filter.endswith("/#") and topic == topic_filter[:-2]
+    return not parent_only and topic_matches_sub(topic_filter, topic)
