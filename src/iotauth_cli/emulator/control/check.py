@@ -36,6 +36,11 @@ NUMBERS = frozenset({"integer", "long", "float", "double"})
 SIZED = frozenset({"string", "blob", "list", "map"})
 
 
+def code_of(service: str) -> str:
+    """Return the error code under which *service* refuses a bad parameter."""
+    return CODES.get(service, DEFAULT_CODE)
+
+
 def check(service: str, shape: Shape, parameters: dict[str, Any]) -> None:
     """Hold *parameters* against required members, ranges, patterns and enumerations.
 
@@ -46,7 +51,7 @@ def check(service: str, shape: Shape, parameters: dict[str, Any]) -> None:
     if found:
         plural = "" if len(found) == 1 else "s"
         message = f"{len(found)} validation error{plural} detected: {'; '.join(found)}"
-        raise ServiceError(CODES.get(service, DEFAULT_CODE), message)
+        raise ServiceError(code_of(service), message)
 
 
 @dataclass(frozen=True)
