@@ -1,0 +1,380 @@
+"""A light DynamoDB client: signed requests over one kept-alive connection.
+
+boto3 would triple the function's cold start. What it does that matters is here too: the
+credentials are read at each signature and a session token is signed; a server that says
+`Connection: close` is obeyed; a connection gone stale while Lambda froze the process is
+replaced at once; throttling, 5xx and broken answers are retried with jitter, all within one
+time budget; and when Amazon's own roots, shipped beside this file for a fast handshake,
+do not verify the server, the system's are tried before giving up.
+
+A `Client` serves one caller at a time. Rows are DynamoDB's typed JSON, as in `record`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from iotauth_authorizer.aws_credentials import Credentials, NoCredentials, environment_credentials
+
+__all__ = [
+    "Client",
+    "ConnectionLost",
+    "Credentials",
+    "DynamoDBError",
+    "NoCredentials",
+    "environment_credentials",
+    "sign",
+]
+
+Item = dict[str, dict[str, Any]]
+
+BUDGET_S = 3.0  # for one call with all its retries; AWS IoT waits 5 s for the whole function
+ATTEMPT_S = 1.0  # for connecting, and for each wait for bytes; DynamoDB answers in milliseconds
+FIRST_PAUSE_S = 0.05  # the longest first pause; doubles with each attempt
+LONGEST_PAUSE_S = 1.0
+
+_VERSION = "DynamoDB_20120810"
+_ROOTS = os.path.join(os.path.dirname(__file__), "roots.pem")
+_TRANSIENT = {
+    "InternalServerError",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionInProgressException",
+}
+
+
+class DynamoDBError(Exception):
+    """DynamoDB answered with an error. *code* is its name, such as `ResourceNotFoundException`."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+    @property
+    def is_transient(self) -> bool:
+        return self.status >= 500 or self.code in _TRANSIENT
+
+    @property
+    def is_condition_failed(self) -> bool:
+        return self.code == "ConditionalCheckFailedException"
+
+
+class ConnectionLost(Exception):
+    """No whole answer came. *was_reused* says that the connection had been open before this request."""
+
+    def __init__(self, message: str, *, was_reused: bool = False) -> None:
+        super().__init__(message)
+        self.was_reused = was_reused
+
+
+def sign(
+    credentials: Credentials, *, region: str, host: str, target: str, payload: bytes, at: float, path: str = "/"
+) -> dict[str, str]:
+    """Return the headers of a signed request to DynamoDB (Signature Version 4).
+
+    *target* is `DynamoDB_20120810.GetItem` and the like; *at* is epoch seconds. Signed are
+    `host`, `x-amz-date`, `x-amz-target` and, where there is one, the session token.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
+    headers = {"host": host, "x-amz-date": stamp}
+    if credentials.session_token:
+        headers["x-amz-security-token"] = credentials.session_token
+    headers["x-amz-target"] = target
+    names = ";".join(headers)  # built in alphabetical order, as a signature wants them
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    request = f"POST\n{path}\n\n{lines}\n{names}\n{hashlib.sha256(payload).hexdigest()}"
+    scope = f"{stamp[:8]}/{region}/dynamodb/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    signature = _mac(_signing_key(credentials.secret_key, stamp[:8], region), text).hex()
+    headers["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
+    return headers
+
+
+class Client:
+    """Calls DynamoDB in *region*, or whatever answers at *endpoint_url*, http or https.
+
+    *credentials* is asked at each request. *ca_file* replaces the trusted roots. *budget_s*
+    bounds a call with all its retries; *clock* (monotonic) and *sleep* are for tests.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        *,
+        credentials: Callable[[], Credentials],
+        endpoint_url: str | None = None,
+        ca_file: str | None = None,
+        budget_s: float = BUDGET_S,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._region = region
+        self._credentials = credentials
+        self._channel = _Channel(endpoint_url or _endpoint(region), ca_file)
+        self._budget_s = budget_s
+        self._sleep = sleep
+        self._clock = clock
+
+    def connect(self) -> None:
+        """Open the connection before the first call needs it.
+
+        Raises:
+            ConnectionLost: nobody answers. The next call tries again.
+        """
+        self._channel.open(ATTEMPT_S)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def call(self, operation: str, body: Mapping[str, Any], *, budget_s: float | None = None) -> dict[str, Any]:
+        """Call *operation* and return its answer; retries what passes, until the budget is spent.
+
+        A request whose answer got lost is sent again, as the AWS SDKs do, so a conditional
+        write may meet its own effect and fail its condition.
+
+        Raises:
+            DynamoDBError: DynamoDB refused, or kept being busy.
+            ConnectionLost: no answer within the budget.
+            NoCredentials: there is nothing to sign with.
+        """
+        payload = json.dumps(body, separators=(",", ":")).encode()
+        deadline = self._clock() + (self._budget_s if budget_s is None else budget_s)
+        attempt = 0
+        while True:
+            try:
+                return self._send(operation, payload, deadline)
+            except ConnectionLost as error:
+                failure: Exception = error
+                pause_s = 0.0 if error.was_reused else _pause(attempt)
+            except DynamoDBError as error:
+                if not error.is_transient:
+                    raise
+                failure, pause_s = error, _pause(attempt)
+            if self._clock() + pause_s >= deadline:
+                raise failure
+            self._sleep(pause_s)
+            attempt += 1
+
+    def get_item(
+        self, table: str, key: Item, *, consistent: bool = True, projection: str | None = None, **rest: Any
+    ) -> Item | None:
+        """Return the row with *key*, or None. *rest*: further members of the request, under AWS's names."""
+        body = _body(TableName=table, Key=key, ConsistentRead=consistent, ProjectionExpression=projection, **rest)
+        item: Item | None = self.call("GetItem", body).get("Item")
+        return item
+
+    def put_item(
+        self,
+        table: str,
+        item: Item,
+        *,
+        condition: str | None = None,
+        names: Mapping[str, str] | None = None,
+        values: Item | None = None,
+    ) -> None:
+        """Write a whole row; with *condition*, a row that does not meet it is left as it is."""
+        self.call("PutItem", _body(TableName=table, Item=item, **_condition(condition, names, values)))
+
+    def update_item(
+        self,
+        table: str,
+        key: Item,
+        update: str,
+        *,
+        condition: str | None = None,
+        names: Mapping[str, str] | None = None,
+        values: Item | None = None,
+        returning: str | None = None,
+        budget_s: float | None = None,
+    ) -> Item:
+        """Apply an update expression; return the attributes that *returning* (`ALL_NEW`, …) asks for."""
+        body = _body(TableName=table, Key=key, UpdateExpression=update, ReturnValues=returning)
+        answer = self.call("UpdateItem", body | _condition(condition, names, values), budget_s=budget_s)
+        attributes: Item = answer.get("Attributes", {})
+        return attributes
+
+    def delete_item(
+        self,
+        table: str,
+        key: Item,
+        *,
+        condition: str | None = None,
+        names: Mapping[str, str] | None = None,
+        values: Item | None = None,
+    ) -> Item | None:
+        """Delete a row and return it as it was, or None when there was none."""
+        body = _body(TableName=table, Key=key, ReturnValues="ALL_OLD", **_condition(condition, names, values))
+        item: Item | None = self.call("DeleteItem", body).get("Attributes")
+        return item
+
+    def scan(self, table: str, *, projection: str | None = None, **rest: Any) -> Iterator[list[Item]]:
+        """Yield the table page by page. *rest*: further members of the request, under AWS's names."""
+        body = _body(TableName=table, ProjectionExpression=projection, **rest)
+        while True:
+            page = self.call("Scan", body)
+            yield page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            body["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _send(self, operation: str, payload: bytes, deadline: float) -> dict[str, Any]:
+        target = f"{_VERSION}.{operation}"
+        headers = sign(
+            self._credentials(),
+            region=self._region,
+            host=self._channel.host,
+            path=self._channel.path,
+            target=target,
+            payload=payload,
+            at=time.time(),
+        )
+        left_s = max(deadline - self._clock(), 0.001)  # 0 would mean a socket that never waits
+        return _decode(self._channel.exchange(headers, payload, min(left_s, ATTEMPT_S)))
+
+
+class _Reply(NamedTuple):
+    status: int
+    checksum: str | None
+    body: bytes
+
+
+class _Channel:
+    """One kept-alive HTTP connection to one server, opened again whenever it is gone."""
+
+    def __init__(self, url: str, ca_file: str | None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"`{url}` is not an http or https address")
+        self.host = parts.netloc.rpartition("@")[2]
+        self.path = parts.path or "/"
+        self._address = (parts.hostname, parts.port)
+        self._trusts = _trusts(ca_file) if parts.scheme == "https" else []
+        self._context: ssl.SSLContext | None = None
+        self._connection: HTTPConnection | None = None
+
+    def open(self, timeout_s: float) -> HTTPConnection:
+        """Return the open connection; make one if there is none."""
+        if self._connection is None or self._connection.sock is None:
+            self._connection = self._connected(timeout_s)
+        return self._connection
+
+    def exchange(self, headers: Mapping[str, str], payload: bytes, timeout_s: float) -> _Reply:
+        """Send one request and read its whole answer. Whatever goes wrong closes the connection."""
+        was_open = self._connection is not None and self._connection.sock is not None
+        connection = self.open(timeout_s)
+        try:
+            connection.sock.settimeout(timeout_s)
+            connection.request("POST", self.path, payload, dict(headers))
+            response = connection.getresponse()
+            return _Reply(response.status, response.getheader("x-amz-crc32"), response.read())
+        except (OSError, HTTPException) as error:
+            self.close()
+            raise ConnectionLost(f"{self.host} did not answer", was_reused=was_open) from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self, timeout_s: float) -> HTTPConnection:
+        while True:
+            try:
+                connection = self._unconnected(timeout_s)
+                connection.connect()
+                return connection
+            except OSError as error:
+                if not (isinstance(error, ssl.SSLCertVerificationError) and self._trust_others()):
+                    raise ConnectionLost(f"{self.host} cannot be reached: {error}") from error
+
+    def _unconnected(self, timeout_s: float) -> HTTPConnection:
+        host, port = self._address
+        if not self._trusts:
+            return HTTPConnection(host, port, timeout=timeout_s)
+        if self._context is None:
+            self._context = self._trusts[0]()
+        return HTTPSConnection(host, port, timeout=timeout_s, context=self._context)
+
+    def _trust_others(self) -> bool:
+        """Move on to the next roots, for this connection and all later ones; False when there are none."""
+        if len(self._trusts) > 1:
+            del self._trusts[0]
+            self._context = None
+            return True
+        return False
+
+
+def _trusts(ca_file: str | None) -> list[Callable[[], ssl.SSLContext]]:
+    """Return what to trust, in turn: the file that was given; or Amazon's roots, then the system's."""
+    if ca_file is not None:
+        return [lambda: ssl.create_default_context(cafile=ca_file)]
+    return [lambda: ssl.create_default_context(cadata=_shipped_roots()), ssl.create_default_context]
+
+
+def _shipped_roots() -> str:
+    # Through the loader, because the package may be running from inside its zip.
+    assert __spec__ is not None
+    data: bytes = __spec__.loader.get_data(_ROOTS)  # type: ignore[union-attr]
+    return data.decode()
+
+
+def _endpoint(region: str) -> str:
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://dynamodb.{region}.{suffix}"
+
+
+def _decode(reply: _Reply) -> dict[str, Any]:
+    if reply.checksum is not None and reply.checksum != str(binascii.crc32(reply.body)):
+        raise ConnectionLost("the answer was damaged on its way: its CRC32 is wrong")
+    try:
+        answer = json.loads(reply.body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise DynamoDBError("UnreadableAnswer", "the answer is not a JSON object", reply.status)
+    if reply.status != 200:
+        code = str(answer.get("__type", "Unknown")).rpartition("#")[2]
+        raise DynamoDBError(code, str(answer.get("message") or answer.get("Message") or ""), reply.status)
+    return answer
+
+
+def _pause(attempt: int) -> float:
+    """Return how long to wait after the failure of *attempt* (from 0): anything up to a doubling limit."""
+    return random.uniform(0, min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
+
+
+def _condition(condition: str | None, names: Mapping[str, str] | None, values: Item | None) -> dict[str, Any]:
+    return _body(ConditionExpression=condition, ExpressionAttributeNames=names, ExpressionAttributeValues=values)
+
+
+def _body(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _mac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")
+
+
+@lru_cache(maxsize=4)  # it holds for a day
+def _signing_key(secret_key: str, date: str, region: str) -> bytes:
+    key = f"AWS4{secret_key}".encode()
+    for part in (date, region, "dynamodb", "aws4_request"):
+        key = _mac(key, part)
+    return key
