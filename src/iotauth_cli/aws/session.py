@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from iotauth_authorizer.dynamodb import Credentials
+from iotauth_authorizer.aws_credentials import Credentials
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.aws.errors import no_credentials, translated
 from iotauth_cli.errors import ConfigError

@@ -33,6 +33,7 @@ class Target:
     account: str | None = None  # the only account that is meant, if that was said
     endpoint_url: str | None = None
     table_url: str | None = None  # DynamoDB alone, for the light client
+    table_ca: str | None = None  # the roots to trust there, if not Amazon's and the system's
     access_key: str | None = None
     secret_key: Secret | None = None
     session_token: Secret | None = None
@@ -59,6 +60,7 @@ def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
         profile=settings.profile if asked_for else None,
         account=settings.account,
         table_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None,
+        table_ca=environ.get("AWS_CA_BUNDLE") or None,
         **keys,
     )
 

@@ -1,0 +1,110 @@
+"""AWS IoT's control plane: custom authorizers and the address that devices connect to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from iotauth_authorizer.grants import ArnScope
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import NotFound
+
+PRINCIPAL = "iot.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class Authorizer:
+    name: str
+    arn: str
+    function_arn: str
+    is_active: bool
+    signing_disabled: bool
+    token_key_name: str | None = None
+    token_signing_public_keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TestAnswer:
+    """What the authorizer's function answered, as AWS hands it on."""
+
+    is_authenticated: bool
+    principal_id: str
+    policy_documents: tuple[str, ...]
+    refresh_after_s: int
+    disconnect_after_s: int
+
+
+def arn(scope: ArnScope, name: str) -> str:
+    """Return the ARN that an authorizer *name* has or will have."""
+    return f"arn:{scope.partition}:iot:{scope.region}:{scope.account}:authorizer/{name}"
+
+
+def find(session: Session, name: str) -> Authorizer | None:
+    try:
+        found = session.call("iot", "describe_authorizer", authorizerName=name)["authorizerDescription"]
+    except NotFound:
+        return None
+    return Authorizer(
+        name=found["authorizerName"],
+        arn=found["authorizerArn"],
+        function_arn=found["authorizerFunctionArn"],
+        is_active=found.get("status") == "ACTIVE",
+        signing_disabled=bool(found.get("signingDisabled")),
+        token_key_name=found.get("tokenKeyName"),
+        token_signing_public_keys=found.get("tokenSigningPublicKeys", {}),
+    )
+
+
+def names(session: Session) -> Iterator[str]:
+    """Yield the name of every authorizer in the region; the list has no more than that."""
+    for page in session.pages("iot", "list_authorizers"):
+        yield from (entry["authorizerName"] for entry in page["authorizers"])
+
+
+def create(session: Session, name: str, function_arn: str) -> None:
+    """Create an active authorizer that asks for no signed token. That cannot be changed later."""
+    session.call(
+        "iot",
+        "create_authorizer",
+        authorizerName=name,
+        authorizerFunctionArn=function_arn,
+        status="ACTIVE",
+        signingDisabled=True,
+    )
+
+
+def update(session: Session, name: str, *, function_arn: str | None = None, is_active: bool | None = None) -> None:
+    """Change what is given and nothing else: with signing disabled AWS refuses every other member."""
+    changes: dict[str, Any] = {}
+    if function_arn is not None:
+        changes["authorizerFunctionArn"] = function_arn
+    if is_active is not None:
+        changes["status"] = "ACTIVE" if is_active else "INACTIVE"
+    session.call("iot", "update_authorizer", authorizerName=name, **changes)
+
+
+def delete(session: Session, name: str) -> None:
+    """Delete an inactive authorizer; AWS refuses an active one."""
+    session.call("iot", "delete_authorizer", authorizerName=name)
+
+
+def test_invoke(session: Session, name: str, **contexts: Any) -> TestAnswer:
+    """Let AWS IoT call the authorizer's function. *contexts* as TestInvokeAuthorizer names them.
+
+    A password goes in as raw bytes: botocore encodes the blob, and a second encoding would
+    reach the function as a wrong password.
+    """
+    found = session.call("iot", "test_invoke_authorizer", authorizerName=name, **contexts)
+    return TestAnswer(
+        is_authenticated=bool(found.get("isAuthenticated")),
+        principal_id=found.get("principalId", ""),
+        policy_documents=tuple(found.get("policyDocuments", ())),
+        refresh_after_s=found.get("refreshAfterInSeconds", 0),
+        disconnect_after_s=found.get("disconnectAfterInSeconds", 0),
+    )
+
+
+def data_endpoint(session: Session) -> str:
+    """Return the host that devices connect to, the one with Amazon's own roots."""
+    return str(session.call("iot", "describe_endpoint", endpointType="iot:Data-ATS")["endpointAddress"])

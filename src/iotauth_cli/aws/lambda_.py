@@ -1,0 +1,184 @@
+"""Lambda: the authorizer function and who may call it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iotauth_cli.aws.polling import pauses, wait_until
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import AwsError, InputError, NotFound
+
+ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
+    r":function:(?P<name>[A-Za-z0-9_-]{1,64})(?::(?P<qualifier>[A-Za-z0-9_$-]{1,128}))?"
+)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """How a function is to run. Equal configurations need no update."""
+
+    role: str
+    runtime: str
+    handler: str
+    memory_mb: int
+    timeout_s: int
+    environment: Mapping[str, str]
+    description: str
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    arn: str
+    code_sha256: str
+    architecture: str
+    configuration: Configuration
+    is_ready: bool  # neither being created nor in the middle of an update
+
+
+@dataclass(frozen=True)
+class FunctionArn:
+    """A function's ARN in its parts; *qualifier* is an alias or a version."""
+
+    text: str
+    region: str
+    name: str
+    qualifier: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> FunctionArn:
+        found = ARN.fullmatch(text)
+        if found is None:
+            raise InputError(
+                f"`{text}` is not the ARN of a function",
+                hint="it looks like arn:aws:lambda:eu-west-1:123456789012:function:doors",
+            )
+        return cls(text, found["region"], found["name"], found["qualifier"])
+
+
+def find(session: Session, name: str) -> Function | None:
+    """Return the function *name*, without its code."""
+    try:
+        found = session.call("lambda", "get_function_configuration", FunctionName=name)
+    except NotFound:
+        return None
+    return Function(
+        name=name,
+        arn=found["FunctionArn"],
+        code_sha256=found["CodeSha256"],
+        architecture=found.get("Architectures", ["x86_64"])[0],
+        configuration=Configuration(
+            role=found["Role"],
+            runtime=found.get("Runtime", ""),
+            handler=found.get("Handler", ""),
+            memory_mb=found["MemorySize"],
+            timeout_s=found["Timeout"],
+            environment=found.get("Environment", {}).get("Variables", {}),
+            description=found.get("Description", ""),
+        ),
+        is_ready=found.get("State", "Active") in ("Active", "Inactive")
+        and found.get("LastUpdateStatus", "Successful") != "InProgress",
+    )
+
+
+def create(session: Session, name: str, code: bytes, architecture: str, wanted: Configuration) -> None:
+    """Create the function, waiting for a role that Lambda does not know yet.
+
+    IAM tells other services about a new role within some 10 s; until then CreateFunction says
+    that the role "cannot be assumed by Lambda", which no retry mode of botocore covers.
+    """
+    for pause in pauses():
+        try:
+            session.call(
+                "lambda",
+                "create_function",
+                FunctionName=name,
+                Code={"ZipFile": code},
+                PackageType="Zip",
+                Architectures=[architecture],
+                **parameters(wanted),
+            )
+            break
+        except AwsError as problem:
+            if "cannot be assumed" not in problem.message:
+                raise
+            session.sleep(pause)
+    else:
+        raise AwsError(
+            f"Lambda still may not assume the role `{wanted.role}`", hint="wait a minute and run the same command again"
+        )
+
+
+def update_code(session: Session, name: str, code: bytes, architecture: str) -> None:
+    session.call("lambda", "update_function_code", FunctionName=name, ZipFile=code, Architectures=[architecture])
+
+
+def update_configuration(session: Session, name: str, wanted: Configuration) -> None:
+    session.call("lambda", "update_function_configuration", FunctionName=name, **parameters(wanted))
+
+
+def parameters(wanted: Configuration) -> dict[str, Any]:
+    return {
+        "Role": wanted.role,
+        "Runtime": wanted.runtime,
+        "Handler": wanted.handler,
+        "MemorySize": wanted.memory_mb,
+        "Timeout": wanted.timeout_s,
+        "Environment": {"Variables": dict(wanted.environment)},
+        "Description": wanted.description,
+    }
+
+
+def wait_until_ready(session: Session, name: str) -> None:
+    def is_ready() -> bool:
+        found = find(session, name)
+        return found is not None and found.is_ready
+
+    wait_until(is_ready, f"function `{name}` is ready", session.sleep)
+
+
+def delete(session: Session, name: str) -> None:
+    session.call("lambda", "delete_function", FunctionName=name)
+
+
+def statements(session: Session, function: FunctionArn) -> list[dict[str, Any]]:
+    """Return the statements of the function's resource policy; Lambda has no policy rather than an empty one."""
+    try:
+        answer = session.call("lambda", "get_policy", FunctionName=function.name, **qualified(function))
+    except NotFound:
+        return []
+    found: list[dict[str, Any]] = json.loads(answer["Policy"])["Statement"]
+    return found
+
+
+def permit(
+    session: Session, function: FunctionArn, statement_id: str, *, principal: str, source_arn: str, source_account: str
+) -> None:
+    """Let *principal* invoke the function, for one source in one account only."""
+    session.call(
+        "lambda",
+        "add_permission",
+        FunctionName=function.name,
+        StatementId=statement_id,
+        Action="lambda:InvokeFunction",
+        Principal=principal,
+        SourceArn=source_arn,
+        SourceAccount=source_account,
+        **qualified(function),
+    )
+
+
+def forbid(session: Session, function: FunctionArn, statement_id: str) -> None:
+    """Take a permission back."""
+    session.call(
+        "lambda", "remove_permission", FunctionName=function.name, StatementId=statement_id, **qualified(function)
+    )
+
+
+def qualified(function: FunctionArn) -> dict[str, str]:
+    return {"Qualifier": function.qualifier} if function.qualifier else {}

@@ -1,0 +1,95 @@
+"""DynamoDB's tables, not their rows: those are `client_table`'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iotauth_authorizer.grants import ArnScope
+from iotauth_cli.aws.polling import wait_until
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import NotFound
+
+KEY = "Client_ID"
+
+
+@dataclass(frozen=True)
+class Table:
+    """*key* lists the key's attributes; a client table has `Client_ID` alone."""
+
+    name: str
+    status: str  # CREATING, ACTIVE, DELETING, UPDATING …
+    key: tuple[str, ...]
+    is_protected: bool
+    is_recoverable: bool
+
+
+def arn(scope: ArnScope, name: str) -> str:
+    return f"arn:{scope.partition}:dynamodb:{scope.region}:{scope.account}:table/{name}"
+
+
+def find(session: Session, name: str) -> Table | None:
+    found = describe(session, name)
+    if found is None or found.status == "DELETING":
+        return found
+    backups = session.call("dynamodb", "describe_continuous_backups", TableName=name)
+    recovery = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    is_recoverable = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
+    return Table(found.name, found.status, found.key, found.is_protected, is_recoverable)
+
+
+def describe(session: Session, name: str) -> Table | None:
+    try:
+        found = session.call("dynamodb", "describe_table", TableName=name)["Table"]
+    except NotFound:
+        return None
+    return Table(
+        name=name,
+        status=found["TableStatus"],
+        key=tuple(part["AttributeName"] for part in found["KeySchema"]),
+        is_protected=bool(found.get("DeletionProtectionEnabled")),
+        is_recoverable=False,
+    )
+
+
+def create(session: Session, name: str) -> None:
+    """Create the client table: paid by request, protected against deletion."""
+    session.call(
+        "dynamodb",
+        "create_table",
+        TableName=name,
+        KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        DeletionProtectionEnabled=True,
+    )
+
+
+def wait_until_active(session: Session, name: str) -> None:
+    def is_active() -> bool:
+        found = describe(session, name)
+        return found is not None and found.status == "ACTIVE"
+
+    wait_until(is_active, f"table `{name}` is active", session.sleep)
+
+
+def wait_until_gone(session: Session, name: str) -> None:
+    wait_until(lambda: describe(session, name) is None, f"table `{name}` is gone", session.sleep)
+
+
+def make_recoverable(session: Session, name: str) -> None:
+    """Turn point-in-time recovery on: any second of the last 35 days can be restored."""
+    session.call(
+        "dynamodb",
+        "update_continuous_backups",
+        TableName=name,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+
+
+def protect(session: Session, name: str, *, on: bool) -> None:
+    session.call("dynamodb", "update_table", TableName=name, DeletionProtectionEnabled=on)
+
+
+def delete(session: Session, name: str) -> None:
+    """Delete the table and every row; AWS refuses while it is protected."""
+    session.call("dynamodb", "delete_table", TableName=name)

@@ -1,0 +1,198 @@
+"""Authorizers: created, listed, shown, tried and deleted, each with the parts that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from iotauth_authorizer.username import AUTHORIZER_NAME, SIGNATURE, compose
+from iotauth_cli.aws import iot, lambda_
+from iotauth_cli.aws.iot import Authorizer, TestAnswer
+from iotauth_cli.aws.lambda_ import FunctionArn
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import InputError, NotFound
+from iotauth_cli.operations.installation import AnyPart, Step, Wish, parts, parts_to_remove
+from iotauth_cli.operations.installation.authorizer import function_of
+from iotauth_cli.operations.installation.names import validate, validate_authorizer
+from iotauth_cli.secret import Secret
+
+__all__ = ["Attempt", "Authorizer", "Installation", "Plan", "Step", "TestAnswer", "Wish"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done and why, part by part, in order."""
+
+    wish: Wish
+    steps: tuple[Step, ...]
+
+    @property
+    def changes(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.steps if step.action != "keep")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An authorizer as it is. *drift* names what `authorizer create` would change."""
+
+    authorizer: Authorizer
+    endpoint: str
+    drift: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What to present to an authorizer, as a device would."""
+
+    client_id: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    token: Secret | None = None
+    signature: str | None = None
+
+
+def plan(session: Session, wish: Wish) -> Plan:
+    """Compare what AWS has with *wish*, and change nothing.
+
+    Raises:
+        InputError: a name that AWS would refuse.
+        NotFound: the function that is to be used as it is does not exist.
+        Conflict: something is in the way that is not ours to change.
+    """
+    validate(wish, session.target.region)
+    if wish.function_arn and lambda_.find(session, FunctionArn.parse(wish.function_arn).name) is None:
+        raise NotFound(
+            f"there is no function `{wish.function_arn}`", hint="leave `--function` out and iotauth brings its own"
+        )
+    return Plan(wish, tuple(part.plan() for part in parts(session, wish)))
+
+
+def apply(session: Session, plan: Plan) -> Iterator[Step]:
+    """Carry *plan* out; yield each change when it is done.
+
+    Whatever stops it in the middle, the same call finishes it later.
+    """
+    yield from carry_out(parts(session, plan.wish), plan)
+
+
+def plan_removal(session: Session, wish: Wish, *, with_table: bool) -> Plan:
+    """Say what deleting the authorizer takes away.
+
+    Raises:
+        NotFound: there is neither the authorizer nor anything left of it.
+    """
+    validate_authorizer(wish.authorizer)
+    found = iot.find(session, wish.authorizer)
+    wish = with_its_function(session, wish, found)
+    reason = why_kept(session, wish)
+    steps = []
+    for part in parts_to_remove(session, wish):
+        step = part.plan_removal()
+        if step is None:
+            continue
+        if part.resource in ("function", "role", "log group", "table") and reason:
+            step = part.step("keep", reason)
+        elif part.resource == "table" and not with_table:
+            step = part.step("keep", "add `--table` to delete it and every client in it")
+        elif step.resource == "function" and step.action == "keep":
+            reason = f"function `{step.name}` was not made by iotauth"
+        steps.append(step)
+    if not any(step.action == "delete" for step in steps):
+        raise NotFound(
+            f"there is no authorizer `{wish.authorizer}` in {session.target.label}",
+            hint="see which there are with `iotauth authorizer list`",
+        )
+    return Plan(wish, tuple(steps))
+
+
+def apply_removal(session: Session, plan: Plan) -> Iterator[Step]:
+    """Deactivate the authorizer, then take away what *plan* says; yield each part when it is gone."""
+    found = iot.find(session, plan.wish.authorizer)
+    if found is not None and found.is_active:
+        iot.update(session, found.name, is_active=False)
+    yield from carry_out(parts_to_remove(session, plan.wish), plan)
+
+
+def carry_out(all_parts: list[AnyPart], plan: Plan) -> Iterator[Step]:
+    by_resource = {part.resource: part for part in all_parts}
+    for step in plan.changes:
+        part = by_resource[step.resource]
+        part.take_away() if step.action == "delete" else part.bring()
+        yield step
+
+
+def with_its_function(session: Session, wish: Wish, found: Authorizer | None) -> Wish:
+    """Return *wish* with the function that the authorizer really calls, if that is not ours."""
+    if found is None or found.function_arn == function_of(session, wish).text:
+        return wish
+    return Wish(wish.authorizer, wish.table, wish.function, found.function_arn)
+
+
+def why_kept(session: Session, wish: Wish) -> str | None:
+    """Return why the function and what belongs to it stays: another authorizer calls it."""
+    function_arn = function_of(session, wish).text
+    for other in every(session):
+        if other.name != wish.authorizer and other.function_arn == function_arn:
+            return f"authorizer `{other.name}` needs it"
+    return None
+
+
+def every(session: Session) -> Iterator[Authorizer]:
+    """Yield every authorizer of the region, ours or not."""
+    for name in iot.names(session):
+        found = iot.find(session, name)
+        if found is not None:
+            yield found
+
+
+def show(session: Session, wish: Wish) -> Installation:
+    """Return the authorizer, where devices connect, and what is not as `create` would make it."""
+    found = require(session, wish.authorizer)
+    planned = plan(session, with_its_function(session, wish, found))
+    return Installation(found, iot.data_endpoint(session), planned.changes)
+
+
+def test_invoke(session: Session, name: str, attempt: Attempt) -> TestAnswer:
+    """Let AWS IoT ask the authorizer's function about *attempt*, with no device and no broker.
+
+    Raises:
+        InputError: the user name cannot carry parameters.
+        NotFound: there is no such authorizer.
+    """
+    found = require(session, name)
+    username = device_username(found, attempt)
+    context: dict[str, object] = {"username": username}
+    if attempt.client_id:
+        context["clientId"] = attempt.client_id
+    if attempt.password:
+        context["password"] = attempt.password.reveal().encode()
+    signed: dict[str, object] = {}
+    if attempt.token:
+        signed["token"] = attempt.token.reveal()
+    if attempt.signature:
+        signed["tokenSignature"] = attempt.signature
+    return iot.test_invoke(session, name, mqttContext=context, **signed)
+
+
+def device_username(authorizer: Authorizer, attempt: Attempt) -> str:
+    """Compose the user name that a device would send."""
+    parameters = [(AUTHORIZER_NAME, authorizer.name)]
+    if attempt.token and authorizer.token_key_name:
+        parameters.append((authorizer.token_key_name, attempt.token.reveal()))
+    if attempt.signature:
+        parameters.append((SIGNATURE, attempt.signature))
+    try:
+        return compose(attempt.username or "", parameters)
+    except ValueError as problem:
+        raise InputError(str(problem), hint="the authorizer's name is added here; leave it out") from problem
+
+
+def require(session: Session, name: str) -> Authorizer:
+    validate_authorizer(name)
+    found = iot.find(session, name)
+    if found is None:
+        raise NotFound(
+            f"there is no authorizer `{name}` in {session.target.label}",
+            hint="create it with `iotauth authorizer create" + ("`" if name == "iotauth" else f" {name}`"),
+        )
+    return found

@@ -1,0 +1,41 @@
+"""The parts of an installation and their order.
+
+Every part is looked at before it is touched and can be brought to what is wanted from any
+state in between, so the next run finishes what an interrupted one began, and a second run
+changes nothing. Nothing is remembered outside AWS.
+
+Parts that somebody else made under the same name are not taken over: a function or role of
+ours says so in its description.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iotauth_cli.aws.session import Session
+from iotauth_cli.operations.installation.authorizer import Authorizer, Permission
+from iotauth_cli.operations.installation.function import Function, Role
+from iotauth_cli.operations.installation.part import Part, Step, Wish
+from iotauth_cli.operations.installation.storage import LogGroup, Table
+
+__all__ = ["AnyPart", "Authorizer", "Step", "Wish", "parts", "parts_to_remove"]
+
+AnyPart = Part[Any]
+
+
+def parts(session: Session, wish: Wish) -> list[AnyPart]:
+    """Return the parts in the order in which they are made; each needs only those before it."""
+    own: list[AnyPart] = [kind(session, wish) for kind in (LogGroup, Table, Role, Function)]
+    shared: list[AnyPart] = [kind(session, wish) for kind in (Authorizer, Permission)]
+    return shared if wish.function_arn else own + shared
+
+
+def parts_to_remove(session: Session, wish: Wish) -> list[AnyPart]:
+    """Return the parts in the order in which they go.
+
+    The authorizer knows which function it calls, so it goes after the permission to call it:
+    a run that finds half of it gone still knows where to look.
+    """
+    shared: list[AnyPart] = [kind(session, wish) for kind in (Permission, Authorizer)]
+    own: list[AnyPart] = [kind(session, wish) for kind in (Function, Role, LogGroup, Table)]
+    return shared if wish.function_arn else shared + own

@@ -1,0 +1,126 @@
+"""One part of an installation: looked at, compared with what is wanted, brought there, taken away."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Literal, TypeVar
+
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import Conflict
+
+MADE_BY = "made by iotauth"
+
+Action = Literal["create", "update", "keep", "delete"]
+State = TypeVar("State")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is to happen to one part, and why."""
+
+    action: Action
+    resource: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Names of what an authorizer is to consist of.
+
+    *function_arn* names a function that is not ours: then there is only the authorizer and
+    its permission to call; *table* and *function* are left alone.
+    """
+
+    authorizer: str
+    table: str
+    function: str
+    function_arn: str | None = None
+
+
+@dataclass(frozen=True)
+class Part(ABC, Generic[State]):
+    """*resource* is the kind in words; *at_stake* says what goes with it when it is deleted."""
+
+    session: Session
+    wish: Wish
+    resource: ClassVar[str]
+    at_stake: ClassVar[str] = "nothing else needs it"
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @abstractmethod
+    def look(self) -> State | None:
+        """Return the part as AWS has it, or None."""
+
+    @abstractmethod
+    def drift(self, found: State) -> list[str]:
+        """Say in words how *found* differs from what is wanted."""
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make it, as far as one call goes; `mend` does the rest."""
+
+    @abstractmethod
+    def mend(self, found: State) -> None:
+        """Change what differs."""
+
+    @abstractmethod
+    def remove(self, found: State) -> None: ...
+
+    def description_of(self, found: State) -> str | None:
+        """Return where the part says who made it; None if this kind cannot say."""
+        return None
+
+    def is_foreign(self, found: State) -> bool:
+        description = self.description_of(found)
+        return description is not None and MADE_BY not in description
+
+    def plan(self) -> Step:
+        """Compare AWS with what is wanted.
+
+        Raises:
+            Conflict: somebody else made this part, or it cannot be changed into what is wanted.
+        """
+        found = self.look()
+        if found is None:
+            return self.step("create", "there is none")
+        self.refuse_foreign(found)
+        drift = self.drift(found)
+        return self.step("update", "; ".join(drift)) if drift else self.step("keep", "it is as it should be")
+
+    def bring(self) -> None:
+        """Make the part what is wanted, whatever is there now."""
+        found = self.look()
+        if found is None:
+            self.create()
+            found = self.look()
+        if found is not None and self.drift(found):
+            self.mend(found)
+
+    def plan_removal(self) -> Step | None:
+        """Return what deleting means here; None if there is nothing left to delete."""
+        found = self.look()
+        if found is None:
+            return None
+        if self.is_foreign(found):
+            return self.step("keep", "it was not made by iotauth")
+        return self.step("delete", self.at_stake)
+
+    def take_away(self) -> None:
+        found = self.look()
+        if found is not None:
+            self.remove(found)
+
+    def step(self, action: Action, reason: str) -> Step:
+        return Step(action, self.resource, self.name, reason)
+
+    def refuse_foreign(self, found: State) -> None:
+        if self.is_foreign(found):
+            raise Conflict(
+                f"{self.resource} `{self.name}` exists and was not made by iotauth",
+                hint="call a function of your own with `--function ARN`, or set another name: `IOTAUTH_FUNCTION=…`",
+            )
