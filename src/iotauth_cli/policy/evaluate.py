@@ -22,6 +22,7 @@ from iotauth_cli.policy.match import Matcher, Pattern
 ALLOWED = "allow"
 EXPLICIT_DENY = "explicit-deny"
 IMPLICIT_DENY = "implicit-deny"
+_VERBS = {ALLOWED: "allows", EXPLICIT_DENY: "denies"}
 
 # Decisions remembered per connection. A device has a handful of topics; a hostile one that
 # invents them pays for the table's look-up each time and cannot fill the memory.
@@ -61,7 +62,7 @@ class Decision:
         what = f"{self.action} on {resource_name(self.resource)}"
         if self.deciding is None:
             return f"no statement allows {what}"
-        return f"{self.deciding} {'allows' if self.allowed else 'denies'} {what}"
+        return f"{self.deciding} {_VERBS[self.effect]} {what}"
 
 
 def evaluate(documents: Sequence[Document], request: Request) -> Decision:
@@ -86,17 +87,18 @@ class Evaluator:
 
     def decide(self, action: str, resource: str) -> Decision:
         """Return the decision on *action* and *resource*, with a reason for every statement."""
-        denying = allowing = None
+        deciding: dict[str, StatementReference] = {}
         trace = []
         for statement in self._statements:
-            verdict = statement.explain(action, resource)
-            trace.append(f"{statement.reference}: {verdict.reason}")
-            if verdict.applies and statement.is_deny:
-                denying = denying or statement.reference
-            elif verdict.applies:
-                allowing = allowing or statement.reference
-        effect = EXPLICIT_DENY if denying else ALLOWED if allowing else IMPLICIT_DENY
-        return Decision(effect, action, resource, denying or allowing, tuple(trace))
+            reference, verdict = statement.reference, statement.explain(action, resource)
+            if verdict.applies:
+                effect = EXPLICIT_DENY if statement.is_deny else ALLOWED
+                deciding.setdefault(effect, reference)
+                trace.append(f"{reference} {_VERBS[effect]}: {verdict.reason}")
+            else:
+                trace.append(f"{reference}: {verdict.reason}")
+        effect = next((each for each in (EXPLICIT_DENY, ALLOWED) if each in deciding), IMPLICIT_DENY)
+        return Decision(effect, action, resource, deciding.get(effect), tuple(trace))
 
     def _look_up(self, action: str, resource: str) -> bool:
         table = self._tables.get(action)

@@ -1,0 +1,157 @@
+"""Each finding on the smallest policy that has it, and none on a policy that is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from iotauth_cli.policy.document import Document, parse, parse_all
+from iotauth_cli.policy.limits import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_DOCUMENTS, characters
+from iotauth_cli.policy.lint import Finding, lint
+
+SCOPE = "arn:aws:iot:us-east-1:123456789012:"
+
+
+def allow(action: str | list[str], *resources: str, **members: object) -> dict[str, object]:
+    whole = [resource if resource == "*" else SCOPE + resource for resource in resources]
+    return {"Effect": "Allow", "Action": action, "Resource": whole, **members}
+
+
+def deny(action: str | list[str], *resources: str) -> dict[str, object]:
+    return {**allow(action, *resources), "Effect": "Deny"}
+
+
+CONNECT = allow("iot:Connect", "client/door-7")
+RIGHT = [
+    CONNECT,
+    allow(["iot:Publish", "iot:RetainPublish", "iot:Receive"], "topic/doors/door-7/*"),
+    allow("iot:Subscribe", "topicfilter/doors/door-7/*", "topicfilter/doors/+/state"),
+]
+
+
+def findings(*statements: dict[str, object], version: str = "2012-10-17") -> tuple[Finding, ...]:
+    return lint([parse({"Version": version, "Statement": list(statements)})])
+
+
+def test_a_policy_that_is_right_has_no_findings() -> None:
+    """What the kernel's grants look like: nothing to say, `+` in a topic filter included."""
+    assert findings(*RIGHT) == ()
+
+
+@pytest.mark.parametrize(
+    ("statements", "slug", "sentence", "place"),
+    [
+        ([allow("iot:Publish", "topic/a/+/c")], "mqtt-wildcard", "resource topic/a/+/c: `+` and `#`", 4),
+        ([deny("iot:Receive", "topic/a/#")], "mqtt-wildcard", "resource topic/a/#", 4),
+        ([allow("iot:Subscribe", "topic/a")], "wrong-resource-type", "iot:Subscribe is about topicfilter/…", 4),
+        ([allow("iot:Publish", "topicfilter/a")], "wrong-resource-type", "iot:Publish is about topic/…", 4),
+        (
+            [allow("iot:Publish", "topic/b", "topicfilter/a")],
+            "wrong-resource-type",
+            "resource topicfilter/a is of no use to iot:Publish",
+            4,
+        ),
+        (
+            [allow("iot:Publish", "topic/${iot:Connection.Thing.ThingName}")],
+            "no-value",
+            "${iot:Connection.Thing.ThingName} has no value",
+            4,
+        ),
+        (
+            [allow("iot:Publish", "topic/x", Condition={"StringLike": {"iot:ClientId": "${iot:Certificate.Id}"}})],
+            "no-value",
+            "${iot:Certificate.Id} has no value",
+            4,
+        ),
+        (
+            [allow("iot:Publish", "topic/x", Condition={"Bool": {"iot:Connection.Thing.IsAttached": True}})],
+            "unknown-condition",
+            "condition Bool on iot:Connection.Thing.IsAttached has no meaning",
+            4,
+        ),
+        (
+            [allow("iot:Publish", "topic/x", Condition={"Resembles": {"iot:ClientId": "x"}})],
+            "unknown-condition",
+            "condition Resembles on iot:ClientId",
+            4,
+        ),
+        ([allow("iot:Connect", "client/*")], "any-client", "resource client/* lets the device connect", 4),
+        ([allow("iot:*", "*")], "any-client", "resource * lets the device connect", 4),
+        ([allow("iot:Connect", "client/${iot:ClientId}")], "any-client", "resource client/${iot:ClientId} lets", 4),
+        ([{**CONNECT, "Sid": "Again"}], "duplicate", "it says the same as document 1, statement 1", 4),
+        ([deny("iot:Subscribe", "topicfilter/a/*")], "deny-subscribe-only", "it denies iot:Subscribe on some", None),
+    ],
+)
+def test_a_finding_says_what_and_where(
+    statements: list[dict[str, object]], slug: str, sentence: str, place: int | None
+) -> None:
+    """One statement added to a right policy, one finding about it."""
+    found = findings(*RIGHT, *statements)
+    assert [finding.slug for finding in found] == [slug]
+    assert found[0].sentence.startswith(sentence)
+    assert found[0].statement == place
+    assert found[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("statements", "slugs"),
+    [
+        (RIGHT[1:], ["no-connect"]),
+        ([CONNECT, allow("iot:Subscribe", "topicfilter/a")], ["subscribe-without-receive"]),
+        ([allow("iot:Subscribe", "topicfilter/a")], ["no-connect", "subscribe-without-receive"]),
+        ([*RIGHT, deny(["iot:Subscribe", "iot:Receive"], "topicfilter/a/*", "topic/a/*")], []),
+        ([deny("iot:Publish", "topic/a")], []),
+        ([*RIGHT, allow(["iot:Publish", "iot:Subscribe"], "topic/b", "topicfilter/b")], []),
+        ([*RIGHT, allow(["iot:Publish", "iot:Subscribe"], "*")], []),
+        ([*RIGHT, {"Effect": "Deny", "NotAction": "iot:*", "Resource": f"{SCOPE}topicfilter/a"}], []),
+    ],
+    ids=[
+        "not let in",
+        "nothing delivered",
+        "both",
+        "deny both",
+        "only a deny",
+        "two types for two actions",
+        "any type",
+        "NotAction",
+    ],
+)
+def test_what_is_missing_or_enough_in_the_whole(statements: list[dict[str, object]], slugs: list[str]) -> None:
+    """Some findings are about all statements together, and so is their absence."""
+    assert [finding.slug for finding in findings(*statements)] == slugs
+
+
+def test_statements_are_seen_across_documents() -> None:
+    """Connect in one document is enough for Publish in another; a copy in another is still a copy."""
+    documents = parse_all([{"Version": "2012-10-17", "Statement": [each]} for each in (*RIGHT, CONNECT)])
+    assert [(each.slug, each.document, each.statement) for each in lint(documents)] == [("duplicate", 4, 1)]
+
+
+def test_variables_under_the_old_version_are_found_once_per_document() -> None:
+    """The mistake is the version, not each variable."""
+    door = "topic/${iot:ClientId}"
+    found = findings(CONNECT, allow("iot:Publish", door), allow("iot:Receive", door), version="2008-10-17")
+    assert [(each.slug, each.document, each.statement) for each in found] == [("variables-not-replaced", 1, None)]
+
+
+def of_length(length: int) -> Document:
+    body = {"Version": "2012-10-17", "Statement": [{**CONNECT, "Sid": ""}]}
+    filler = "x" * (length - characters(body))
+    document = parse({"Version": "2012-10-17", "Statement": [{**CONNECT, "Sid": filler}]})
+    assert document.characters == length
+    return document
+
+
+def test_the_limits_are_inclusive() -> None:
+    """2,048 characters and 10 documents pass; one more of either is found, with both numbers."""
+    assert lint([of_length(MAX_POLICY_DOCUMENT_CHARACTERS)]) == ()
+    (found,) = lint([of_length(MAX_POLICY_DOCUMENT_CHARACTERS + 1)])
+    assert (found.slug, found.sentence) == ("document-too-long", "it has 2049 characters; AWS IoT takes 2048")
+
+    def clients(count: int) -> list[Document]:
+        return [
+            parse({"Version": "2012-10-17", "Statement": allow("iot:Connect", f"client/{n}")}) for n in range(count)
+        ]
+
+    assert lint(clients(MAX_POLICY_DOCUMENTS)) == ()
+    (found,) = lint(clients(MAX_POLICY_DOCUMENTS + 1))
+    assert (found.slug, found.sentence) == ("too-many-documents", "there are 11 documents; AWS IoT takes 10")
