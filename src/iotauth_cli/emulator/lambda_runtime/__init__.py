@@ -1,1 +1,8 @@
-"""Run uploaded functions in child processes behind the Lambda Runtime API."""
+"""Run uploaded functions in child processes behind the Lambda Runtime API.
+
+    pool      invoke(function, payload): the way in
+    children  at most two processes for each function, kept warm
+    process   one of them, with its Runtime API (`api`) and its log (`logs`)
+    call      one event's way through a process, and how it ends
+    client    the runtime inside the process, under the function's own Python (`interpreter`)
+"""
