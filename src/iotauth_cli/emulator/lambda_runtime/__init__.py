@@ -1,6 +1,8 @@
 """Run uploaded functions in child processes behind the Lambda Runtime API.
 
-    pool      invoke(function, payload): the way in
+From the way in to the other side:
+
+    pool      invoke(function, payload)
     children  at most two processes for each function, kept warm
     process   one of them, with its Runtime API (`api`) and its log (`logs`)
     call      one event's way through a process, and how it ends
