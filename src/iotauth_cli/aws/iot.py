@@ -25,7 +25,7 @@ class Authorizer:
 
 
 @dataclass(frozen=True)
-class TestAnswer:
+class InvokeAnswer:
     """What the authorizer's function answered, as AWS hands it on."""
 
     is_authenticated: bool
@@ -89,14 +89,14 @@ def delete(session: Session, name: str) -> None:
     session.call("iot", "delete_authorizer", authorizerName=name)
 
 
-def test_invoke(session: Session, name: str, **contexts: Any) -> TestAnswer:
+def test_invoke(session: Session, name: str, **contexts: Any) -> InvokeAnswer:
     """Let AWS IoT call the authorizer's function. *contexts* as TestInvokeAuthorizer names them.
 
     A password goes in as raw bytes: botocore encodes the blob, and a second encoding would
     reach the function as a wrong password.
     """
     found = session.call("iot", "test_invoke_authorizer", authorizerName=name, **contexts)
-    return TestAnswer(
+    return InvokeAnswer(
         is_authenticated=bool(found.get("isAuthenticated")),
         principal_id=found.get("principalId", ""),
         policy_documents=tuple(found.get("policyDocuments", ())),

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from iotauth_cli.cli.output import Output
 
 if TYPE_CHECKING:
+    from iotauth_authorizer.grants import ArnScope
     from iotauth_cli.aws.client_table import ClientTable
     from iotauth_cli.aws.session import Session
     from iotauth_cli.config import Settings, Target
     from iotauth_cli.credentials import Store
+    from iotauth_cli.operations.installation import Wish
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,27 @@ class Context:
         from iotauth_cli.aws.session import Session
 
         return Session(self.target)
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn` …, by the region's name."""
+        from iotauth_cli.aws.session import partition
+
+        return partition(self.target.region)
+
+    @property
+    def scope(self) -> ArnScope:
+        """What ARNs are made of; asks AWS for the account only if nothing named it."""
+        from iotauth_authorizer.grants import ArnScope
+
+        return ArnScope(self.partition, self.target.region, self.target.account or self.session.account)
+
+    def wish(self, function_arn: str | None = None) -> Wish:
+        """Return the names that the settings give to an authorizer and its parts."""
+        from iotauth_cli.operations.installation import Wish
+
+        settings = self.settings
+        return Wish(settings.authorizer, settings.table, settings.function, function_arn)
 
     @cached_property
     def store(self) -> Store:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from iotauth_cli.errors import InputError, IotauthError
+from iotauth_cli.secret import Secret
 
 Row = Sequence[str]
 STDOUT_GONE = 3  # whoever read our results went away: the outside world failed
@@ -31,11 +34,12 @@ class Output:
     assume_yes: bool = False
     may_ask: bool = True
 
-    def say(self, text: str) -> None:
+    def say(self, *lines: str) -> None:
         """Tell the person what happens. Goes to stderr, so that pipes stay clean."""
         if not self.quiet:
             sys.stdout.flush()
-            write_line(emphasise(text, sys.stderr), sys.stderr)
+            for line in lines:
+                write_line(emphasise(line, sys.stderr), sys.stderr)
 
     def result(self, document: Any, text: str | Sequence[str] = ()) -> None:
         """Print the result of a command: *document* under ``--json``, else *text*."""
@@ -52,8 +56,34 @@ class Output:
         elif not rows:
             self.say(empty)
         else:
-            for line in aligned(columns, rows):
+            for line in fitted(columns, rows, terminal_width()):
                 write_line(line)
+
+    def facts(self, document: Any, facts: Sequence[tuple[str, str]]) -> None:
+        """Print what is known about one thing: *document* under ``--json``, else a line for each fact."""
+        width = max((len(name) for name, _ in facts), default=0)
+        # A fact of several lines carries its name once.
+        before = ["", *(name for name, _ in facts)]
+        labels = ["" if name == last else name for (name, _), last in zip(facts, before, strict=False)]
+        self.result(document, [f"{label:<{width}}  {fact}" for label, (_, fact) in zip(labels, facts, strict=True)])
+
+    def read_password(self) -> Secret:
+        """Read a password from stdin, without the line end that `echo` adds; hidden at a terminal.
+
+        Raises:
+            InputError: nobody is there to type one, or it is not UTF-8.
+        """
+        if sys.stdin.isatty():
+            if not self.may_ask:
+                raise InputError("a password was expected on stdin", hint="pipe it in: `… --password-stdin < file`")
+            import getpass
+
+            return Secret(getpass.getpass("password: ", stream=sys.stderr))
+        try:
+            return Secret(re.sub(r"\r?\n\Z", "", sys.stdin.read()))
+        except UnicodeDecodeError:
+            # `from None`: the cause quotes what was read.
+            raise InputError("the password on stdin is not UTF-8 text") from None
 
     def confirm(self, question: str) -> bool:
         """Ask before something is lost. Without a terminal only ``--yes`` means yes."""
@@ -75,6 +105,24 @@ class Output:
 
         with Console(stderr=True).status(text):
             yield
+
+
+def terminal_width() -> int:
+    """Return how wide stdout's lines may be; without a terminal there is no limit, unless COLUMNS sets one."""
+    return shutil.get_terminal_size(fallback=(sys.maxsize, 24)).columns
+
+
+def fitted(columns: Row, rows: Sequence[Row], width: int) -> list[str]:
+    """Lay out a table; where it would not fit into *width*, a block for each row instead."""
+    lines = aligned(columns, rows)
+    if max(map(len, lines)) <= width:
+        return lines
+    label = max(map(len, columns))
+    return [
+        f"{column:<{label}}  {cell}".rstrip()
+        for row in rows
+        for column, cell in [*zip(columns, row, strict=True), ("", "")]
+    ][:-1]
 
 
 def aligned(columns: Row, rows: Sequence[Row]) -> list[str]:

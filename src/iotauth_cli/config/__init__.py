@@ -93,14 +93,14 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Set
     layers = [
         flag_layer(flags, cwd),
         variable_layer(environ, cwd),
-        *map(file_layer, files),
+        *(file_layer(path, shown(path, environ, cwd)) for path in files),
         aws_layer(environ, cwd),
         {key: Found(text, "default", cwd) for key, text in DEFAULTS.items()},
     ]
     found = {key: next(layer[key] for layer in layers if key in layer) for key in DEFAULTS}
     emulator = boolean(found["emulator"])
     if found["region"].text is None and not emulator:
-        found["region"] = region_of_profile(found["profile"], environ)
+        found["region"] = region_of_profile(found["profile"], environ, cwd)
     return Settings(
         authorizer=str(found["authorizer"].text),
         table=str(found["table"].text),
@@ -147,27 +147,34 @@ def variable_layer(environ: Mapping[str, str], cwd: Path) -> Layer:
     return {key: Found(environ[name], name, cwd) for key, name in names.items() if environ.get(name)}
 
 
-def file_layer(path: Path) -> Layer:
+def shown(path: Path, environ: Mapping[str, str], cwd: Path) -> str:
+    """Return *path* as a person would write it here."""
+    if path.is_relative_to(cwd):
+        return str(path.relative_to(cwd))
+    return str(Path("~") / path.relative_to(home(environ))) if path.is_relative_to(home(environ)) else str(path)
+
+
+def file_layer(path: Path, name: str) -> Layer:
     text = read_text(path)
     if text is None:
         return {}
-    entries = parse(text, path)
+    entries = parse(text, name)
     for key, (_, line) in entries.items():
         if key not in DEFAULTS:
-            raise unknown(key, path, line)
+            raise unknown(key, name, line)
     return {
-        key: Found(value, f"{path}, line {line}", path.parent)
+        key: Found(value, f"{name}, line {line}", path.parent)
         for key, (value, line) in entries.items()
         if value is not None
     }
 
 
-def unknown(key: str, path: Path, line: int) -> ConfigError:
+def unknown(key: str, name: str, line: int) -> ConfigError:
     from difflib import get_close_matches
 
     near = get_close_matches(key, DEFAULTS, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"the settings are {', '.join(DEFAULTS)}"
-    return ConfigError(f"{path}, line {line}: unknown setting `{key}`", hint=hint)
+    return ConfigError(f"{name}, line {line}: unknown setting `{key}`", hint=hint)
 
 
 def aws_layer(environ: Mapping[str, str], cwd: Path) -> Layer:
@@ -175,7 +182,7 @@ def aws_layer(environ: Mapping[str, str], cwd: Path) -> Layer:
     return {key: Found(environ[names[0]], names[0], cwd) for key, names in set_.items() if names}
 
 
-def region_of_profile(profile: Found, environ: Mapping[str, str]) -> Found:
+def region_of_profile(profile: Found, environ: Mapping[str, str], cwd: Path) -> Found:
     """Look the region up in `~/.aws/config`, as boto3 would, without boto3."""
     named = environ.get("AWS_CONFIG_FILE")
     path = Path(named).expanduser() if named else home(environ) / ".aws" / "config"
@@ -184,14 +191,15 @@ def region_of_profile(profile: Found, environ: Mapping[str, str]) -> Found:
         return Found(None, "default", path.parent)
     import configparser
 
+    name = shown(path, environ, cwd)
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(text)
     except configparser.Error as problem:
-        raise ConfigError(f"{path} is broken: {problem.message.splitlines()[0]}") from problem
+        raise ConfigError(f"{name} is broken: {problem.message.splitlines()[0]}") from problem
     section = "default" if profile.text in (None, "default") else f"profile {profile.text}"
     region = parser.get(section, "region", fallback=None)
-    return Found(region, f"{path}, [{section}]" if region else "default", path.parent)
+    return Found(region, f"{name}, [{section}]" if region else "default", path.parent)
 
 
 def boolean(found: Found) -> bool:

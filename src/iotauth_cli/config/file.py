@@ -7,7 +7,6 @@ a boolean: what a value means is decided by the setting, not by its spelling.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from iotauth_cli.errors import ConfigError
@@ -20,14 +19,14 @@ PLAIN_LINE = re.compile(r"([a-z_]+):(?:[ \t]+([A-Za-z0-9/_.][A-Za-z0-9/_.@=+-]*)
 COMMENT = re.compile(r"(?:^|[ \t])#.*")
 
 
-def parse(text: str, path: Path) -> Entries:
-    """Return what *text* sets; an empty or `null` value is None. *path* is for the errors.
+def parse(text: str, name: str) -> Entries:
+    """Return what *text* sets; an empty or `null` value is None. *name* is the file's, for the errors.
 
     Raises:
         ConfigError: broken YAML, or a list or mapping where text belongs; the line is named.
     """
     entries = parse_plain(text)
-    return parse_yaml(text, path) if entries is None else entries
+    return parse_yaml(text, name) if entries is None else entries
 
 
 def parse_plain(text: str) -> Entries | None:
@@ -44,21 +43,21 @@ def parse_plain(text: str) -> Entries | None:
     return entries
 
 
-def parse_yaml(text: str, path: Path) -> Entries:
+def parse_yaml(text: str, name: str) -> Entries:
     """Read any flat YAML mapping."""
     import yaml
 
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as problem:
-        raise broken(path, problem) from problem
+        raise broken(name, problem) from problem
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError(f"{path} does not hold settings", hint="they look like `table: iotauth-clients`")
+        raise ConfigError(f"{name} does not hold settings", hint="they look like `table: iotauth-clients`")
     entries: Entries = {}
     for key, value in root.value:
-        where = f"{path}, line {key.start_mark.line + 1}"
+        where = f"{name}, line {key.start_mark.line + 1}"
         if not isinstance(key, yaml.ScalarNode):
             raise ConfigError(f"{where}: the name of a setting must be text")
         if not isinstance(value, yaml.ScalarNode):
@@ -71,8 +70,8 @@ def parse_yaml(text: str, path: Path) -> Entries:
     return entries
 
 
-def broken(path: Path, problem: Any) -> ConfigError:
+def broken(name: str, problem: Any) -> ConfigError:
     mark = getattr(problem, "problem_mark", None)
-    where = f"{path}, line {mark.line + 1}" if mark else str(path)
+    where = f"{name}, line {mark.line + 1}" if mark else name
     reason = getattr(problem, "problem", None) or "unreadable characters"
     return ConfigError(f"{where}: not YAML: {reason}", hint="settings look like `table: iotauth-clients`")

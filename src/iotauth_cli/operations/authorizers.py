@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from iotauth_authorizer.username import AUTHORIZER_NAME, SIGNATURE, compose
 from iotauth_cli.aws import iot, lambda_
-from iotauth_cli.aws.iot import Authorizer, TestAnswer
+from iotauth_cli.aws.iot import Authorizer, InvokeAnswer
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
+from iotauth_cli.credentials import Store
 from iotauth_cli.errors import InputError, NotFound
 from iotauth_cli.operations.installation import AnyPart, Step, Wish, parts, parts_to_remove
 from iotauth_cli.operations.installation.authorizer import function_of
 from iotauth_cli.operations.installation.names import validate, validate_authorizer
 from iotauth_cli.secret import Secret
 
-__all__ = ["Attempt", "Authorizer", "Installation", "Plan", "Step", "TestAnswer", "Wish"]
+__all__ = ["Attempt", "Authorizer", "Installation", "InvokeAnswer", "Plan", "Step", "Wish"]
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,38 @@ def show(session: Session, wish: Wish) -> Installation:
     return Installation(found, iot.data_endpoint(session), planned.changes)
 
 
-def test_invoke(session: Session, name: str, attempt: Attempt) -> TestAnswer:
+def attempt(
+    store: Store,
+    *,
+    client_id: str | None = None,
+    username: str | None = None,
+    password: Secret | None = None,
+    token: Secret | None = None,
+    signature: str | None = None,
+) -> Attempt:
+    """Fill in from *store* what was not given of a client's credential.
+
+    Raises:
+        InputError: there is nothing to present.
+    """
+    if not (client_id or username or token):
+        raise InputError("there is nobody to ask about", hint="name a client: `--client thermo-1`")
+    kept = store.load(client_id) if client_id else None
+    if client_id and not (kept or password or token):
+        raise InputError(
+            f"no credential of client `{client_id}` is kept in `{store.folder}`",
+            hint=f"give its password: `iotauth authorizer test-invoke --client {client_id} --password-stdin`",
+        )
+    return Attempt(
+        client_id=client_id,
+        username=username or (kept.username if kept else client_id),
+        password=password or (kept.password if kept else None),
+        token=token,
+        signature=signature,
+    )
+
+
+def test_invoke(session: Session, name: str, attempt: Attempt) -> InvokeAnswer:
     """Let AWS IoT ask the authorizer's function about *attempt*, with no device and no broker.
 
     Raises:

@@ -1,0 +1,164 @@
+"""`iotauth authorizer`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iotauth_cli.cli.lazy import LazyGroup
+from iotauth_cli.cli.output import Output
+from iotauth_cli.errors import IotauthError
+from iotauth_cli.secret import Secret
+
+if TYPE_CHECKING:
+    from iotauth_cli.operations.authorizers import Step
+
+group = LazyGroup(
+    "authorizer",
+    {
+        "create": ("iotauth_cli.cli.authorizer:create", "Create an authorizer and all that it needs."),
+        "list": ("iotauth_cli.cli.authorizer:list_", "List the authorizers of the region."),
+        "show": ("iotauth_cli.cli.authorizer:show", "Show an authorizer and what is wrong with it."),
+        "test-invoke": (
+            "iotauth_cli.cli.authorizer:invoke",
+            "Ask an authorizer about a client, without a device.",
+        ),
+        "delete": ("iotauth_cli.cli.authorizer:delete", "Delete an authorizer and what was made for it."),
+    },
+    help="Create and inspect custom authorizers.\n\nExample: iotauth authorizer create",
+)
+
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="The authorizer; else the one of the settings.")]
+
+
+def create(
+    ctx: typer.Context,
+    name: Name = None,
+    table: Annotated[str | None, typer.Option(metavar="NAME", help="The client table.")] = None,
+    function: Annotated[
+        str | None, typer.Option(metavar="ARN", help="Use this function of yours and make none.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+) -> None:
+    """Create an authorizer with function, role, log group, table and permission.
+
+    What exists stays, what differs is corrected, and an interrupted run is
+    finished by the next.
+
+    Example: iotauth authorizer create doors --dry-run
+    """
+    from iotauth_cli.cli import render_authorizer as render
+    from iotauth_cli.operations import authorizers
+
+    context = ctx.obj.with_flags(authorizer=name, table=table)
+    plan = authorizers.plan(context.session, context.wish(function_arn=function))
+    lines = render.plan(plan, context.target.label)
+    if dry_run:
+        context.output.result(render.plan_document(plan, applied=False), lines)
+        return
+    context.output.say(*lines)
+    carry_out(context.output, authorizers.apply(context.session, plan))
+    context.output.result(render.plan_document(plan, applied=True), render.ready(plan, context.target.label))
+    context.output.say("next: `iotauth client add thermo-1 --topic sensors/thermo-1`")
+
+
+def list_(ctx: typer.Context) -> None:
+    """List the authorizers of the region, ours or not.
+
+    Example: iotauth authorizer list
+    """
+    from iotauth_cli.cli import render_authorizer as render
+    from iotauth_cli.operations import authorizers
+
+    found = list(authorizers.every(ctx.obj.session))
+    columns, rows = render.authorizers(found)
+    document = [render.authorizer_document(each) for each in found]
+    ctx.obj.output.table(document, columns, rows, empty="there are none; make one with `iotauth authorizer create`")
+
+
+def show(ctx: typer.Context, name: Name = None) -> None:
+    """Show an authorizer, where devices connect, and what `create` would change.
+
+    Example: iotauth authorizer show doors
+    """
+    from iotauth_cli.cli import render_authorizer as render
+    from iotauth_cli.operations import authorizers
+
+    context = ctx.obj.with_flags(authorizer=name)
+    shown = authorizers.show(context.session, context.wish())
+    context.output.facts(render.installation_document(shown), render.installation(shown))
+    if shown.drift:
+        context.output.say(f"next: `iotauth authorizer create {shown.authorizer.name}` puts that right")
+
+
+def invoke(
+    ctx: typer.Context,
+    name: Name = None,
+    client: Annotated[
+        str | None, typer.Option(metavar="ID", help="This client id, with its stored credential.")
+    ] = None,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="The user name, without parameters.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN", help="A token, for authorizers that want it.")] = None,
+    signature: Annotated[str | None, typer.Option(metavar="BASE64", help="The token's signature.")] = None,
+) -> int:
+    """Ask AWS IoT to call the authorizer's function, without device or broker.
+
+    Example: iotauth authorizer test-invoke --client thermo-1
+    """
+    from iotauth_cli.cli import render_authorizer as render
+    from iotauth_cli.operations import authorizers
+
+    context = ctx.obj.with_flags(authorizer=name)
+    password = context.output.read_password() if password_stdin else None
+    attempt = authorizers.attempt(
+        context.store,
+        client_id=client,
+        username=username,
+        password=password,
+        token=Secret(token) if token else None,
+        signature=signature,
+    )
+    answer = authorizers.test_invoke(context.session, context.settings.authorizer, attempt)
+    facts = render.answer(context.settings.authorizer, attempt, answer)
+    context.output.facts(render.answer_document(answer), facts)
+    return 0 if answer.is_authenticated else 1
+
+
+def delete(
+    ctx: typer.Context,
+    name: Name = None,
+    table: Annotated[bool, typer.Option("--table", help="Delete the table and every client too.")] = False,
+) -> int:
+    """Delete an authorizer and what was made for it; the table only if you say so.
+
+    Example: iotauth authorizer delete doors
+    """
+    from iotauth_cli.cli import render_authorizer as render
+    from iotauth_cli.operations import authorizers
+
+    context = ctx.obj.with_flags(authorizer=name)
+    plan = authorizers.plan_removal(context.session, context.wish(), with_table=table)
+    context.output.say(*render.plan(plan, context.target.label))
+    if not context.output.confirm(f"delete this from {context.target.label}?"):
+        context.output.say("nothing was deleted")
+        return 1
+    carry_out(context.output, authorizers.apply_removal(context.session, plan))
+    context.output.result(render.plan_document(plan, applied=True), f"deleted authorizer `{plan.wish.authorizer}`")
+    return 0
+
+
+def carry_out(output: Output, steps: Iterator[Step]) -> None:
+    """Tell each step when it is done; if one fails, what is done and how to go on."""
+    from iotauth_cli.cli import render_authorizer as render
+
+    done: list[Step] = []
+    try:
+        for step in steps:
+            done.append(step)
+            output.say(render.done(step))
+    except (IotauthError, KeyboardInterrupt):
+        output.say(render.unfinished(done))
+        raise

@@ -1,0 +1,109 @@
+"""`iotauth client`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from iotauth_cli.cli.lazy import LazyGroup
+
+group = LazyGroup(
+    "client",
+    {
+        "add": ("iotauth_cli.cli.client:add", "Add a client and show its password, once."),
+        "list": ("iotauth_cli.cli.client:list_", "List the clients of the table."),
+        "show": ("iotauth_cli.cli.client:show", "Show what a client may do."),
+        "remove": ("iotauth_cli.cli.client:remove", "Remove a client and its credential."),
+    },
+    help="Add, list and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
+)
+
+ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
+Topics = list[str] | None
+
+
+def add(
+    ctx: typer.Context,
+    client_id: ClientId,
+    topic: Annotated[
+        Topics, typer.Option(metavar="TOPIC", help="May publish, subscribe and receive here and below.")
+    ] = None,
+    publish: Annotated[Topics, typer.Option(metavar="FILTER", help="May publish here; `+` and `#` count.")] = None,
+    subscribe: Annotated[Topics, typer.Option(metavar="FILTER", help="May subscribe to exactly this.")] = None,
+    retain: Annotated[bool, typer.Option("--retain", help="May publish retained messages there.")] = False,
+    will: Annotated[bool, typer.Option("--will", help="May leave a last will there.")] = False,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Show the credential and keep none of it.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Take this password instead of a generated one.")
+    ] = False,
+) -> None:
+    """Add a client and show its password, once.
+
+    The topics' options may be given several times.
+
+    Example: iotauth client add thermo-1 --topic sensors/thermo-1
+    """
+    from iotauth_cli.cli import render_client as render
+    from iotauth_cli.operations import clients
+
+    context = ctx.obj
+    wish = clients.NewClient(
+        client_id=client_id,
+        authorizer=context.settings.authorizer,
+        topics=tuple(topic or ()),
+        publish=tuple(publish or ()),
+        subscribe=tuple(subscribe or ()),
+        retain=retain,
+        will=will,
+        password=context.output.read_password() if password_stdin else None,
+    )
+    store = None if no_save else context.store
+    added = clients.add(context.clients, store, wish, partition=context.partition, now=int(time.time()))
+    context.output.facts(render.added_document(added), render.added(added))
+    context.output.say(*render.after_adding(added))
+
+
+def list_(ctx: typer.Context) -> None:
+    """List the clients of the table, with what is wrong with a row.
+
+    Example: iotauth client list --json
+    """
+    from iotauth_cli.cli import render_client as render
+    from iotauth_cli.operations import clients
+
+    found = sorted(clients.every(ctx.obj.clients), key=lambda each: each.client_id)
+    columns, rows = render.clients(found)
+    document = [render.client_document(each) for each in found]
+    ctx.obj.output.table(document, columns, rows, empty="there are none; add one with `iotauth client add`")
+
+
+def show(ctx: typer.Context, client_id: ClientId) -> None:
+    """Show what a client may do, and the policies that say so.
+
+    Example: iotauth client show thermo-1
+    """
+    from iotauth_cli.cli import render_client as render
+    from iotauth_cli.operations import clients
+
+    shown = clients.show(ctx.obj.clients, ctx.obj.store, client_id, ctx.obj.scope)
+    ctx.obj.output.facts(render.shown_client_document(shown), render.shown_client(shown))
+
+
+def remove(ctx: typer.Context, client_id: ClientId) -> int:
+    """Remove a client from the table, and its credential from the store.
+
+    Example: iotauth client remove thermo-1
+    """
+    from iotauth_cli.operations import clients
+
+    context = ctx.obj
+    if not context.output.confirm(f"remove client `{client_id}` from table `{context.settings.table}`?"):
+        context.output.say("nothing was removed")
+        return 1
+    removed = clients.remove(context.clients, context.store, client_id)
+    document = {"client_id": client_id, "row": removed.row, "credential": removed.credential}
+    what = " and ".join(name for name, was in (("row", removed.row), ("credential", removed.credential)) if was)
+    context.output.result(document, f"removed client `{client_id}`: {what}")
+    return 0

@@ -1,0 +1,137 @@
+"""What the authorizer commands show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from iotauth_cli.cli.render import Facts, Table, several
+
+if TYPE_CHECKING:
+    from iotauth_cli.operations.authorizers import Attempt, Authorizer, Installation, InvokeAnswer, Plan, Step
+
+PAST = {"create": "created", "update": "updated", "delete": "deleted", "keep": "kept"}
+
+
+def plan(found: Plan, where: str) -> list[str]:
+    """Return the plan, a line for each part."""
+    return [
+        f"plan for {where}:",
+        *(f"  {step.action} {step.resource} `{step.name}`: {step.reason}" for step in found.steps),
+    ]
+
+
+def plan_document(found: Plan, *, applied: bool) -> dict[str, Any]:
+    return {
+        "authorizer": found.wish.authorizer,
+        "applied": applied,
+        "steps": [
+            {"action": step.action, "resource": step.resource, "name": step.name, "reason": step.reason}
+            for step in found.steps
+        ],
+    }
+
+
+def done(step: Step) -> str:
+    return f"{PAST[step.action]} {step.resource} `{step.name}`"
+
+
+def ready(found: Plan, where: str) -> str:
+    """Return the sentence that closes `authorizer create`."""
+    name = f"authorizer `{found.wish.authorizer}` in {where}"
+    return f"{name} is ready" if found.changes else f"{name} is as it should be; nothing was changed"
+
+
+def unfinished(steps: Sequence[Step]) -> str:
+    """Say how far an interrupted run came, and how to go on."""
+    so_far = ", ".join(f"{step.resource} `{step.name}`" for step in steps) or "nothing"
+    return f"done so far: {so_far}; run the same command again and it finishes the rest"
+
+
+def authorizers(found: Sequence[Authorizer]) -> Table:
+    rows: list[Sequence[str]] = [(each.name, status(each), signing(each), each.function_arn) for each in found]
+    return ("authorizer", "status", "signing", "function"), rows
+
+
+def authorizer_document(found: Authorizer) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "arn": found.arn,
+        "status": status(found),
+        "signing_disabled": found.signing_disabled,
+        "token_key_name": found.token_key_name,
+        "token_signing_keys": sorted(found.token_signing_public_keys),
+        "function_arn": found.function_arn,
+    }
+
+
+def status(found: Authorizer) -> str:
+    return "active" if found.is_active else "inactive"
+
+
+def signing(found: Authorizer) -> str:
+    return "none" if found.signing_disabled else f"token in `{found.token_key_name}`"
+
+
+def installation(found: Installation) -> Facts:
+    authorizer = found.authorizer
+    drift = [f"{step.resource} `{step.name}`: {step.reason}" for step in found.drift]
+    return [
+        ("authorizer", authorizer.name),
+        ("arn", authorizer.arn),
+        ("status", status(authorizer)),
+        ("signing", signing(authorizer)),
+        ("function", authorizer.function_arn),
+        ("endpoint", found.endpoint),
+        *several("drift", drift or ["none: every part is as it should be"]),
+    ]
+
+
+def installation_document(found: Installation) -> dict[str, Any]:
+    drift = [{"resource": step.resource, "name": step.name, "reason": step.reason} for step in found.drift]
+    return {**authorizer_document(found.authorizer), "endpoint": found.endpoint, "drift": drift}
+
+
+def answer(authorizer: str, attempt: Attempt, found: InvokeAnswer) -> Facts:
+    """Return what the authorizer said; its policies as sentences."""
+    who = attempt.client_id or attempt.username or "the token"
+    if not found.is_authenticated:
+        return [("answer", f"authorizer `{authorizer}` refuses `{who}`")]
+    return [
+        ("answer", f"authorizer `{authorizer}` lets `{who}` in"),
+        ("principal", found.principal_id),
+        ("refresh", f"after {found.refresh_after_s} s"),
+        ("disconnect", f"after {found.disconnect_after_s} s"),
+        *several("policy", statements(found.policy_documents)),
+    ]
+
+
+def answer_document(found: InvokeAnswer) -> dict[str, Any]:
+    return {
+        "ok": found.is_authenticated,
+        "is_authenticated": found.is_authenticated,
+        "principal_id": found.principal_id,
+        "refresh_after_s": found.refresh_after_s,
+        "disconnect_after_s": found.disconnect_after_s,
+        "policy_documents": [json.loads(document) for document in found.policy_documents],
+    }
+
+
+def statements(documents: Sequence[str]) -> list[str]:
+    """Return each statement of *documents* as a line: `allow iot:Publish on topic/doors/1`."""
+    return [
+        f"{statement.get('Effect', '?').lower()} {listed(statement.get('Action'))} on "
+        + listed([resource.rpartition(":")[2] for resource in texts(statement.get("Resource"))])
+        for document in documents
+        for statement in texts(json.loads(document).get("Statement"))
+    ]
+
+
+def listed(found: Any) -> str:
+    return ", ".join(map(str, texts(found)))
+
+
+def texts(found: Any) -> list[Any]:
+    """Return a list of what a policy may write alone or in a list."""
+    return found if isinstance(found, list) else [] if found is None else [found]

@@ -1,0 +1,138 @@
+"""What the client commands show. Only `added` and its document hold a password."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from iotauth_cli.cli.render import NOTHING, Facts, Table, moment, several
+from iotauth_cli.cli.render_authorizer import statements
+
+if TYPE_CHECKING:
+    from iotauth_cli.operations.clients import Added, ClientRecord, Listed, Shown
+
+MAX_TOPICS = 3  # in the list; `client show` has them all
+
+
+def added(found: Added) -> Facts:
+    return [
+        ("client id", found.credential.client_id),
+        ("user name", found.device_username),
+        ("password", found.credential.password.reveal()),
+    ]
+
+
+def added_document(found: Added) -> dict[str, Any]:
+    credential = found.credential
+    return {
+        "client_id": credential.client_id,
+        "username": found.device_username,
+        "password": credential.password.reveal(),
+        "authorizer": credential.authorizer,
+        "table": credential.table,
+        "publish": list(credential.publish),
+        "subscribe": list(credential.subscribe),
+        "kept_at": str(found.kept_at) if found.kept_at else None,
+    }
+
+
+def after_adding(found: Added) -> list[str]:
+    """Return what to tell beside the credential."""
+    client_id = found.credential.client_id
+    told = f"added client `{client_id}` to table `{found.credential.table}`; its password is shown this once"
+    if found.why_not_kept:
+        return [told, f"keep it yourself: {found.why_not_kept}"]
+    if found.kept_at is None:
+        return [told]
+    return [f"{told} and kept in `{found.kept_at}`", f"next: `iotauth test-connect {client_id}`"]
+
+
+def clients(found: Sequence[Listed]) -> Table:
+    rows: list[Sequence[str]] = [
+        (each.client_id, state(each.enabled), some(each.topics), each.remark or "") for each in found
+    ]
+    return ("client", "state", "topics", "remark"), rows
+
+
+def client_document(found: Listed) -> dict[str, Any]:
+    return {
+        "client_id": found.client_id,
+        "enabled": found.enabled,
+        "topics": list(found.topics),
+        "remark": found.remark,
+    }
+
+
+def state(enabled: bool) -> str:
+    return "enabled" if enabled else "disabled"
+
+
+def some(topics: Sequence[str]) -> str:
+    more = f" and {len(topics) - MAX_TOPICS} more" if len(topics) > MAX_TOPICS else ""
+    return ", ".join(topics[:MAX_TOPICS]) + more or NOTHING
+
+
+def shown_client(found: Shown) -> Facts:
+    record, grants = found.record, found.record.grants
+    optional = [
+        ("user name", record.username),
+        ("expires", moment(record.expires_at) if record.expires_at else None),
+        ("note", record.note),
+    ]
+    return [
+        ("client", record.client_id),
+        ("state", state(record.enabled)),
+        *((name, text) for name, text in optional if text),
+        *several("secret", secrets(record)),
+        *several("publish", grants.publish),
+        *several("subscribe", grants.subscribe),
+        *several("retain", grants.retain),
+        *several("will", grants.will),
+        *several("older read topic", [grants.older_read] if grants.older_read else []),
+        *several("older write topic", [grants.older_write] if grants.older_write else []),
+        *several("tag", [f"{name}={value}" for name, value in record.tags.items()]),
+        ("credential", str(found.credential_at) if found.credential_at else "not kept here"),
+        *several("policy", statements(found.policies) or [f"none: {found.problem}"]),
+    ]
+
+
+def secrets(record: ClientRecord) -> list[str]:
+    """Describe the secrets of *record* without a letter of them."""
+    if record.plain_password is not None:
+        return ["plain password in the table; an older tool wrote it"]
+    return [f"{name}: {slot.state}, made {moment(slot.created_at)}" for name, slot in record.slots.items()] or ["none"]
+
+
+def shown_client_document(found: Shown) -> dict[str, Any]:
+    record, grants = found.record, found.record.grants
+    return {
+        "client_id": record.client_id,
+        "username": record.username,
+        "enabled": record.enabled,
+        "secrets": {name: slot_document(slot) for name, slot in record.slots.items()},
+        "has_plain_password": record.plain_password is not None,
+        "publish": list(grants.publish),
+        "subscribe": list(grants.subscribe),
+        "retain": list(grants.retain),
+        "will": list(grants.will),
+        "older_read_topic": grants.older_read,
+        "older_write_topic": grants.older_write,
+        "expires_at": record.expires_at,
+        "tags": dict(record.tags),
+        "note": record.note,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "kept_at": str(found.credential_at) if found.credential_at else None,
+        "policy_documents": [json.loads(document) for document in found.policies],
+        "policy_problem": found.problem,
+    }
+
+
+def slot_document(slot: Any) -> Mapping[str, Any]:
+    return {
+        "state": slot.state,
+        "created_at": slot.created_at,
+        "expires_at": slot.expires_at,
+        "first_used_at": slot.first_used_at,
+    }

@@ -1,0 +1,49 @@
+"""A project's settings file, written once with every setting explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iotauth_cli.errors import InputError
+from iotauth_cli.files import write_public
+
+TEMPLATE = """\
+# Settings of this project. A flag or an IOTAUTH_* variable beats a line here;
+# `iotauth config show` tells where each value comes from. No secret belongs here.
+
+# What `iotauth authorizer create` makes and the other commands use.
+authorizer: iotauth
+table: iotauth-clients
+function: iotauth-authorizer
+
+# Where on AWS; without these, as in `aws configure`.
+{region}
+{profile}
+# Refuse to work with the keys of any other account:
+# account: "123456789012"
+
+# true: the emulator on this machine in AWS's place. Start it with `iotauth emulator start`.
+emulator: {emulator}
+
+# Where the emulator keeps its state:
+# state_dir: ~/.local/state/iotauth/emulator
+"""
+
+
+def init(
+    path: Path, *, emulator: bool = False, region: str | None = None, profile: str | None = None, force: bool = False
+) -> Path:
+    """Write a commented settings file to *path*; an existing one only if *force*.
+
+    Raises:
+        InputError: there is one already, or it cannot be written.
+    """
+    if path.exists() and not force:
+        raise InputError(f"`{path.name}` exists already", hint="keep it, or write it anew with `iotauth init --force`")
+    text = TEMPLATE.format(
+        region=f"region: {region}" if region else "# region: eu-west-1",
+        profile=f"profile: {profile}" if profile else "# profile: default",
+        emulator=str(emulator).lower(),
+    )
+    write_public(path, text, overwrite=force)
+    return path
