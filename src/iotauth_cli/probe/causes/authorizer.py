@@ -1,0 +1,109 @@
+"""Causes of a refusal before the function is asked, in the order in which AWS IoT looks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from iotauth_cli.probe import clues
+from iotauth_cli.probe.cause import ANY_END, Cause
+from iotauth_cli.probe.causes.references import CUSTOM_AUTH, PROTOCOLS, TROUBLESHOOTING
+
+refused = partial(Cause, stages=("connect",), symptoms=ANY_END)
+
+CAUSES = (
+    refused(
+        "no-alpn",
+        when=(clues.offers_no_alpn, clues.may_not_have_been_called),
+        says="the device offers no ALPN protocol, so the port expects HTTP of it and hangs up",
+        evidence=(clues.alpn, clues.calls),
+        remedy="have the device offer ALPN `mqtt`; here, leave out `--no-alpn`",
+        reference=PROTOCOLS,
+    ),
+    refused(
+        "wrong-alpn",
+        when=(clues.offers_another_alpn, clues.may_not_have_been_called),
+        says="the device offers another ALPN protocol than `mqtt`, the one for custom authentication",
+        evidence=(clues.alpn, clues.calls),
+        remedy="have the device offer ALPN `mqtt`; here, leave out `--alpn`",
+        reference=PROTOCOLS,
+    ),
+    refused(
+        "two-question-marks",
+        when=(clues.user_name_is_malformed, clues.may_not_have_been_called),
+        says="the user name has more than one `?`, which AWS IoT does not take",
+        evidence=(clues.calls,),
+        remedy="give what stands before the `?` with `--username`, and the authorizer with `--authorizer`",
+        reference=CUSTOM_AUTH,
+    ),
+    refused(
+        "no-authorizer-named",
+        when=(clues.names_no_authorizer, clues.authorizer_is_absent),
+        says="the user name names no authorizer, and {place} has no default one",
+        evidence=(clues.calls,),
+        remedy="name one: `iotauth test-connect {client} --authorizer NAME`",
+        reference=CUSTOM_AUTH,
+    ),
+    refused(
+        "authorizer-missing",
+        when=(clues.authorizer_is_absent,),
+        says="there is no authorizer `{authorizer}` in {place}",
+        evidence=(clues.calls,),
+        remedy="create it: `iotauth authorizer create {authorizer}`",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "authorizer-inactive",
+        when=(clues.authorizer_is_inactive, clues.may_not_have_been_called),
+        says="authorizer `{authorizer}` is INACTIVE, so AWS IoT does not ask it",
+        evidence=(clues.calls,),
+        remedy="activate it: `iotauth authorizer create {authorizer}`",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "signature-missing",
+        when=(clues.signature_is_missing, clues.may_not_have_been_called),
+        says="authorizer `{authorizer}` wants a signed token, and the user name carries none",
+        evidence=(clues.calls,),
+        remedy="use an authorizer without signing: `iotauth test-connect {client} --authorizer NAME`",
+        reference=CUSTOM_AUTH,
+    ),
+    refused(
+        "function-missing",
+        when=(clues.function_is_absent,),
+        says="authorizer `{authorizer}` asks a function that is not there: `{function_arn}`",
+        remedy="create it: `iotauth authorizer create {authorizer}`",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "no-permission",
+        when=(clues.permission_is("none"), clues.may_not_have_been_called),
+        says="AWS IoT may not invoke function `{function}`",
+        evidence=(clues.permission, clues.calls),
+        remedy="permit it: `iotauth authorizer create {authorizer}`",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "permission-for-another-authorizer",
+        when=(clues.permission_is("other-authorizer"), clues.may_not_have_been_called),
+        says="AWS IoT may invoke function `{function}`, but not for authorizer `{authorizer}`",
+        evidence=(clues.permission, clues.calls),
+        remedy="permit it: `iotauth authorizer create {authorizer}`",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "permission-for-another-account",
+        when=(clues.permission_is("other-account"), clues.may_not_have_been_called),
+        says="AWS IoT may invoke function `{function}`, but only for another account",
+        evidence=(clues.permission, clues.calls),
+        remedy="permit it: `iotauth authorizer create {authorizer}`",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "function-not-ready",
+        when=(clues.function_is_not_ready, clues.may_not_have_been_called),
+        says="function `{function}` is still being created or updated",
+        evidence=(clues.calls,),
+        remedy="wait a little and run the same command again",
+        reference=TROUBLESHOOTING,
+    ),
+)

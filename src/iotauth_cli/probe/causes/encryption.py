@@ -1,0 +1,117 @@
+"""Causes in the TLS handshake: who signed the certificate, for whom, and until when."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from iotauth_cli.probe import clues
+from iotauth_cli.probe.cause import UNKNOWN, Cause
+from iotauth_cli.probe.causes.references import PROTOCOLS, SERVER_CERTIFICATES, TRANSPORT, VALIDITY
+from iotauth_cli.probe.stages import Symptom as S
+
+handshake = partial(Cause, stages=("tls",))
+
+CAUSES = (
+    handshake(
+        "foreign-ca",
+        symptoms=(S.UNTRUSTED,),
+        when=(clues.typed("ca"),),
+        says="the certificate of `{endpoint}` is not signed by the root in `{ca_file}`",
+        evidence=(clues.certificate, clues.trusted_root),
+        remedy="leave out `--ca`, or give the root that signed it",
+        reference=SERVER_CERTIFICATES,
+    ),
+    handshake(
+        "foreign-ca",
+        symptoms=(S.UNTRUSTED,),
+        says="the certificate of `{endpoint}` is signed by nobody whom this machine trusts",
+        evidence=(clues.certificate, clues.trusted_root),
+        remedy="give the root that signed it: `iotauth test-connect {client} --ca FILE`",
+        reference=SERVER_CERTIFICATES,
+    ),
+    handshake(
+        "expired-ca",
+        symptoms=(S.EXPIRED,),
+        when=(clues.leaf_is_in_date,),
+        says="the root that signed the certificate of `{endpoint}` has expired",
+        evidence=(clues.certificate, clues.term, clues.trusted_root),
+        remedy="give a root that is in date: `iotauth test-connect {client} --ca FILE`",
+        reference=VALIDITY,
+    ),
+    handshake(
+        "expired-certificate",
+        symptoms=(S.EXPIRED,),
+        when=(clues.is_on_this_machine,),
+        says="the certificate of `{endpoint}` has expired",
+        evidence=(clues.certificate, clues.term),
+        remedy="have the emulator sign a new one: `iotauth emulator stop`, then `iotauth emulator start`",
+        reference=VALIDITY,
+    ),
+    handshake(
+        "expired-certificate",
+        symptoms=(S.EXPIRED,),
+        says="the certificate of `{endpoint}` has expired, or this machine's clock is ahead",
+        evidence=(clues.certificate, clues.term),
+        remedy="compare the certificate's end with the clock: `date -u`",
+        reference=VALIDITY,
+    ),
+    handshake(
+        "clock-behind",
+        symptoms=(S.NOT_YET_VALID,),
+        says="the certificate of `{endpoint}` is not valid yet, so this machine's clock is behind",
+        evidence=(clues.certificate, clues.term),
+        remedy="set the clock; `date -u` shows it",
+        reference=VALIDITY,
+    ),
+    handshake(
+        "wrong-host-name",
+        symptoms=(S.WRONG_NAME,),
+        says="the certificate of `{endpoint}` is not made out to `{host}`",
+        evidence=(clues.certificate_names, clues.data_endpoint),
+        remedy="connect to a name that it has: `iotauth test-connect {client} --endpoint {subject}`",
+        reference=SERVER_CERTIFICATES,
+    ),
+    handshake(
+        "invalid-certificate",
+        symptoms=(S.INVALID_CERTIFICATE,),
+        says="the certificate of `{endpoint}` does not hold: {met}",
+        evidence=(clues.certificate, clues.term, clues.trusted_root),
+        remedy="see the whole chain: `openssl s_client -connect {endpoint} -showcerts`",
+        reference=SERVER_CERTIFICATES,
+    ),
+    handshake(
+        "not-tls",
+        symptoms=(S.NOT_TLS,),
+        says="what listens on `{endpoint}` does not speak TLS",
+        evidence=(clues.data_endpoint,),
+        remedy="connect where devices do: leave out `--endpoint` and `--port`",
+        reference=PROTOCOLS,
+        answer=UNKNOWN,
+    ),
+    handshake(
+        "wrong-alpn",
+        symptoms=(S.NO_COMMON_PROTOCOL,),
+        when=(clues.offers_another_alpn,),
+        says="the server takes none of the ALPN protocols that the device offers",
+        evidence=(clues.alpn,),
+        remedy="offer `mqtt`: leave out `--alpn`",
+        reference=PROTOCOLS,
+    ),
+    handshake(
+        "handshake-broken-off",
+        symptoms=(S.CLOSED, S.TLS_FAILED, S.NO_COMMON_PROTOCOL),
+        says="`{endpoint}` broke the TLS handshake off: {met}",
+        evidence=(clues.data_endpoint,),
+        remedy="connect where devices do, with no proxy between: leave out `--endpoint` and `--port`",
+        reference=TRANSPORT,
+    ),
+    handshake(
+        "handshake-unanswered",
+        symptoms=(S.TIMEOUT,),
+        says="`{endpoint}` took the connection and then said nothing",
+        evidence=(clues.data_endpoint,),
+        remedy="connect where devices do: leave out `--endpoint` and `--port`",
+        reference=TRANSPORT,
+        answer=UNKNOWN,
+    ),
+)

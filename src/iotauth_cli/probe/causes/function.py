@@ -1,0 +1,122 @@
+"""Causes that lie in the function: what it refuses, and how it fails to answer."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from iotauth_cli.probe import clues
+from iotauth_cli.probe.cause import ANY_END, Cause
+from iotauth_cli.probe.causes.references import FUNCTION, REASONS, TROUBLESHOOTING
+
+refused = partial(Cause, stages=("connect",), symptoms=ANY_END)
+
+ROW = "the row of `{client}` in table `{table}`"
+REPLACE = "replace it: `iotauth client remove {client}`, then `iotauth client add {client}` with its topics"
+IN_ORDER = "bring table, role and function in order: `iotauth authorizer create {authorizer}`"
+LOG = "`aws logs tail /aws/lambda/{function}`"
+
+
+def logged(reason: str, says: str, remedy: str) -> Cause:
+    """Return the row for a refusal that iotauth's own handler logs as *reason*."""
+    return refused(
+        reason,
+        when=(clues.logged(reason),),
+        says=says,
+        evidence=(clues.calls,),
+        remedy=remedy,
+        reference=REASONS,
+    )
+
+
+CAUSES = (
+    refused(
+        "wrong-password",
+        when=(clues.logged("wrong-password"), clues.typed("password")),
+        says="the password given for client `{client}` is wrong",
+        evidence=(clues.calls, clues.spelling),
+        remedy="use the stored one: leave out `--password-stdin`",
+        reference=REASONS,
+    ),
+    logged("wrong-password", "the stored password of client `{client}` is not the one in table `{table}`", REPLACE),
+    logged(
+        "unknown-client",
+        "there is no client `{client}` in table `{table}`",
+        "add it: `iotauth client add {client}` with its topics",
+    ),
+    logged(
+        "wrong-username",
+        "the user name of client `{client}` is not `{user}`",
+        "see it with `iotauth client show {client}`, and give it with `--username`",
+    ),
+    logged("disabled", "client `{client}` is disabled", f"set `allow_connect` to true in {ROW}"),
+    logged("expired", "client `{client}` has expired", f"raise or remove `Expires` in {ROW}"),
+    logged("secret-retired", "the password of client `{client}` was retired by a rotation", REPLACE),
+    logged("secret-expired", "the password of client `{client}` has expired", REPLACE),
+    logged("no-password", "the device sends no password", "give one with `--password-stdin`"),
+    logged("no-client-id", "the device sends no client id that can be one", "name it: `iotauth test-connect CLIENT`"),
+    logged(
+        "signature-required",
+        "function `{function}` wants signed tokens, and authorizer `{authorizer}` checks none",
+        "set IOTAUTH_REQUIRE_SIGNATURE to 0 in the environment of function `{function}`",
+    ),
+    logged(
+        "policy-too-large",
+        "the topics of client `{client}` do not fit into ten policy documents",
+        f"take topics out of {ROW}",
+    ),
+    logged(
+        "malformed-record",
+        f"{ROW} holds a value that the function cannot use",
+        "find it with `iotauth client show {client}`, and mend the row",
+    ),
+    logged("table-unavailable", "function `{function}` cannot read table `{table}`: {cause}", IN_ORDER),
+    logged("misconfigured", "function `{function}` is not told its table in IOTAUTH_TABLE", IN_ORDER),
+    refused(
+        "refused-by-function",
+        when=(clues.logged_a_refusal,),
+        says="function `{function}` refuses client `{client}`: `{reason}`",
+        evidence=(clues.calls,),
+        remedy=f"see its log: {LOG}",
+        reference=REASONS,
+    ),
+    refused(
+        "function-timeout",
+        when=(clues.timed_out,),
+        says="function `{function}` does not answer within the 5 s that AWS IoT waits",
+        evidence=(clues.calls, clues.call_error, clues.test_outcome),
+        remedy=f"see what it waits for: {LOG}",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "function-error",
+        when=(clues.failed_with_an_error,),
+        says="function `{function}` fails instead of answering",
+        evidence=(clues.calls, clues.call_error, clues.test_outcome, clues.fault),
+        remedy=f"see the whole error: {LOG}",
+        reference=TROUBLESHOOTING,
+    ),
+    refused(
+        "invalid-answer",
+        when=(clues.answer_is_invalid,),
+        says="AWS IoT does not take the answer of function `{function}`: {fault}",
+        evidence=(clues.calls, clues.test_outcome),
+        remedy="mend the answer, and try it: `iotauth authorizer test-invoke {authorizer} --client {client}`",
+        reference=FUNCTION,
+    ),
+    refused(
+        "no-valid-answer",
+        when=(clues.test_call("no-answer"),),
+        says="function `{function}` gives no answer that AWS IoT takes",
+        evidence=(clues.calls, clues.test_outcome),
+        remedy=f"see its log: {LOG}",
+        reference=FUNCTION,
+    ),
+    refused(
+        "refused",
+        when=(clues.test_call("refused"),),
+        says="function `{function}` refuses these credentials: client id, user name or password is wrong",
+        evidence=(clues.calls, clues.test_outcome),
+        remedy=f"its log tells which: {LOG}",
+        reference=FUNCTION,
+    ),
+)

@@ -1,0 +1,92 @@
+"""Causes that lie in the policy which the function returns."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from iotauth_cli.probe import clues
+from iotauth_cli.probe.cause import ANY_END, Cause
+from iotauth_cli.probe.causes.function import ROW
+from iotauth_cli.probe.causes.references import POLICY_ACTIONS, POLICY_EXAMPLES
+from iotauth_cli.probe.stages import Symptom
+
+connect = partial(Cause, stages=("connect",), symptoms=ANY_END, reference=POLICY_ACTIONS)
+subscribe = partial(Cause, stages=("subscribe",), symptoms=ANY_END, reference=POLICY_EXAMPLES)
+publish = partial(Cause, stages=("publish",), symptoms=ANY_END, reference=POLICY_EXAMPLES)
+receive = partial(Cause, stages=("receive",), symptoms=(Symptom.TIMEOUT,), reference=POLICY_ACTIONS)
+
+ALLOW = "have the policy of function `{function}` allow `{action}` on `{resource}`"
+REMOVE = "take that statement out of the policy of function `{function}`"
+
+CAUSES = (
+    connect(
+        "connect-denied",
+        when=(clues.policy_denies,),
+        says="the policy forbids client `{client}` to connect",
+        evidence=(clues.calls, clues.decision),
+        remedy=REMOVE,
+    ),
+    connect(
+        "connect-not-granted",
+        when=(clues.policy_is_silent,),
+        says="the function lets client `{client}` in, but its policy does not let it connect",
+        evidence=(clues.calls, clues.decision, clues.near_misses),
+        remedy=ALLOW,
+    ),
+    subscribe(
+        "subscribe-denied",
+        when=(clues.policy_denies,),
+        says="the policy forbids client `{client}` to subscribe to `{filter}`",
+        evidence=(clues.decision,),
+        remedy=REMOVE,
+    ),
+    subscribe(
+        "subscribe-not-granted",
+        when=(clues.policy_is_silent, clues.function_is_ours),
+        says="client `{client}` may not subscribe to `{filter}`",
+        evidence=(clues.decision, clues.near_misses),
+        remedy=f"add `{{filter}}` to `subscribe_topics` in {ROW}; policies compare filters as text",
+    ),
+    subscribe(
+        "subscribe-not-granted",
+        when=(clues.policy_is_silent,),
+        says="client `{client}` may not subscribe to `{filter}`",
+        evidence=(clues.decision, clues.near_misses),
+        remedy=ALLOW,
+    ),
+    publish(
+        "publish-denied",
+        when=(clues.policy_denies,),
+        says="the policy forbids client `{client}` to publish to `{topic}`",
+        evidence=(clues.decision,),
+        remedy=REMOVE,
+    ),
+    publish(
+        "publish-not-granted",
+        when=(clues.policy_is_silent, clues.function_is_ours),
+        says="client `{client}` may not publish to `{topic}`",
+        evidence=(clues.decision, clues.near_misses),
+        remedy=f"add `{{topic}}` to `publish_topics` in {ROW}",
+    ),
+    publish(
+        "publish-not-granted",
+        when=(clues.policy_is_silent,),
+        says="client `{client}` may not publish to `{topic}`",
+        evidence=(clues.decision, clues.near_misses),
+        remedy=ALLOW,
+    ),
+    receive(
+        "receive-denied",
+        when=(clues.policy_denies,),
+        says="the policy forbids client `{client}` to receive what is published to `{topic}`",
+        evidence=(clues.decision,),
+        remedy=REMOVE,
+    ),
+    receive(
+        "receive-not-granted",
+        when=(clues.policy_is_silent,),
+        says="client `{client}` may subscribe, but not receive what is published to `{topic}`",
+        evidence=(clues.decision, clues.near_misses),
+        remedy=ALLOW,
+    ),
+)

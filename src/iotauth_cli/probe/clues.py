@@ -1,0 +1,274 @@
+"""The words in which the table of causes is written: conditions that hold or not, evidence that is told.
+
+Every function takes a case. A condition is true only if it was *seen* to hold; evidence is a
+sentence for the person, or None where there is nothing to tell.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from iotauth_authorizer.credential import PREFIX, is_intact
+from iotauth_authorizer.event import ANSWER_LIMIT_S
+from iotauth_authorizer.username import SIGNATURE
+from iotauth_cli.policy.evaluate import EXPLICIT_DENY, IMPLICIT_DENY
+from iotauth_cli.probe.cause import Condition
+from iotauth_cli.probe.certificates import stamp
+from iotauth_cli.probe.evidence import Absent, AuthorizerFound, Case, FunctionFound
+from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, StageName
+
+TRACE_LINES = 4  # statements shown of a policy; the deciding one is named before them
+
+# --- conditions ---------------------------------------------------------------------------------
+
+
+def typed(option: str) -> Condition:
+    return lambda case: option in case.attempt.typed
+
+
+def is_on_this_machine(case: Case) -> bool:
+    host = case.attempt.endpoint.host
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def is_not_where_devices_connect(case: Case) -> bool:
+    right = case.other.data_endpoint
+    return right is not None and right != str(case.attempt.endpoint)
+
+
+def leaf_is_in_date(case: Case) -> bool:
+    end = case.failed.facts.get("not_after")
+    return end is not None and end > clock_of(case)
+
+
+def offers_no_alpn(case: Case) -> bool:
+    return not case.attempt.endpoint.alpn
+
+
+def offers_another_alpn(case: Case) -> bool:
+    return bool(case.attempt.endpoint.alpn) and CUSTOM_AUTH_ALPN not in case.attempt.endpoint.alpn
+
+
+def sent_no_server_name(case: Case) -> bool:
+    tls = case.attempt.stage("tls")
+    return tls is not None and tls.facts.get("server_name") is None
+
+
+def user_name_is_malformed(case: Case) -> bool:
+    return case.attempt.user is None
+
+
+def names_no_authorizer(case: Case) -> bool:
+    return case.attempt.user is not None and not case.attempt.user.authorizer_name
+
+
+def authorizer_is_absent(case: Case) -> bool:
+    return isinstance(case.other.authorizer, Absent)
+
+
+def authorizer_is_inactive(case: Case) -> bool:
+    found = case.other.authorizer
+    return isinstance(found, AuthorizerFound) and not found.is_active
+
+
+def signature_is_missing(case: Case) -> bool:
+    found, user = case.other.authorizer, case.attempt.user
+    wants = isinstance(found, AuthorizerFound) and not found.signing_disabled
+    return wants and user is not None and user.get(SIGNATURE) is None
+
+
+def function_is_absent(case: Case) -> bool:
+    return isinstance(case.other.function, Absent)
+
+
+def function_is_not_ready(case: Case) -> bool:
+    return isinstance(case.other.function, FunctionFound) and not case.other.function.is_ready
+
+
+def function_is_ours(case: Case) -> bool:
+    return isinstance(case.other.function, FunctionFound) and case.other.function.is_ours
+
+
+def permission_is(state: str) -> Condition:
+    return lambda case: case.other.permission is not None and case.other.permission.state == state
+
+
+def was_not_called(case: Case) -> bool:
+    return case.other.was_called is False
+
+
+def may_not_have_been_called(case: Case) -> bool:
+    """Nothing says that the function was called. Its log may be closed to this user."""
+    return case.other.was_called is not True
+
+
+def logged(reason: str) -> Condition:
+    return lambda case: case.other.call is not None and case.other.call.reason == reason
+
+
+def logged_a_refusal(case: Case) -> bool:
+    call = case.other.call
+    return call is not None and call.allowed is False and call.reason is not None
+
+
+def timed_out(case: Case) -> bool:
+    fault, call, test = case.other.fault, case.other.call, case.other.test
+    if fault is not None:
+        return fault.rule == "timeout"
+    if call is not None and call.error is not None:
+        return "timed out" in call.error
+    return test is not None and test.outcome == "no-answer" and test.took_s >= ANSWER_LIMIT_S
+
+
+def failed_with_an_error(case: Case) -> bool:
+    fault, call = case.other.fault, case.other.call
+    return (fault is not None and fault.rule == "error") or (call is not None and call.error is not None)
+
+
+def answer_is_invalid(case: Case) -> bool:
+    return case.other.fault is not None and case.other.fault.rule not in ("error", "timeout")
+
+
+def test_call(outcome: str) -> Condition:
+    return lambda case: case.other.test is not None and case.other.test.outcome == outcome
+
+
+def policy_denies(case: Case) -> bool:
+    return case.decision is not None and case.decision.effect == EXPLICIT_DENY
+
+
+def policy_is_silent(case: Case) -> bool:
+    return case.decision is not None and case.decision.effect == IMPLICIT_DENY
+
+
+# --- evidence -----------------------------------------------------------------------------------
+
+STEPS: dict[StageName, str] = {
+    "dns": "the name",
+    "tcp": "the port",
+    "tls": "the TLS handshake",
+    "alpn": "ALPN",
+    "connect": "CONNECT",
+    "subscribe": "SUBSCRIBE",
+    "publish": "PUBLISH",
+    "receive": "the message",
+    "end": "DISCONNECT",
+}
+
+
+def clock_of(case: Case) -> str:
+    return stamp(datetime.fromtimestamp(case.failed.started_at, timezone.utc))
+
+
+def device_side(case: Case) -> str:
+    """What the device met, in one line."""
+    facts = case.failed.facts
+    told = facts.get("reason") or facts.get("error") or ", ".join(facts.get("tried", ())) or case.failed.symptom
+    return f"{STEPS[case.failed.name]}: {told}"
+
+
+def data_endpoint(case: Case) -> str | None:
+    return f"devices of this account connect to `{case.other.data_endpoint}`" if case.other.data_endpoint else None
+
+
+def certificate(case: Case) -> str | None:
+    facts = case.failed.facts
+    if "subject" not in facts:
+        return None
+    return f"the certificate shown is of `{facts['subject']}`, signed by `{facts['issuer']}`"
+
+
+def certificate_names(case: Case) -> str | None:
+    names = case.failed.facts.get("names")
+    return f"it is made out to {', '.join(f'`{name}`' for name in names)}" if names else None
+
+
+def term(case: Case) -> str | None:
+    facts = case.failed.facts
+    if "not_after" not in facts:
+        return None
+    return f"it is valid from {facts['not_before']} to {facts['not_after']}; this machine's clock says {clock_of(case)}"
+
+
+def trusted_root(case: Case) -> str | None:
+    facts = case.failed.facts
+    if "ca_subject" in facts:
+        return f"the root in `{facts['ca_file']}` is `{facts['ca_subject']}`, valid to {facts['ca_not_after']}"
+    return "the roots of this system were asked" if case.attempt.endpoint.ca_file is None else None
+
+
+def alpn(case: Case) -> str | None:
+    stage = case.attempt.stage("alpn")
+    offered = ", ".join(f"`{name}`" for name in case.attempt.endpoint.alpn) or "nothing"
+    selected = stage.facts.get("selected") if stage else None
+    return (
+        f"in TLS the device offered {offered} as ALPN, and the server chose {f'`{selected}`' if selected else 'none'}"
+    )
+
+
+def calls(case: Case) -> str | None:
+    """What the function's log says of this attempt; None where it could not be read."""
+    function, call = case.names.function, case.other.call
+    if case.other.was_called is False:
+        return f"function `{function}` was not called for it: its log shows the later test call and nothing before"
+    if case.other.was_called is None or call is None:
+        return None
+    if call.reason is None:
+        return f"function `{function}` was called for it"
+    cause = f" ({call.cause})" if call.cause else ""
+    verdict = "let it in" if call.allowed else f"refused it: `{call.reason}`{cause}"
+    return f"function `{function}` was called for it and {verdict}"
+
+
+def call_error(case: Case) -> str | None:
+    call = case.other.call
+    return f"its log says: {call.error}" if call and call.error else None
+
+
+def test_outcome(case: Case) -> str | None:
+    """What a test call through AWS IoT with the same credentials gave."""
+    test = case.other.test
+    if test is None:
+        return None
+    return {
+        "allowed": "a test call with the same credentials is let in",
+        "refused": "a test call with the same credentials is refused as well",
+        "no-answer": f"a test call got no answer that AWS IoT takes: {test.sentence}",
+    }[test.outcome]
+
+
+def fault(case: Case) -> str | None:
+    return f"called directly, the function gives this: {case.other.fault.sentence}" if case.other.fault else None
+
+
+def permission(case: Case) -> str | None:
+    found = case.other.permission
+    if found is None:
+        return None
+    if found.state == "none":
+        return "its resource policy does not name iot.amazonaws.com"
+    listed = found.accounts if found.state == "other-account" else found.sources
+    kind = "account" if found.state == "other-account" else "authorizer"
+    return f"its resource policy lets AWS IoT call for {kind} {', '.join(f'`{each}`' for each in listed)}"
+
+
+def decision(case: Case) -> str | None:
+    return case.decision.because if case.decision else None
+
+
+def near_misses(case: Case) -> str | None:
+    """The statements about this action, each with the reason why it does not fit."""
+    found = case.decision
+    if found is None or found.deciding is not None:
+        return None
+    about = [line for line in found.trace if not line.endswith(f" {found.action}")]
+    return "; ".join(about[:TRACE_LINES]) or None
+
+
+def spelling(case: Case) -> str | None:
+    """Whether a password that was typed can be one of iotauth's at all; its checksum tells."""
+    secret = case.attempt.login.password
+    text = secret.reveal() if secret else ""
+    if "password" not in case.attempt.typed or not text.startswith(PREFIX) or is_intact(text):
+        return None
+    return "its checksum is wrong: it was mistyped or cut off"

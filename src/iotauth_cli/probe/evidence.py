@@ -1,0 +1,202 @@
+"""What is known of an attempt: what the device met, and what the other side says about it.
+
+The device's side is the walk. The other side is AWS IoT's control plane, the function and its
+log, asked after the attempt; whatever was not asked, or may not be told, is None, and a
+diagnosis may not lean on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from iotauth_authorizer import username
+from iotauth_authorizer.grants import ArnScope
+from iotauth_cli.errors import InputError
+from iotauth_cli.policy.context import Context
+from iotauth_cli.policy.document import parse_all
+from iotauth_cli.policy.evaluate import Decision, Request, evaluate
+from iotauth_cli.probe.stages import Endpoint, Errand, Login, Stage, StageName
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What the device did, and how far it came.
+
+    *typed* names what the user gave by hand instead of what is stored or looked up: ``endpoint``,
+    ``port``, ``ca``, ``password``, ``username``, ``authorizer``, ``publish``, ``subscribe``.
+    """
+
+    endpoint: Endpoint
+    login: Login
+    errand: Errand
+    stages: tuple[Stage, ...]
+    typed: frozenset[str] = frozenset()
+
+    @property
+    def failed(self) -> Stage | None:
+        last = self.stages[-1] if self.stages else None
+        return last if last is not None and not last.ok else None
+
+    def stage(self, name: StageName) -> Stage | None:
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    @cached_property
+    def user(self) -> username.Username | None:
+        """The user name taken apart; None where there is none or AWS IoT could not read it either."""
+        try:
+            return username.parse(self.login.username or "")
+        except username.MalformedUsername:
+            return None
+
+
+@dataclass(frozen=True)
+class Absent:
+    """It was looked for, and is not there."""
+
+
+ABSENT = Absent()
+
+
+@dataclass(frozen=True)
+class AuthorizerFound:
+    arn: str
+    function_arn: str
+    is_active: bool
+    signing_disabled: bool
+
+
+@dataclass(frozen=True)
+class FunctionFound:
+    """*is_ours*: it runs iotauth's handler, whose rows and log lines we know."""
+
+    name: str
+    timeout_s: int
+    is_ready: bool
+    is_ours: bool
+
+
+@dataclass(frozen=True)
+class PermissionFound:
+    """What the function's resource policy says about AWS IoT calling it for this authorizer.
+
+    *sources* are the authorizers, *accounts* the accounts that it is given for.
+    """
+
+    state: Literal["given", "none", "other-authorizer", "other-account"]
+    sources: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How AWS IoT's test call with the same credentials ended.
+
+    *sentence* is what AWS said where it got no answer that it takes.
+    """
+
+    outcome: Literal["allowed", "refused", "no-answer"]
+    documents: tuple[str, ...] = ()
+    sentence: str = ""
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the function, from its log.
+
+    *reason* is the slug that iotauth's handler logs and *cause* the kind of failure behind it;
+    *error* is the line in which the runtime or Lambda says what went wrong. *at_ms* is epoch
+    milliseconds.
+    """
+
+    at_ms: int
+    client_id: str | None = None
+    allowed: bool | None = None
+    reason: str | None = None
+    cause: str | None = None
+    error: str | None = None
+    duration_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class AnswerFault:
+    """What is wrong with the function's own answer, seen by calling it directly.
+
+    *rule* is the kernel's slug for AWS's rule, or ``error`` or ``timeout``.
+    """
+
+    rule: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class OtherSide:
+    """What AWS, or the emulator, says.
+
+    *data_endpoint* is where devices of this account connect, as ``host:port``. *unseen* says
+    what could not be looked at, and why.
+    """
+
+    authorizer: AuthorizerFound | Absent | None = None
+    function: FunctionFound | Absent | None = None
+    permission: PermissionFound | None = None
+    test: Trial | None = None
+    was_called: bool | None = None
+    call: Call | None = None
+    fault: AnswerFault | None = None
+    data_endpoint: str | None = None
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Names:
+    """The user's own words for the sentences; *place* is ``AWS, eu-west-1`` or ``the emulator``."""
+
+    authorizer: str
+    function: str
+    table: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """An attempt that failed, with everything known about it: what every cause is tried against."""
+
+    attempt: Attempt
+    names: Names
+    other: OtherSide = OtherSide()
+
+    @cached_property
+    def failed(self) -> Stage:
+        failed = self.attempt.failed
+        assert failed is not None, "there is nothing to diagnose in an attempt that went well"
+        return failed
+
+    @cached_property
+    def asked(self) -> tuple[str, str] | None:
+        """Action and resource that the failing step needs of the policy; None for another step."""
+        if not isinstance(self.other.authorizer, AuthorizerFound):
+            return None
+        scope = ArnScope.parse(self.other.authorizer.arn)
+        login, errand = self.attempt.login, self.attempt.errand
+        return {
+            "connect": ("iot:Connect", scope.client(login.client_id)),
+            "subscribe": ("iot:Subscribe", scope.topicfilter(errand.subscribe or "")),
+            "publish": ("iot:Publish", scope.topic(errand.publish or "")),
+            "receive": ("iot:Receive", scope.topic(errand.publish or "")),
+        }.get(self.failed.name)
+
+    @cached_property
+    def decision(self) -> Decision | None:
+        """What the policy engine says about the failing step, on the documents of the test call."""
+        test = self.other.test
+        if test is None or test.outcome != "allowed" or self.asked is None:
+            return None
+        try:
+            documents = parse_all(test.documents)
+        except InputError:
+            return None
+        action, resource = self.asked
+        return evaluate(documents, Request(action, resource, Context(client_id=self.attempt.login.client_id)))
