@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from iotauth_authorizer.grants import ArnScope, Grants, compile_policies
 from iotauth_cli.policy.document import Document, parse, parse_all
 from iotauth_cli.policy.limits import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_DOCUMENTS, characters
 from iotauth_cli.policy.lint import Finding, lint
@@ -33,8 +34,23 @@ def findings(*statements: dict[str, object], version: str = "2012-10-17") -> tup
 
 
 def test_a_policy_that_is_right_has_no_findings() -> None:
-    """What the kernel's grants look like: nothing to say, `+` in a topic filter included."""
+    """A device's ordinary grants: nothing to say, `+` in a topic filter included."""
     assert findings(*RIGHT) == ()
+
+
+@pytest.mark.parametrize(
+    "grants",
+    [
+        Grants(),
+        Grants.for_topic("sensors/thermo-1"),
+        Grants(publish=("#",), subscribe=("+/state", "$share/group/#")),
+        Grants(subscribe=("$aws/things/thermo-1/#",), retain=("state",), will=("gone",)),
+    ],
+)
+def test_the_policies_of_grants_have_no_findings(grants: Grants) -> None:
+    """What the authorizer function returns for our own clients is what lint would have people write."""
+    scope = ArnScope("aws", "us-east-1", "123456789012")
+    assert lint(parse_all(compile_policies(grants, "thermo-1", scope))) == ()
 
 
 @pytest.mark.parametrize(

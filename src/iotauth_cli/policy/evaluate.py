@@ -24,9 +24,9 @@ EXPLICIT_DENY = "explicit-deny"
 IMPLICIT_DENY = "implicit-deny"
 _VERBS = {ALLOWED: "allows", EXPLICIT_DENY: "denies"}
 
-# Decisions remembered per connection. A device has a handful of topics; a hostile one that
-# invents them pays for the table's look-up each time and cannot fill the memory.
-MAX_REMEMBERED = 64
+# Resources remembered per connection and action: a device has a handful of topics. One that goes
+# on inventing them has each looked up in the table, which costs twice as much, and fills no memory.
+MAX_REMEMBERED = 32
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,17 @@ def evaluate(documents: Sequence[Document], request: Request) -> Decision:
 class Evaluator:
     """The policy of one connection, its variables filled in and its patterns compiled."""
 
-    __slots__ = ("_remembered", "_statements", "_tables")
+    __slots__ = ("_statements", "_tables")
 
     def __init__(self, documents: Sequence[Document], context: Context | None = None) -> None:
         self._statements = tuple(bind(documents, context or Context()))
         self._tables: dict[str, _Table] = {}
-        self._remembered: dict[tuple[str, str], bool] = {}
 
     def allows(self, action: str, resource: str) -> bool:
         """Tell what `decide` would, without its reasons: for every message of a broker."""
-        known = self._remembered.get((action, resource))
-        return self._look_up(action, resource) if known is None else known
+        table = self._tables.get(action) or self._compile(action)
+        known = table.remembered.get(resource)
+        return table.look_up(resource) if known is None else known
 
     def decide(self, action: str, resource: str) -> Decision:
         """Return the decision on *action* and *resource*, with a reason for every statement."""
@@ -100,32 +100,31 @@ class Evaluator:
         effect = next((each for each in (EXPLICIT_DENY, ALLOWED) if each in deciding), IMPLICIT_DENY)
         return Decision(effect, action, resource, deciding.get(effect), tuple(trace))
 
-    def _look_up(self, action: str, resource: str) -> bool:
-        table = self._tables.get(action)
-        if table is None:
-            applicable = [each for each in self._statements if each.may_apply(action)]
-            table = self._tables[action] = _Table(applicable)
-        allowed = table.allows(resource)
-        if len(self._remembered) >= MAX_REMEMBERED:
-            self._remembered.clear()
-        self._remembered[(action, resource)] = allowed
-        return allowed
+    def _compile(self, action: str) -> _Table:
+        applicable = [each for each in self._statements if each.may_apply(action)]
+        table = self._tables[action] = _Table(applicable)
+        return table
 
 
 class _Table:
     """What one action may be done to: the statements that only the resource can still decide."""
 
-    __slots__ = ("_allowed", "_denied")
+    __slots__ = ("_allowed", "_denied", "remembered")
 
     def __init__(self, statements: Sequence[BoundStatement]) -> None:
         self._allowed = _matcher(each for each in statements if not each.is_deny)
         denying = [each for each in statements if each.is_deny]
         self._denied = _matcher(denying) if denying else None
+        self.remembered: dict[str, bool] = {}
 
-    def allows(self, resource: str) -> bool:
-        if not self._allowed.matches(resource):
-            return False
-        return self._denied is None or not self._denied.matches(resource)
+    def look_up(self, resource: str) -> bool:
+        """Ask the patterns, and remember the answer while there is room."""
+        allowed = self._allowed.matches(resource)
+        if allowed and self._denied is not None:
+            allowed = not self._denied.matches(resource)
+        if len(self.remembered) < MAX_REMEMBERED:
+            self.remembered[resource] = allowed
+        return allowed
 
 
 def _matcher(statements: Iterable[BoundStatement]) -> Matcher:
