@@ -35,7 +35,11 @@ _connection_numbers = itertools.count(1)
 
 
 class HttpProtocol(asyncio.Protocol):
-    """One connection. *open_connections*, when given, holds the protocol while it is open."""
+    """One connection.
+
+    *open_connections*, when given, holds the protocol while it is open. *on_mqtt* is called
+    when MQTT arrives instead, before the close.
+    """
 
     def __init__(
         self,
@@ -43,10 +47,12 @@ class HttpProtocol(asyncio.Protocol):
         *,
         body_limit: int = BODY_LIMIT,
         open_connections: set[HttpProtocol] | None = None,
+        on_mqtt: Callable[[], None] | None = None,
     ) -> None:
         self._handler = handler
         self._body_limit = body_limit
         self._open_connections = open_connections
+        self._on_mqtt = on_mqtt
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
         self._name = f"http-{next(_connection_numbers)}"
         self._transport: asyncio.Transport | None = None
@@ -76,7 +82,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_refused:
             return
         if self._is_first and data[0] == MQTT_CONNECT:
-            self._close()
+            self._turn_mqtt_away()
             return
         self._is_first = False
         self._h11.receive_data(data)
@@ -201,6 +207,12 @@ class HttpProtocol(asyncio.Protocol):
     def _write(self, data: bytes | None) -> None:
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+
+    def _turn_mqtt_away(self) -> None:
+        self._is_refused = True
+        if self._on_mqtt is not None:
+            self._on_mqtt()
+        self._close()
 
     def _close(self) -> None:
         if self._transport is not None:

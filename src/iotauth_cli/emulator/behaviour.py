@@ -1,0 +1,120 @@
+"""Every choice where AWS's behaviour is not documented, or sources disagree, as data.
+
+Each field of `Behaviour` is one choice: its default is what the emulator does, and its metadata
+say what that means and how well it is known. The rooms read the values from an instance, so that
+a choice can flip (``dataclasses.replace``) without a change of code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+DOCUMENTED = "documented"
+OBSERVED = "observed"
+INFERRED = "inferred"
+OWN = "emulator's own choice"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice for people to read; *confidence* is one of the four words above."""
+
+    key: str
+    value: str
+    meaning: str
+    confidence: str
+    source: str
+
+
+def _choice(value: Any, confidence: str, source: str, meaning: str) -> Any:
+    return dataclasses.field(default=value, metadata={"meaning": meaning, "confidence": confidence, "source": source})
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    answers_refused_connect: bool = _choice(
+        False,
+        OBSERVED,
+        "aws/aws-iot-device-sdk-js-v2#101, aws/aws-iot-device-sdk-cpp-v2#110",
+        "an MQTT 3.1.1 client that is refused gets a CONNACK 5; if not, only the close",
+    )
+    answers_refused_subscribe: bool = _choice(
+        False,
+        OBSERVED,
+        "aws/aws-iot-device-sdk-js#112, #125, #191",
+        "a SUBSCRIBE that the policy denies gets a SUBACK 0x80 before the close (MQTT 3.1.1)",
+    )
+    assigns_client_id: bool = _choice(
+        True,
+        OWN,
+        "documented for MQTT 5 alone",
+        "an MQTT 3.1.1 client with an empty client id and a clean session is given one, `$GEN/…`",
+    )
+    requires_server_name: bool = _choice(
+        False,
+        OWN,
+        "AWS IoT developer guide, transport security: AWS refuses a client without SNI",
+        "a TLS client that sends no server name (SNI) is refused, also on loopback",
+    )
+    max_packet_bytes: int = _choice(
+        146 * 1024,
+        DOCUMENTED,
+        "quota page: 146 KB; MQTT page: 128 KB",
+        "a larger packet ends the connection",
+    )
+    max_payload_bytes: int = _choice(
+        128 * 1024,
+        DOCUMENTED,
+        "AWS IoT limits, 2019; quota page",
+        "a larger payload, of a PUBLISH or a will, ends the connection",
+    )
+    min_keep_alive_s: int = _choice(
+        30, DOCUMENTED, "AWS IoT limits, 2019", "a smaller keep-alive than this counts as this"
+    )
+    max_keep_alive_s: int = _choice(
+        1200, DOCUMENTED, "AWS IoT limits, 2019", "0 or a larger keep-alive than this counts as this"
+    )
+    keep_alive_factor: float = _choice(
+        1.5, DOCUMENTED, "AWS IoT limits, 2019", "a client is dropped after this many keep-alives of silence"
+    )
+    connect_timeout_s: int = _choice(30, OWN, "no source", "a connection whose CONNECT has not come by then is closed")
+    filters_per_subscribe: int = _choice(
+        8, DOCUMENTED, "quota page; the close is our form", "a SUBSCRIBE with more filters ends the connection"
+    )
+    subscriptions_per_connection: int = _choice(
+        50, DOCUMENTED, "AWS IoT limits, 2019", "a further subscription gets SUBACK 0x80, then the close"
+    )
+    in_flight: int = _choice(100, DOCUMENTED, "quota page", "QoS 1 messages towards a client that may await its PUBACK")
+    redelivery_interval_s: int = _choice(
+        30, OWN, "no source", "an unacknowledged QoS 1 message is sent again to a connected client after this"
+    )
+    redelivery_limit_s: int = _choice(
+        3600, DOCUMENTED, "quota page", "how long a QoS 1 message is sent again before it is given up"
+    )
+    session_expiry_s: int = _choice(
+        3600, DOCUMENTED, "MQTT page", "how long a persistent session outlives its connection"
+    )
+    queued_messages: int = _choice(
+        10_000,
+        OWN,
+        "no source",
+        "QoS 1 messages kept for one client; more are dropped while it is away, and end its connection",
+    )
+    unsent_bytes: int = _choice(
+        4 * 1024 * 1024,
+        OWN,
+        "no source",
+        "bytes kept for a client that reads too slowly: beyond it QoS 0 is dropped, at twice it the "
+        "connection is closed",
+    )
+    refresh_checks_connect: bool = _choice(
+        True, OWN, "no source", "when a refreshed policy no longer allows iot:Connect, the connection is closed"
+    )
+
+    def choices(self) -> tuple[Choice, ...]:
+        """Return every choice with its value, in the order of the fields."""
+        return tuple(
+            Choice(field.name, str(getattr(self, field.name)), **field.metadata) for field in dataclasses.fields(self)
+        )

@@ -1,0 +1,294 @@
+"""One MQTT connection: between its socket, the session, the gateway and the broker.
+
+Bytes go into the session, its events to the gateway (CONNECT) or the broker, and what they
+answer out again in one write per turn of the event loop. A client that reads too slowly is
+bounded: QoS 0 is dropped first, then the connection is closed, as AWS IoT throttles.
+
+An `asyncio.Protocol`, so that whatever carries MQTT (TLS, a WebSocket inside it) can feed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from iotauth_cli.emulator.attempts import CUT_OFF, IGNORED, REFUSED, Attempt, AttemptLog
+from iotauth_cli.emulator.behaviour import Behaviour
+from iotauth_cli.emulator.broker import FAILURE, Broker, Client
+from iotauth_cli.emulator.gateway import Admission, Arrival, Gateway, Refusal
+from iotauth_cli.emulator.mqtt.packets import (
+    Connack,
+    Connect,
+    Puback,
+    Publish,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+)
+from iotauth_cli.emulator.mqtt.session import (
+    NOT_AUTHORIZED,
+    DisconnectReason,
+    Ended,
+    Event,
+    Ignored,
+    Phase,
+    Session,
+)
+from iotauth_cli.policy.evaluate import Decision
+
+WAITING_BYTES = 256 * 1024  # what a client may send ahead of its CONNACK before its socket is left alone
+
+# The client itself ended it, or nobody is left to be told: neither is worth a line in the log.
+_SILENT = (DisconnectReason.CLIENT_INITIATED_DISCONNECT, DisconnectReason.CONNECTION_LOST)
+# These clients do not read: waiting for their socket to drain would keep it for ever.
+_ABORTED = (DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT, DisconnectReason.THROTTLED)
+
+log = logging.getLogger(__name__)
+
+
+class Connection(asyncio.Protocol):
+    def __init__(
+        self,
+        arrival: Arrival,
+        gateway: Gateway,
+        broker: Broker,
+        attempts: AttemptLog,
+        *,
+        clock: Callable[[], float] = time.time,
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        self._arrival = arrival
+        self._gateway = gateway
+        self._broker = broker
+        self._attempts = attempts
+        self._clock = clock
+        self._behaviour = behaviour or Behaviour()
+        self._session = Session(self._behaviour)
+        self._transport: asyncio.Transport | None = None
+        self._client: Client | None = None
+        self._admission: Admission | None = None
+        self._client_id: str | None = None
+        self._deciding: asyncio.Task[None] | None = None
+        self._began_at = clock()
+        self._is_over = False
+        self._is_paused = False
+        self._is_dropping = False
+        self._is_flush_due = False
+
+    @property
+    def admission(self) -> Admission:
+        assert self._admission is not None, "the broker knows admitted connections only"
+        return self._admission
+
+    # From the socket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._broker.attend(self)
+
+    def data_received(self, data: bytes) -> None:
+        for event in self._session.receive(data, self._clock()):
+            _HANDLERS[type(event)](self, event)
+        if self._session.unsent_bytes:
+            self._flush()
+        if self._session.phase is Phase.DECIDING and self._session.waiting_bytes > WAITING_BYTES:
+            self._reading(False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self.end(DisconnectReason.CONNECTION_LOST, "the connection was lost")
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = self._is_dropping = False
+        self._flush()
+
+    # To the socket
+
+    def write(self, frame: bytes) -> None:
+        """Send a packet with the next flush; a client that has let too much pile up is cut off."""
+        self._session.write(frame)
+        if self._is_paused and self._session.unsent_bytes > 2 * self._behaviour.unsent_bytes:
+            self.end(DisconnectReason.THROTTLED, "the client reads too slowly")
+        elif not self._is_flush_due:
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def write_if_room(self, frame: bytes) -> None:
+        if self._is_paused and self._session.unsent_bytes > self._behaviour.unsent_bytes:
+            self._note_dropping()
+        else:
+            self.write(frame)
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        if not self._is_paused and self._transport is not None:
+            self._transport.write(self._session.take_output())
+
+    def _note_dropping(self) -> None:
+        if not self._is_dropping:
+            self._is_dropping = True
+            self._record(IGNORED, "slow-client", "messages at QoS 0 are dropped: the client reads too slowly")
+
+    def _reading(self, wanted: bool) -> None:
+        if self._transport is not None:
+            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
+
+    # Events of the session
+
+    def _connect(self, packet: Connect) -> None:
+        self._client_id = packet.client_id
+        self._deciding = asyncio.ensure_future(self._guarded(self._decide(packet)))
+
+    async def _decide(self, packet: Connect) -> None:
+        verdict = await self._gateway.admit(self._arrival, packet)
+        if self._is_over:
+            return  # the client did not wait for the answer
+        if isinstance(verdict, Refusal):
+            if self._behaviour.answers_refused_connect:
+                self._session.send(Connack(NOT_AUTHORIZED))
+            self._close(DisconnectReason.AUTH_ERROR)  # the gateway has written down why
+            return
+        self._welcome(verdict)
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Let a fault of ours end this connection, as asyncio does for one in `data_received`."""
+        try:
+            await work
+        except Exception:
+            log.exception("the connection of client %r failed", self._client_id)
+            self.end(DisconnectReason.SERVER_ERROR, "the emulator failed; its log has the cause")
+
+    def _welcome(self, admission: Admission) -> None:
+        self._admission = admission
+        self._client_id = admission.client_id
+        self._client, is_present = self._broker.join(self, admission)
+        self._session.accept(self._clock(), session_present=is_present)
+        self._broker.resume(self._client)
+        self._reading(True)
+        self.data_received(b"")  # what the client sent before it had its CONNACK
+
+    def _publish(self, packet: Publish) -> None:
+        assert self._client is not None
+        denied = self._broker.publish(self._client, packet)
+        if denied is not None:
+            self._cut_off(denied)
+        elif packet.packet_id is not None:
+            self._session.send(Puback(packet.packet_id))
+
+    def _acknowledge(self, packet: Puback) -> None:
+        assert self._client is not None
+        self._broker.acknowledge(self._client, packet.packet_id)
+
+    def _subscribe(self, packet: Subscribe) -> None:
+        assert self._client is not None
+        denied = self._broker.forbids_subscription(self._client, packet.subscriptions)
+        if denied is not None:
+            if self._behaviour.answers_refused_subscribe:
+                self._session.send(Suback(packet.packet_id, (FAILURE,) * len(packet.subscriptions)))
+            self._cut_off(denied)
+            return
+        codes = self._broker.subscribe(self._client, packet.subscriptions)
+        self._session.send(Suback(packet.packet_id, codes))
+        if FAILURE in codes:
+            limit = self._behaviour.subscriptions_per_connection
+            self.end(DisconnectReason.THROTTLED, f"more than {limit} subscriptions on one connection")
+        else:
+            self._broker.send_retained(self._client, packet.subscriptions)
+
+    def _unsubscribe(self, packet: Unsubscribe) -> None:
+        assert self._client is not None
+        self._broker.unsubscribe(self._client, packet.topic_filters)
+        self._session.send(Unsuback(packet.packet_id))
+
+    def _ended(self, event: Ended) -> None:
+        self.end(event.reason, event.sentence)
+
+    def _ignored(self, event: Ignored) -> None:
+        self._record(IGNORED, "qos-2", event.sentence)
+
+    # Time
+
+    def tick(self, now: float) -> None:
+        """Do what is due by *now*."""
+        if self._session.phase is Phase.GREETING:
+            if now >= self._began_at + self._behaviour.connect_timeout_s:
+                self.end(DisconnectReason.CLIENT_ERROR, "no CONNECT came")
+        elif self._session.phase is Phase.OPEN and self._client is not None:
+            self._tick_open(now, self.admission, self._client)
+
+    def _tick_open(self, now: float, admission: Admission, client: Client) -> None:
+        if now >= admission.disconnect_at:
+            sentence = "disconnectAfterInSeconds of the authorizer's answer has passed"
+            self.end(DisconnectReason.CUSTOMAUTH_TTL_EXPIRATION, sentence)
+        elif now >= self._session.silent_until():
+            self.end(DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT, "the client was silent for too long")
+        else:
+            self._broker.resend(client, now)
+            if now >= admission.refresh_at and (self._deciding is None or self._deciding.done()):
+                self._deciding = asyncio.ensure_future(self._guarded(self._refresh(admission, client)))
+
+    async def _refresh(self, admission: Admission, client: Client) -> None:
+        verdict = await self._gateway.refresh(admission)
+        if self._is_over:
+            return
+        if isinstance(verdict, Refusal):
+            self._close(DisconnectReason.AUTH_ERROR)
+            return
+        self._admission = verdict
+        client.admit(verdict)
+
+    # The end
+
+    def end(self, reason: DisconnectReason, sentence: str) -> None:
+        """End the connection, and write down why unless it was the client's own doing."""
+        if not self._is_over and reason not in _SILENT:
+            self._record(CUT_OFF if self._client else REFUSED, reason.value, sentence)
+        self._close(reason)
+
+    def _cut_off(self, denied: Decision) -> None:
+        self._record(CUT_OFF, denied.action, denied.because)
+        self._close(DisconnectReason.AUTH_ERROR)
+
+    def _close(self, reason: DisconnectReason) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self._session.end()
+        self._broker.forget(self)
+        if self._client is not None:
+            self._broker.leave(self._client, self, reason)
+        if self._transport is not None:
+            self._flush()
+            (self._transport.abort if reason in _ABORTED else self._transport.close)()
+
+    def _record(self, outcome: str, decided_by: str, sentence: str) -> None:
+        self._attempts.record(
+            Attempt(
+                outcome,
+                decided_by,
+                sentence,
+                client_id=self._client_id,
+                authorizer=self._admission.authorizer if self._admission else None,
+                peer=self._arrival.peer,
+                connection_id=self._admission.connection_id if self._admission else None,
+            )
+        )
+
+
+_HANDLERS: Mapping[type[Event], Callable[[Connection, Any], None]] = {
+    Connect: Connection._connect,
+    Publish: Connection._publish,
+    Puback: Connection._acknowledge,
+    Subscribe: Connection._subscribe,
+    Unsubscribe: Connection._unsubscribe,
+    Ended: Connection._ended,
+    Ignored: Connection._ignored,
+}

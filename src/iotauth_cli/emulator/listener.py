@@ -1,0 +1,227 @@
+"""The TLS port: one for everything, as AWS IoT's 443, told apart by ALPN.
+
+    ALPN offered              what it means on AWS IoT            here
+    mqtt                      MQTT with custom authentication     `Connection`
+    x-amzn-mqtt-ca            MQTT with a client certificate      closed: none is ever asked for
+    http/1.1, none, others    HTTPS and WebSocket                 `HttpProtocol`
+
+The server name (SNI) is looked at before that: a wrong one ends the handshake, and the function
+is never called. Sources: AWS IoT developer guide, "Device communication protocols" and the
+troubleshooting page of custom authentication.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+import sys
+import time
+import weakref
+from asyncio import sslproto
+from collections.abc import Callable, Collection
+from typing import Any
+
+from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
+from iotauth_cli.emulator.behaviour import Behaviour
+from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.connection import Connection
+from iotauth_cli.emulator.gateway import Arrival, Gateway
+from iotauth_cli.emulator.http import Handler, HttpProtocol
+from iotauth_cli.emulator.model import HttpRequest, HttpResponse
+
+ALPN_MQTT = "mqtt"
+ALPN_CERTIFICATE = "x-amzn-mqtt-ca"
+ALPN_HTTP = "http/1.1"  # and never h2, which curl offers and nobody here speaks
+
+LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))  # `localhost` may mean either
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+HANDSHAKE_TIMEOUT_S = 10.0
+SHUTDOWN_TIMEOUT_S = 2.0  # for the client's part of TLS's goodbye; asyncio would wait 30 s
+TLS_BUFFER_BYTES = 16 * 1024  # one TLS record
+PORT_ATTEMPTS = 20  # for a port that is free on both addresses, when any will do
+
+log = logging.getLogger(__name__)
+
+
+async def not_served(request: HttpRequest) -> HttpResponse:
+    """Say that HTTPS publish and WebSockets are not here."""
+    path = request.target.partition("?")[0]
+    body = b'{"message":"the emulator serves MQTT over TLS on this port, and no %b %b"}' % (
+        request.method.encode(),
+        path.encode("latin-1", "replace").replace(b"\\", b"").replace(b'"', b""),
+    )
+    status = 501 if path == "/mqtt" or path.startswith("/topics/") else 404
+    return HttpResponse(status, (("content-type", "application/json"),), body)
+
+
+class Listener:
+    """The data plane's port on both loopback addresses; there is no way to widen it.
+
+    *server_names* are the endpoint names that a client may ask for. *context* holds the
+    certificate; ALPN, SNI and the TLS version are set on it here.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        gateway: Gateway,
+        broker: Broker,
+        attempts: AttemptLog,
+        *,
+        http_handler: Handler = not_served,
+        server_names: Collection[str] = LOCAL_NAMES,
+        clock: Callable[[], float] = time.time,
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._broker = broker
+        self._attempts = attempts
+        self._http_handler = http_handler
+        self._server_names = frozenset(name.lower() for name in server_names)
+        self._clock = clock
+        self._behaviour = behaviour or Behaviour()
+        self._names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
+        self._http: set[HttpProtocol] = set()
+        self._servers: list[asyncio.Server] = []
+        self._context = self._prepared(context)
+
+    @property
+    def port(self) -> int:
+        return int(self._servers[0].sockets[0].getsockname()[1])
+
+    async def start(self, port: int) -> None:
+        """Listen on *port*, or on a free one if it is 0.
+
+        Raises:
+            OSError: the port is taken on one of the loopback addresses.
+        """
+        save_tls_memory()
+        for attempt in range(PORT_ATTEMPTS):
+            try:
+                await self._listen(port)
+            except OSError as error:
+                await self.stop()
+                if port or error.errno != errno.EADDRINUSE or attempt == PORT_ATTEMPTS - 1:
+                    raise
+            else:
+                break
+        self._broker.start()
+
+    async def _listen(self, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        for host, family in LOOPBACK:
+            try:
+                server = await loop.create_server(
+                    self._door, host, port, family=family, ssl=self._context, **_timeouts()
+                )
+            except OSError as error:
+                if family is socket.AF_INET6 and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    continue  # this machine has no IPv6, so `localhost` cannot mean it
+                raise
+            self._servers.append(server)
+            port = self.port
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        for server in self._servers:
+            server.close()
+        self._broker.stop()
+        for protocol in list(self._http):
+            protocol.close()
+        self._servers.clear()
+
+    def _prepared(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols([ALPN_MQTT, ALPN_CERTIFICATE, ALPN_HTTP])
+        context.sni_callback = self._check_server_name
+        context.num_tickets = 0  # AWS IoT resumes no sessions
+        context.options |= ssl.OP_NO_TICKET
+        return context
+
+    def _check_server_name(
+        self, tls: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext
+    ) -> int | None:
+        """Return None to go on, or the TLS alert that ends the handshake."""
+        if name is None and self._behaviour.requires_server_name:
+            self._refuse("server-name", "the client sent no server name (SNI), and AWS IoT wants one")
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        if name is None:
+            return None
+        if name.lower() not in self._server_names:
+            self._refuse("server-name", f"no endpoint is called `{name}` (SNI)")
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        assert isinstance(tls, ssl.SSLObject)
+        self._names[tls] = name
+        return None
+
+    def _door(self) -> asyncio.Protocol:
+        return _Door(self._protocol_for)
+
+    def _protocol_for(self, transport: asyncio.Transport) -> asyncio.Protocol | None:
+        """Return who speaks with the client that came through the door; None turns it away."""
+        tls = transport.get_extra_info("ssl_object")
+        peer = str(transport.get_extra_info("peername")[0])
+        alpn = tls.selected_alpn_protocol()
+        if alpn == ALPN_CERTIFICATE:
+            sentence = f"ALPN `{ALPN_CERTIFICATE}` is for client certificates, and custom authentication has none"
+            self._refuse("alpn", sentence, peer)
+            return None
+        if alpn == ALPN_MQTT:
+            return self._connection(Arrival(peer=peer, server_name=self._names.get(tls)))
+        return HttpProtocol(
+            self._http_handler, open_connections=self._http, on_mqtt=lambda: self._refuse_mqtt(alpn, peer)
+        )
+
+    def _connection(self, arrival: Arrival) -> Connection:
+        return Connection(
+            arrival,
+            self._gateway,
+            self._broker,
+            self._attempts,
+            clock=self._clock,
+            behaviour=self._behaviour,
+        )
+
+    def _refuse_mqtt(self, alpn: str | None, peer: str) -> None:
+        offered = f"ALPN `{alpn}`" if alpn else "no ALPN"
+        self._refuse("alpn", f"MQTT with {offered}; the client must offer ALPN `{ALPN_MQTT}`", peer)
+
+    def _refuse(self, check: str, sentence: str, peer: str = "") -> None:
+        self._attempts.record(Attempt(REFUSED, check, sentence, peer=peer))
+
+
+class _Door(asyncio.Protocol):
+    """Stands at a new connection until TLS is up, then hands it to whom it is for."""
+
+    def __init__(self, choose: Callable[[asyncio.Transport], asyncio.Protocol | None]) -> None:
+        self._choose = choose
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        protocol = self._choose(transport)
+        if protocol is None:
+            transport.abort()
+            return
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+
+def save_tls_memory() -> None:
+    """Let asyncio keep 16 KiB for each TLS connection it reads from, not 256 KiB.
+
+    `SSLProtocol.max_size` sizes a buffer that every connection owns from its handshake on; a
+    TLS record never needs more than 16 KiB of it, and throughput is the same. The name is not
+    public (CPython 3.11 to 3.14), so it is changed only where it is what it was.
+    """
+    if isinstance(getattr(sslproto.SSLProtocol, "max_size", None), int):
+        setattr(sslproto.SSLProtocol, "max_size", TLS_BUFFER_BYTES)  # noqa: B010 (unknown to type stubs)
+
+
+def _timeouts() -> dict[str, Any]:
+    timeouts = {"ssl_handshake_timeout": HANDSHAKE_TIMEOUT_S}
+    if sys.version_info >= (3, 11):
+        timeouts["ssl_shutdown_timeout"] = SHUTDOWN_TIMEOUT_S
+    return timeouts
