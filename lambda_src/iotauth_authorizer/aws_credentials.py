@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from iotauth_authorizer.http1 import Broken, Connection
+
 _CONTAINER_HOST = "http://169.254.170.2"  # where a *_RELATIVE_URI lives: ECS's own address
 # The hosts that may be asked without TLS; as the AWS SDKs do, lest a variable leak the token.
 _PLAIN_HOSTS = {"localhost", "127.0.0.1", "::1", "169.254.170.2", "169.254.170.23", "fd00:ec2::23"}
@@ -43,9 +45,9 @@ def environment_credentials(
     container = _Container(environ, clock)
 
     def current() -> Credentials:
-        if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
-            token = environ.get("AWS_SESSION_TOKEN") or None
-            return Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
+        access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+        if access_key and secret_key:
+            return Credentials(access_key, secret_key, environ.get("AWS_SESSION_TOKEN") or None)
         return container.credentials()
 
     return current
@@ -95,18 +97,14 @@ def _token(environ: Mapping[str, str]) -> str | None:
 
 
 def _fetch(address: str, token: str | None) -> dict[str, Any]:
-    # Imported here because a function whose variables are set never comes this way.
-    from http.client import HTTPConnection, HTTPException, HTTPSConnection
-
     url = urlsplit(address)
-    factory = HTTPSConnection if url.scheme == "https" else HTTPConnection
-    connection = factory(url.hostname or "", url.port, timeout=_TIMEOUT_S)
+    connection = Connection(address)
     try:
         path = f"{url.path or '/'}{'?' + url.query if url.query else ''}"
-        connection.request("GET", path, headers={"Authorization": token} if token else {})
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-    except (OSError, HTTPException, ValueError) as error:
+        headers = {"authorization": token} if token else {}
+        response = connection.request("GET", path, headers, timeout_s=_TIMEOUT_S)
+        answer = json.loads(response.body)
+    except (Broken, ValueError) as error:
         raise NoCredentials("the container's credential endpoint could not be asked") from error
     finally:
         connection.close()

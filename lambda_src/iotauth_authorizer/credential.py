@@ -10,7 +10,6 @@ This is the only module that names a hash function for secrets.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import hmac
@@ -188,8 +187,8 @@ def _parse_profile(scheme: str, parameters: str) -> Profile:
 
 
 def _encode(data: bytes) -> str:
-    return base64.b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").decode()
 
 
 def _decode(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    return binascii.a2b_base64(text + "=" * (-len(text) % 4))

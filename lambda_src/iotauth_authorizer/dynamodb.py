@@ -1,11 +1,9 @@
 """A light DynamoDB client: signed requests over one kept-alive connection.
 
 boto3 would triple the function's cold start. What it does that matters is here too: the
-credentials are read at each signature and a session token is signed; a server that says
-`Connection: close` is obeyed; a connection gone stale while Lambda froze the process is
-replaced at once; throttling, 5xx and broken answers are retried with jitter, all within one
-time budget; and when Amazon's own roots, shipped beside this file for a fast handshake,
-do not verify the server, the system's are tried before giving up.
+credentials are read at each signature and a session token is signed; a connection gone
+stale while Lambda froze the process is replaced at once; throttling, 5xx and broken answers
+are retried with jitter, all within one time budget. HTTP and TLS are `http1`'s.
 
 A `Client` serves one caller at a time. Rows are DynamoDB's typed JSON, as in `record`.
 """
@@ -16,17 +14,15 @@ import binascii
 import hashlib
 import hmac
 import json
-import os
 import random
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from iotauth_authorizer.aws_credentials import Credentials, NoCredentials, environment_credentials
+from iotauth_authorizer.http1 import Broken, Connection, Response
 
 __all__ = [
     "Client",
@@ -45,8 +41,8 @@ ATTEMPT_S = 1.0  # for connecting, and for each wait for bytes; DynamoDB answers
 FIRST_PAUSE_S = 0.05  # the longest first pause; doubles with each attempt
 LONGEST_PAUSE_S = 1.0
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _VERSION = "DynamoDB_20120810"
-_ROOTS = os.path.join(os.path.dirname(__file__), "roots.pem")
 _TRANSIENT = {
     "InternalServerError",
     "ProvisionedThroughputExceededException",
@@ -102,7 +98,7 @@ def sign(
     scope = f"{stamp[:8]}/{region}/dynamodb/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     signature = _mac(_signing_key(credentials.secret_key, stamp[:8], region), text).hex()
-    headers["Authorization"] = (
+    headers["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
     )
     return headers
@@ -128,7 +124,9 @@ class Client:
     ) -> None:
         self._region = region
         self._credentials = credentials
-        self._channel = _Channel(endpoint_url or _endpoint(region), ca_file)
+        url = endpoint_url or _endpoint(region)
+        self._connection = Connection(url, ca_file=ca_file)
+        self._path = urlsplit(url).path or "/"
         self._budget_s = budget_s
         self._sleep = sleep
         self._clock = clock
@@ -139,10 +137,13 @@ class Client:
         Raises:
             ConnectionLost: nobody answers. The next call tries again.
         """
-        self._channel.open(ATTEMPT_S)
+        try:
+            self._connection.open(ATTEMPT_S)
+        except Broken as error:
+            raise ConnectionLost(str(error)) from error
 
     def close(self) -> None:
-        self._channel.close()
+        self._connection.close()
 
     def call(self, operation: str, body: Mapping[str, Any], *, budget_s: float | None = None) -> dict[str, Any]:
         """Call *operation* and return its answer; retries what passes, until the budget is spent.
@@ -155,7 +156,7 @@ class Client:
             ConnectionLost: no answer within the budget.
             NoCredentials: there is nothing to sign with.
         """
-        payload = json.dumps(body, separators=(",", ":")).encode()
+        payload = _compact(body).encode()
         deadline = self._clock() + (self._budget_s if budget_s is None else budget_s)
         attempt = 0
         while True:
@@ -236,103 +237,22 @@ class Client:
             body["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _send(self, operation: str, payload: bytes, deadline: float) -> dict[str, Any]:
-        target = f"{_VERSION}.{operation}"
         headers = sign(
             self._credentials(),
             region=self._region,
-            host=self._channel.host,
-            path=self._channel.path,
-            target=target,
+            host=self._connection.host,
+            path=self._path,
+            target=f"{_VERSION}.{operation}",
             payload=payload,
             at=time.time(),
         )
         left_s = max(deadline - self._clock(), 0.001)  # 0 would mean a socket that never waits
-        return _decode(self._channel.exchange(headers, payload, min(left_s, ATTEMPT_S)))
-
-
-class _Reply(NamedTuple):
-    status: int
-    checksum: str | None
-    body: bytes
-
-
-class _Channel:
-    """One kept-alive HTTP connection to one server, opened again whenever it is gone."""
-
-    def __init__(self, url: str, ca_file: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"`{url}` is not an http or https address")
-        self.host = parts.netloc.rpartition("@")[2]
-        self.path = parts.path or "/"
-        self._address = (parts.hostname, parts.port)
-        self._trusts = _trusts(ca_file) if parts.scheme == "https" else []
-        self._context: ssl.SSLContext | None = None
-        self._connection: HTTPConnection | None = None
-
-    def open(self, timeout_s: float) -> HTTPConnection:
-        """Return the open connection; make one if there is none."""
-        if self._connection is None or self._connection.sock is None:
-            self._connection = self._connected(timeout_s)
-        return self._connection
-
-    def exchange(self, headers: Mapping[str, str], payload: bytes, timeout_s: float) -> _Reply:
-        """Send one request and read its whole answer. Whatever goes wrong closes the connection."""
-        was_open = self._connection is not None and self._connection.sock is not None
-        connection = self.open(timeout_s)
+        was_open = self._connection.is_open
         try:
-            connection.sock.settimeout(timeout_s)
-            connection.request("POST", self.path, payload, dict(headers))
-            response = connection.getresponse()
-            return _Reply(response.status, response.getheader("x-amz-crc32"), response.read())
-        except (OSError, HTTPException) as error:
-            self.close()
-            raise ConnectionLost(f"{self.host} did not answer", was_reused=was_open) from error
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _connected(self, timeout_s: float) -> HTTPConnection:
-        while True:
-            try:
-                connection = self._unconnected(timeout_s)
-                connection.connect()
-                return connection
-            except OSError as error:
-                if not (isinstance(error, ssl.SSLCertVerificationError) and self._trust_others()):
-                    raise ConnectionLost(f"{self.host} cannot be reached: {error}") from error
-
-    def _unconnected(self, timeout_s: float) -> HTTPConnection:
-        host, port = self._address
-        if not self._trusts:
-            return HTTPConnection(host, port, timeout=timeout_s)
-        if self._context is None:
-            self._context = self._trusts[0]()
-        return HTTPSConnection(host, port, timeout=timeout_s, context=self._context)
-
-    def _trust_others(self) -> bool:
-        """Move on to the next roots, for this connection and all later ones; False when there are none."""
-        if len(self._trusts) > 1:
-            del self._trusts[0]
-            self._context = None
-            return True
-        return False
-
-
-def _trusts(ca_file: str | None) -> list[Callable[[], ssl.SSLContext]]:
-    """Return what to trust, in turn: the file that was given; or Amazon's roots, then the system's."""
-    if ca_file is not None:
-        return [lambda: ssl.create_default_context(cafile=ca_file)]
-    return [lambda: ssl.create_default_context(cadata=_shipped_roots()), ssl.create_default_context]
-
-
-def _shipped_roots() -> str:
-    # Through the loader, because the package may be running from inside its zip.
-    assert __spec__ is not None
-    data: bytes = __spec__.loader.get_data(_ROOTS)  # type: ignore[union-attr]
-    return data.decode()
+            response = self._connection.request("POST", self._path, headers, payload, timeout_s=min(left_s, ATTEMPT_S))
+        except Broken as error:
+            raise ConnectionLost(str(error), was_reused=was_open) from error
+        return _decode(response)
 
 
 def _endpoint(region: str) -> str:
@@ -340,18 +260,19 @@ def _endpoint(region: str) -> str:
     return f"https://dynamodb.{region}.{suffix}"
 
 
-def _decode(reply: _Reply) -> dict[str, Any]:
-    if reply.checksum is not None and reply.checksum != str(binascii.crc32(reply.body)):
+def _decode(response: Response) -> dict[str, Any]:
+    checksum = response.headers.get("x-amz-crc32")
+    if checksum is not None and checksum != str(binascii.crc32(response.body)):
         raise ConnectionLost("the answer was damaged on its way: its CRC32 is wrong")
     try:
-        answer = json.loads(reply.body)
+        answer = json.loads(response.body)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise DynamoDBError("UnreadableAnswer", "the answer is not a JSON object", reply.status)
-    if reply.status != 200:
+        raise DynamoDBError("UnreadableAnswer", "the answer is not a JSON object", response.status)
+    if response.status != 200:
         code = str(answer.get("__type", "Unknown")).rpartition("#")[2]
-        raise DynamoDBError(code, str(answer.get("message") or answer.get("Message") or ""), reply.status)
+        raise DynamoDBError(code, str(answer.get("message") or answer.get("Message") or ""), response.status)
     return answer
 
 

@@ -14,9 +14,9 @@ Nothing is escaped, because whatever would need it is refused.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import NamedTuple
 
 from iotauth_authorizer.credential import fingerprint
@@ -27,9 +27,11 @@ MAX_TOPIC_BYTES = 256
 MAX_TOPIC_SLASHES = 7
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_INEXPRESSIBLE = re.compile(rf"[*?]|\$[{{(]|{_CONTROL.pattern}")  # what a policy would read as its own
 _SHARED = re.compile(r"\$share/[^/+#]{1,128}/")
 _BASIC_INGEST = re.compile(r"\$aws/rules/[^/+#]+/")
 _UNCOUNTED = re.compile(f"{_SHARED.pattern}|{_BASIC_INGEST.pattern}")  # prefixes outside AWS's topic limits
+_Statement = tuple[str, str, list[str]]  # effect, action, JSON texts of resources
 _FRAME = '{"Version":"2012-10-17","Statement":[%s]}'
 
 
@@ -97,12 +99,6 @@ class ArnScope(NamedTuple):
         return f"arn:{self.partition}:iot:{self.region}:{self.account}:{kind}/{name}"
 
 
-class _Permission(NamedTuple):
-    effect: str
-    action: str
-    resource: str
-
-
 def validate_client_id(text: str) -> None:
     """Refuse a client id that a policy, an ARN or a lifecycle topic cannot hold as it stands.
 
@@ -147,13 +143,13 @@ def compile_policies(grants: Grants, client_id: str, scope: ArnScope) -> tuple[s
         PolicyTooLarge: the documents would be too many, or one ARN alone too long.
         ValueError: the client id or a filter cannot stand in a policy; with a sentence.
     """
-    documents = tuple(_documents(_permissions(grants, client_id, scope)))
+    documents = _documents(_statements(grants, client_id, scope))
     if len(documents) > MAX_POLICY_DOCUMENTS:
         raise PolicyTooLarge(
             f"the grants of client `{client_id}` need {len(documents)} policy documents, "
             f"and AWS IoT takes {MAX_POLICY_DOCUMENTS}"
         )
-    return documents
+    return tuple(documents)
 
 
 def principal_id(client_id: str) -> str:
@@ -165,90 +161,83 @@ def principal_id(client_id: str) -> str:
     return f"{readable[:100]}x{fingerprint(client_id)}"
 
 
-def _permissions(grants: Grants, client_id: str, scope: ArnScope) -> Iterator[_Permission]:
+def _statements(grants: Grants, client_id: str, scope: ArnScope) -> list[_Statement]:
     _validate_connect(client_id)
-    for topic_filter in (*grants.publish, *grants.retain, *grants.will, *grants.subscribe):
+    for topic_filter in dict.fromkeys(grants.publish + grants.retain + grants.will + grants.subscribe):
         validate_topic_filter(topic_filter)
-    yield _Permission("Allow", "iot:Connect", scope.client(client_id))
-    for topic in _once(map(_glob, (*grants.publish, *grants.retain, *grants.will))):
-        yield _Permission("Allow", "iot:Publish", scope.topic(topic))
-    for topic in _once(map(_glob, grants.retain)):
-        yield _Permission("Allow", "iot:RetainPublish", scope.topic(topic))
-    for topic_filter in _once(map(_glob, grants.subscribe)):
-        yield _Permission("Allow", "iot:Subscribe", scope.topicfilter(topic_filter))
-    for topic in _once(map(_glob, map(_unshared, grants.subscribe))):
-        yield _Permission("Allow", "iot:Receive", scope.topic(topic))
-    yield from _older_permissions(grants, scope)
-    yield from _reserved_denials(grants, scope)
+    topic, topicfilter = scope.topic(""), scope.topicfilter("")
+    received = map(_unshared, grants.subscribe)
+    return [
+        ("Allow", "iot:Connect", [encode_basestring(scope.client(client_id))]),
+        ("Allow", "iot:Publish", _globs(topic, grants.publish + grants.retain + grants.will, grants.older_write)),
+        ("Allow", "iot:RetainPublish", _globs(topic, grants.retain)),
+        ("Allow", "iot:Subscribe", _globs(topicfilter, grants.subscribe, grants.older_read)),
+        ("Allow", "iot:Receive", _globs(topic, received, grants.older_read)),
+        ("Deny", "iot:*", [encode_basestring(prefix + "$aws/*") for prefix in _reserved(grants, topic, topicfilter)]),
+    ]
 
 
-def _older_permissions(grants: Grants, scope: ArnScope) -> Iterator[_Permission]:
-    if grants.older_write:
-        _validate_no_variable(grants.older_write)
-        yield _Permission("Allow", "iot:Publish", scope.topic(grants.older_write))
-    if grants.older_read:
-        _validate_no_variable(grants.older_read)
-        yield _Permission("Allow", "iot:Subscribe", scope.topicfilter(grants.older_read))
-        yield _Permission("Allow", "iot:Receive", scope.topic(grants.older_read))
+def _globs(prefix: str, topic_filters: Iterable[str], older: str | None = None) -> list[str]:
+    """Turn filters, and one topic that is a glob already, into JSON texts of resources, each once."""
+    globs = [topic_filter.replace("+", "*").replace("#", "*") for topic_filter in topic_filters]
+    if older:
+        _validate_no_variable(older)
+        globs.append(older)
+    return [encode_basestring(prefix + glob) for glob in dict.fromkeys(globs)]
 
 
-def _reserved_denials(grants: Grants, scope: ArnScope) -> Iterator[_Permission]:
+def _reserved(grants: Grants, *prefixes: str) -> tuple[str, ...]:
+    """Return *prefixes* if `$aws/` must be denied under them, because a grant begins with a wildcard."""
     filters = [*map(_unshared, grants.subscribe), *grants.publish, *grants.retain, *grants.will]
-    if not any(topic_filter[0] in "+#" for topic_filter in filters):
-        return
-    reserved = next((each for each in filters if each[0] == "$"), None)
-    if reserved is not None:
+    firsts = {topic_filter[0] for topic_filter in filters}
+    if not firsts & {"+", "#"}:
+        return ()
+    if "$" in firsts:
         raise ValueError(
-            f"topic filter `{reserved}` cannot be granted beside one that begins with a wildcard: "
+            "a topic filter under `$aws/` cannot be granted beside one that begins with a wildcard: "
             "the denial that keeps `$aws/` out of the wildcard's reach would cover it"
         )
-    yield _Permission("Deny", "iot:*", scope.topic("$aws/*"))
-    yield _Permission("Deny", "iot:*", scope.topicfilter("$aws/*"))
+    return prefixes
 
 
-def _documents(permissions: Iterable[_Permission]) -> Iterator[str]:
+def _documents(statements: Sequence[_Statement]) -> list[str]:
+    whole = _document({(effect, action): texts for effect, action, texts in statements if texts})
+    # Nearly every client's grants fit into one document.
+    return [whole] if len(whole) <= MAX_POLICY_DOCUMENT_CHARACTERS else list(_split(statements))
+
+
+def _split(statements: Sequence[_Statement]) -> Iterator[str]:
     """Fill documents one after the other; a statement that straddles two is written in both."""
     page: dict[tuple[str, str], list[str]] = {}
-    length = 0
-    for effect, action, resource in permissions:
-        text = json.dumps(resource, ensure_ascii=False)
-        opened = len(_statement(effect, action, ())) + 1  # a comma goes with each statement
-        added = len(text) + 1 + (0 if (effect, action) in page else opened)
-        if page and length + added > MAX_POLICY_DOCUMENT_CHARACTERS:
-            yield _document(page)
-            page, length = {}, 0
-        if not page:
-            length = len(_FRAME % "")
-            added = len(text) + 1 + opened
-        if length + added > MAX_POLICY_DOCUMENT_CHARACTERS:
-            raise PolicyTooLarge(f"a policy document cannot hold a resource of {len(resource)} characters")
-        page.setdefault((effect, action), []).append(text)
-        length += added
+    length = len(_document({}))
+    for effect, action, texts in statements:
+        wrapper = len(_statement(effect, action, ())) + 1  # with the comma between statements
+        for text in texts:
+            added = len(text) + 1 + (0 if (effect, action) in page else wrapper)
+            if page and length + added > MAX_POLICY_DOCUMENT_CHARACTERS:
+                yield _document(page)
+                page, length, added = {}, len(_document({})), len(text) + 1 + wrapper
+            if length + added > MAX_POLICY_DOCUMENT_CHARACTERS:
+                raise PolicyTooLarge(f"a policy document cannot hold a resource of {len(text)} characters")
+            page.setdefault((effect, action), []).append(text)
+            length += added
     yield _document(page)
 
 
-def _document(page: dict[tuple[str, str], list[str]]) -> str:
-    return _FRAME % ",".join(_statement(effect, action, texts) for (effect, action), texts in page.items())
+def _document(page: Mapping[tuple[str, str], Sequence[str]]) -> str:
+    return _FRAME % ",".join([_statement(effect, action, texts) for (effect, action), texts in page.items()])
 
 
-def _statement(effect: str, action: str, resources: Iterable[str]) -> str:
-    return f'{{"Effect":"{effect}","Action":"{action}","Resource":[{",".join(resources)}]}}'
-
-
-def _once(texts: Iterable[str]) -> Iterable[str]:
-    return dict.fromkeys(texts)
-
-
-def _glob(topic_filter: str) -> str:
-    return topic_filter.replace("+", "*").replace("#", "*")
+def _statement(effect: str, action: str, texts: Sequence[str]) -> str:
+    return f'{{"Effect":"{effect}","Action":"{action}","Resource":[{",".join(texts)}]}}'
 
 
 def _unshared(topic_filter: str) -> str:
-    return _SHARED.sub("", topic_filter, count=1)
+    return _SHARED.sub("", topic_filter, count=1) if topic_filter[0] == "$" else topic_filter
 
 
 def _counted(topic_filter: str) -> str:
-    return _UNCOUNTED.sub("", topic_filter, count=1)
+    return _UNCOUNTED.sub("", topic_filter, count=1) if topic_filter[0] == "$" else topic_filter
 
 
 def _validate_connect(client_id: str) -> None:
@@ -264,17 +253,16 @@ def _validate_no_variable(topic: str) -> None:
 
 
 def _validate_characters(text: str) -> None:
-    if wrong := re.search(r"[*?]|\$\{|\$\(", text) or _CONTROL.search(text):
+    if wrong := _INEXPRESSIBLE.search(text):
         raise ValueError(f"topic filter {_shown(text)} contains {_named(wrong[0])}")
     if text[0] == "$" and not (text.startswith("$aws/") or _SHARED.match(text)):
         raise ValueError(f"topic filter {_shown(text)} begins with `$`, which is reserved for `$aws/` and `$share/`")
 
 
 def _validate_levels(text: str) -> None:
-    levels = text.split("/")
-    if any("#" in level for level in levels[:-1]) or ("#" in levels[-1] and levels[-1] != "#"):
+    if "#" in text and not (text == "#" or (text.endswith("/#") and text.count("#") == 1)):
         raise ValueError(f"topic filter {_shown(text)} has a `#` that is not the whole last level")
-    if any("+" in level and level != "+" for level in levels):
+    if "+" in text and any("+" in level and level != "+" for level in text.split("/")):
         raise ValueError(f"topic filter {_shown(text)} has a `+` that is not a whole level")
 
 

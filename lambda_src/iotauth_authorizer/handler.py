@@ -41,6 +41,7 @@ from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, 
 
 RECORD_BUDGET_S = 0.5  # for noting a first use, after a read that may have taken 3 of AWS IoT's 5 seconds
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _OFF = ("", "0", "false", "no", "off")
 
 
@@ -181,7 +182,7 @@ def _log(request: ConnectRequest | None, decision: Decision, cause: str | None, 
         line["cause"] = cause
     # A log that cannot be written must not keep a device out.
     with contextlib.suppress(Exception):
-        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+        sys.stdout.write(_compact(line) + "\n")
         sys.stdout.flush()
 
 

@@ -1,0 +1,216 @@
+"""HTTP/1.1 as far as this package needs it: one request at a time on one kept-alive connection.
+
+Not `http.client`, because that imports the `email` package and reads every header with it: a
+third of the function's cold start and half of a warm call. What is kept of it is the care:
+`Connection: close`, chunked bodies, interim answers, and an answer that ends too early.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+MAX_HEAD_BYTES = 65_536
+_RECEIVE_BYTES = 65_536
+_ROOTS = os.path.join(os.path.dirname(__file__), "roots.pem")
+
+
+class Broken(Exception):
+    """The connection is gone, or what came over it is not HTTP."""
+
+
+class Response(NamedTuple):
+    """A whole answer. Names in *headers* are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Connection:
+    """A connection to the server of *url* (http or https), opened at need and kept alive.
+
+    *ca_file* replaces the roots that are trusted: Amazon's, shipped beside this file for a
+    fast handshake, and when those do not verify the server, the system's.
+    """
+
+    def __init__(self, url: str, *, ca_file: str | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"`{url}` is not an http or https address")
+        is_tls = parts.scheme == "https"
+        self.host = parts.netloc.rpartition("@")[2]
+        self._address = (parts.hostname, parts.port or (443 if is_tls else 80))
+        self._trusts = _trusts(ca_file) if is_tls else []
+        self._context: SSLContext | None = None
+        self._socket: socket.socket | None = None
+        self._received = b""
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
+
+    def open(self, timeout_s: float) -> None:
+        """Connect and shake hands, unless that is done; *timeout_s* bounds each wait.
+
+        Raises:
+            Broken: nobody answers, or nobody whom we trust.
+        """
+        if self._socket is None:
+            try:
+                self._socket = self._connected(timeout_s)
+            except OSError as error:
+                raise Broken(f"{self.host} cannot be reached: {error}") from error
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
+        self._received = b""
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, timeout_s: float
+    ) -> Response:
+        """Send one request and read its whole answer; *timeout_s* bounds each wait for bytes.
+
+        `content-length` is added, and `host` where *headers* (lower case) have none. Whatever
+        goes wrong closes the connection.
+
+        Raises:
+            Broken: no whole answer came.
+        """
+        self.open(timeout_s)
+        whole = {"host": self.host, **headers, "content-length": len(body)}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
+        head = f"{method} {path} HTTP/1.1\r\n{lines}\r\n"
+        try:
+            assert self._socket is not None
+            self._socket.settimeout(timeout_s)
+            # One write: a head that waits for its body's packet would wait for the server's delayed ACK.
+            self._socket.sendall(head.encode("latin-1") + body)
+            return self._answer()
+        except (OSError, ValueError) as error:
+            self.close()
+            raise Broken(f"{self.host} did not answer: {error}") from error
+        except Broken:
+            self.close()
+            raise
+
+    def _answer(self) -> Response:
+        version, status, headers = self._head()
+        while 100 <= status < 200:  # interim: the answer itself follows
+            version, status, headers = self._head()
+        body = self._body(status, headers)
+        connection = headers.get("connection", "").lower()
+        stays = connection != "close" if version == "HTTP/1.1" else connection == "keep-alive"
+        if not stays or self._received:  # bytes that nobody asked for cannot be the next answer
+            self.close()
+        return Response(status, headers, body)
+
+    def _head(self) -> tuple[str, int, dict[str, str]]:
+        lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        version, _, rest = lines[0].partition(" ")
+        if not version.startswith("HTTP/1."):
+            raise Broken(f"{self.host} does not speak HTTP/1.1")
+        pairs = (line.partition(":") for line in lines[1:])
+        return version, int(rest[:3]), {name.lower(): value.strip() for name, _, value in pairs}
+
+    def _body(self, status: int, headers: Mapping[str, str]) -> bytes:
+        if status in (204, 304):
+            return b""
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            return self._chunks()
+        if "content-length" in headers:
+            return self._exactly(_size(headers["content-length"], 10))
+        return self._to_the_end()
+
+    def _chunks(self) -> bytes:
+        chunks = []
+        while size := _size(self._until(b"\r\n").partition(b";")[0].decode("latin-1"), 16):
+            chunks.append(self._exactly(size))
+            self._exactly(2)  # the line end after the chunk
+        while self._until(b"\r\n"):  # trailers, up to the empty line
+            pass
+        return b"".join(chunks)
+
+    def _until(self, end: bytes) -> bytes:
+        """Return what comes before *end*, and take both away."""
+        while (at := self._received.find(end)) < 0:
+            if len(self._received) > MAX_HEAD_BYTES:
+                raise Broken(f"{self.host} sent a head that does not end")
+            self._received += self._receive()
+        taken, self._received = self._received[:at], self._received[at + len(end) :]
+        return taken
+
+    def _exactly(self, size: int) -> bytes:
+        parts = [self._received]
+        missing = size - len(self._received)
+        while missing > 0:
+            parts.append(self._receive())
+            missing -= len(parts[-1])
+        whole = b"".join(parts)
+        self._received = whole[size:]
+        return whole[:size]
+
+    def _to_the_end(self) -> bytes:
+        parts = [self._received]
+        assert self._socket is not None
+        while part := self._socket.recv(_RECEIVE_BYTES):
+            parts.append(part)
+        self.close()
+        return b"".join(parts)
+
+    def _receive(self) -> bytes:
+        assert self._socket is not None
+        data = self._socket.recv(_RECEIVE_BYTES)
+        if not data:
+            raise Broken(f"{self.host} closed the connection before its answer was whole")
+        return data
+
+    def _connected(self, timeout_s: float) -> socket.socket:
+        plain = socket.create_connection(self._address, timeout_s)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self._trusts:
+            return plain
+        # Imported here because a plain connection, such as the emulator's, needs none of it.
+        from ssl import SSLCertVerificationError
+
+        try:
+            self._context = self._context or self._trusts[0]()
+            return self._context.wrap_socket(plain, server_hostname=self._address[0])
+        except OSError as error:
+            plain.close()
+            if not (isinstance(error, SSLCertVerificationError) and len(self._trusts) > 1):
+                raise
+        del self._trusts[0]  # for this connection and all later ones
+        self._context = None
+        return self._connected(timeout_s)
+
+
+def _trusts(ca_file: str | None) -> list[Callable[[], SSLContext]]:
+    """Return what to trust, in turn: the file that was given; or Amazon's roots, then the system's."""
+    from ssl import create_default_context
+
+    if ca_file is not None:
+        return [lambda: create_default_context(cafile=ca_file)]
+    return [lambda: create_default_context(cadata=_shipped_roots()), create_default_context]
+
+
+def _shipped_roots() -> str:
+    # Through the loader, because the package may be running from inside its zip.
+    assert __spec__ is not None
+    data: bytes = __spec__.loader.get_data(_ROOTS)  # type: ignore[union-attr]
+    return data.decode()
+
+
+def _size(digits: str, base: int) -> int:
+    size = int(digits, base)
+    if size < 0:
+        raise ValueError("a length is not negative")
+    return size
