@@ -161,7 +161,7 @@ def test_the_trace_says_for_every_statement_why() -> None:
         "document 2, statement 1: condition StringEquals does not hold: iot:ClientId is door-7, the policy says gate-3",
         "document 2, statement 2: NotResource topic/log leaves out topic/log",
         "document 2, statement 3 (`Quiet`) denies: resource topic/l* matches topic/log; condition Bool cannot be told: "
-        "aws:SecureTransport has no value with custom authentication, so it is taken to hold",
+        "key aws:SecureTransport is not known, so it is taken to hold",
     )
     assert decision.effect == EXPLICIT_DENY
     assert decision.because == "document 2, statement 3 (`Quiet`) denies iot:Publish on topic/log"

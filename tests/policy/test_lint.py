@@ -81,7 +81,7 @@ def test_the_policies_of_grants_have_no_findings(grants: Grants) -> None:
         (
             [allow("iot:Publish", "topic/x", Condition={"Bool": {"iot:Connection.Thing.IsAttached": True}})],
             "unknown-condition",
-            "condition Bool on iot:Connection.Thing.IsAttached has no meaning",
+            "condition Bool on iot:Connection.Thing.IsAttached is not known",
             4,
         ),
         (

@@ -41,11 +41,10 @@ class Verdict:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BoundResource:
-    """A resource as written, and its pattern; without a pattern, why it can match nothing."""
+    """A resource's pattern; without one, why the resource can match nothing."""
 
-    text: str
     pattern: Pattern | None
     why_not: str = ""
 
@@ -60,6 +59,8 @@ class BoundStatement:
     an Allow give more than its author meant, so such an Allow gives nothing at all; a Deny takes
     away everything but the exceptions that can be told.
     """
+
+    __slots__ = ("_actions", "_context", "_place", "_resources", "_variables", "is_deny", "statement")
 
     def __init__(
         self, place: tuple[int, int], statement: Statement, context: Context, variables: Mapping[str, str]
@@ -177,9 +178,9 @@ def in_short(patterns: Sequence[str], resource: str) -> tuple[Sequence[str], str
 
 def _bind(resource: str, variables: Mapping[str, str]) -> BoundResource:
     try:
-        return BoundResource(resource, compile_pattern(expand(resource, variables)))
+        return BoundResource(compile_pattern(expand(resource, variables)))
     except NoValue as error:
-        return BoundResource(resource, None, f"${{{error.name}}} has no value here")
+        return BoundResource(None, f"${{{error.name}}} has no value here")
 
 
 def _do(noun: str, names: Sequence[str]) -> str:

@@ -83,7 +83,7 @@ def _check(condition: Condition, actual: Sequence[str], variables: Mapping[str, 
     if operator is None:
         return _unknown(condition, "the operator is not known")
     if key not in CONDITION_KEYS:
-        return _unknown(condition, f"{condition.key} has no value with custom authentication")
+        return _unknown(condition, f"key {condition.key} is not known")
     if key in MULTI_VALUED and not operator.quantifier and operator.compare is not None:
         return _unknown(condition, f"{condition.key} has many values and needs ForAllValues or ForAnyValue")
     try:

@@ -184,7 +184,7 @@ def _useless_conditions(statement: Statement) -> Iterator[tuple[str, str, str]]:
         if condition.key.lower() not in CONDITION_KEYS or read_operator(condition.operator) is None:
             yield (
                 "unknown-condition",
-                f"condition {condition.operator} on {condition.key} has no meaning with custom authentication",
+                f"condition {condition.operator} on {condition.key} is not known to work with custom authentication",
                 f"ask about one of {', '.join(BASIC_VARIABLES)}, or decide it in the function",
             )
 
