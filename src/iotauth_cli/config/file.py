@@ -16,6 +16,7 @@ Entries = dict[str, tuple[str | None, int]]  # setting: (its text, its line)
 # A project's file is usually a few plain words, and importing yaml for them would cost every
 # command as much as starting Python does. Whatever is not obviously plain goes to yaml.
 PLAIN_LINE = re.compile(r"([a-z_]+):(?:[ \t]+([A-Za-z0-9/_.][A-Za-z0-9/_.@=+-]*))?[ \t]*")
+NULL = "tag:yaml.org,2002:null"
 COMMENT = re.compile(r"(?:^|[ \t])#.*")
 
 
@@ -51,7 +52,7 @@ def parse_yaml(text: str, name: str) -> Entries:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as problem:
         raise broken(name, problem) from problem
-    if root is None:
+    if root is None or root.tag == NULL:
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError(f"{name} does not hold settings", hint="they look like `table: iotauth-clients`")
@@ -65,7 +66,7 @@ def parse_yaml(text: str, name: str) -> Entries:
             raise ConfigError(f"{where}: `{key.value}` must be text, not a {kind}")
         if key.value in entries:
             raise ConfigError(f"{where}: `{key.value}` is set a second time")
-        text_or_none = None if value.tag == "tag:yaml.org,2002:null" else value.value
+        text_or_none = None if value.tag == NULL else value.value
         entries[key.value] = (text_or_none, key.start_mark.line + 1)
     return entries
 

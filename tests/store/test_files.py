@@ -1,0 +1,111 @@
+"""Private files: whole or not at all, for their owner alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from iotauth_cli.errors import InputError
+from iotauth_cli.files import private_directory, read_text, remove, write_private, write_public
+
+posix = pytest.mark.skipif(os.name != "posix", reason="mode bits mean something on POSIX only")
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+def test_a_private_file_is_the_owners_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    """Mode 0600 from its first byte on; a generous umask widens nothing."""
+    path = tmp_path / "credential.json"
+    before = os.umask(umask)
+    try:
+        write_private(path, "canary")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text() == "canary"
+
+
+@posix
+def test_a_wider_directory_is_narrowed(tmp_path: Path) -> None:
+    """A .iotauth that an older tool made readable to all is closed."""
+    place = tmp_path / ".iotauth"
+    place.mkdir(mode=0o755)
+    assert private_directory(place).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_private_directory_keeps_itself_out_of_git(tmp_path: Path) -> None:
+    """It brings a .gitignore that names everything in it, and leaves one alone that is there."""
+    place = private_directory(tmp_path / "a" / ".iotauth")
+    assert (place / ".gitignore").read_text() == "*\n"
+    (place / ".gitignore").write_text("mine\n")
+    private_directory(place)
+    assert (place / ".gitignore").read_text() == "mine\n"
+
+
+def test_what_was_there_survives_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up in the middle leaves the old content and nothing beside it."""
+    path = tmp_path / "credential.json"
+    write_private(path, "old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=f"cannot write `{path}`: no space left on device"):
+        write_private(path, "new")
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["credential.json"]
+
+
+def test_an_interrupted_write_leaves_nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the disk works: no half file, no temporary one."""
+
+    def interrupt(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_private(tmp_path / "credential.json", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_name_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    """overwrite=False leaves what is there."""
+    path = tmp_path / "key.pem"
+    write_private(path, "old", overwrite=False)
+    with pytest.raises(InputError, match="exists already"):
+        write_private(path, "new", overwrite=False)
+    with pytest.raises(InputError, match="exists already"):
+        write_public(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_a_place_that_is_a_file_is_refused_with_its_name(tmp_path: Path) -> None:
+    """The error carries the user's path and the reason."""
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match=r"cannot create the directory `.*taken`: file exists"):
+        private_directory(tmp_path / "taken")
+
+
+def test_reading_says_none_error_or_text(tmp_path: Path) -> None:
+    """Not there is None; there and unreadable is an error."""
+    assert read_text(tmp_path / "nothing") is None
+    assert read_text(tmp_path / "nothing" / "below") is None
+    (tmp_path / "text").write_text("é", encoding="utf-8")
+    assert read_text(tmp_path / "text") == "é"
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    with pytest.raises(InputError, match="is not UTF-8 text"):
+        read_text(tmp_path / "bytes")
+    with pytest.raises(InputError, match="cannot read"):
+        read_text(tmp_path)
+
+
+def test_removing_tells_whether_there_was_something(tmp_path: Path) -> None:
+    """Removing twice is no error."""
+    write_private(tmp_path / "x", b"\x00")
+    assert remove(tmp_path / "x") is True
+    assert remove(tmp_path / "x") is False
+    with pytest.raises(InputError, match="cannot remove"):
+        remove(tmp_path)
