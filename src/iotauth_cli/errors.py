@@ -8,7 +8,8 @@
     │   ├── NotFound
     │   ├── AlreadyExists
     │   ├── Conflict
-    │   └── Throttled
+    │   ├── Throttled
+    │   └── BadAnswer           an authorizer's function gave no answer that AWS IoT takes
     ├── ConnectError          (3)   a device's way to the broker could not be walked at all
     ├── DeviceError           (3)   a board, PlatformIO or esptool failed
     └── EmulatorError         (3)   the emulator is not there or could not start
@@ -65,6 +66,10 @@ class Conflict(AwsError):
 
 class Throttled(AwsError):
     code = "throttled"
+
+
+class BadAnswer(AwsError):
+    code = "bad-answer"
 
 
 class ConnectError(IotauthError):

@@ -42,9 +42,21 @@ def arn(scope: ArnScope, name: str) -> str:
 
 def find(session: Session, name: str) -> Authorizer | None:
     try:
-        found = session.call("iot", "describe_authorizer", authorizerName=name)["authorizerDescription"]
+        return read(session.call("iot", "describe_authorizer", authorizerName=name))
     except NotFound:
         return None
+
+
+def find_default(session: Session) -> Authorizer | None:
+    """Return the authorizer of devices that name none."""
+    try:
+        return read(session.call("iot", "describe_default_authorizer"))
+    except NotFound:
+        return None
+
+
+def read(answer: Mapping[str, Any]) -> Authorizer:
+    found = answer["authorizerDescription"]
     return Authorizer(
         name=found["authorizerName"],
         arn=found["authorizerArn"],
@@ -94,6 +106,9 @@ def test_invoke(session: Session, name: str, **contexts: Any) -> InvokeAnswer:
 
     A password goes in as raw bytes: botocore encodes the blob, and a second encoding would
     reach the function as a wrong password.
+
+    Raises:
+        BadAnswer: the function failed, took too long, or AWS IoT does not take its answer.
     """
     found = session.call("iot", "test_invoke_authorizer", authorizerName=name, **contexts)
     return InvokeAnswer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from iotauth_authorizer.grants import ArnScope
@@ -14,6 +15,15 @@ class LogGroup:
 
     name: str
     retention_days: int | None
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """A line of a log, or several that were written as one. *at_ms* is epoch milliseconds."""
+
+    stream: str
+    at_ms: int
+    message: str
 
 
 def group_of(function: str) -> str:
@@ -43,3 +53,10 @@ def retain(session: Session, name: str, days: int) -> None:
 
 def delete(session: Session, name: str) -> None:
     session.call("logs", "delete_log_group", logGroupName=name)
+
+
+def events(session: Session, group: str, since_ms: int) -> Iterator[LogEvent]:
+    """Yield what was logged in any stream of *group* from *since_ms* on, each stream in its own order."""
+    for page in session.pages("logs", "filter_log_events", logGroupName=group, startTime=since_ms):
+        for event in page["events"]:
+            yield LogEvent(event["logStreamName"], event["timestamp"], event["message"].rstrip("\n"))
