@@ -9,24 +9,50 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
+import json
 import os
 import subprocess
+import sys
 import threading
+import zipfile
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
+from iotauth_authorizer.event import Answer, ConnectRequest
+from iotauth_cli.emulator.control.iam.service import IamService
+from iotauth_cli.emulator.control.iot.limits import Limits
+from iotauth_cli.emulator.control.iot.service import IotService
+from iotauth_cli.emulator.control.iot.store import AuthorizerStore
+from iotauth_cli.emulator.control.lambda_.service import LambdaService
+from iotauth_cli.emulator.control.logs.service import LogsService
 from iotauth_cli.emulator.control.router import ControlPlane
 from iotauth_cli.emulator.control.service import Service
+from iotauth_cli.emulator.control.sts import StsService
 from iotauth_cli.emulator.http import HttpProtocol
-from iotauth_cli.emulator.model import ACCOUNT, HttpRequest, HttpResponse
+from iotauth_cli.emulator.invoker import Invoker
+from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
+from iotauth_cli.emulator.model import ACCOUNT, Authorizer, AuthorizerFailure, HttpRequest, HttpResponse
+from iotauth_cli.emulator.state import State
 from support import require_peer
 
 Value = TypeVar("Value")
 
 REGION = "us-east-1"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
 ACCESS_KEY, SECRET_KEY = "IOTAUTHEMULATOR", "emulator"
 
 
@@ -125,6 +151,87 @@ class ControlServer:
             connection.close()
         while self._connections:
             await asyncio.sleep(0.01)
+
+
+class InvokerAsIotSeesIt:
+    """The data plane's own way to an authorizer's function, without the gateway around it."""
+
+    def __init__(self, functions: LambdaService, runner: FunctionPool) -> None:
+        self._invoker = Invoker(functions, runner, account=ACCOUNT)
+
+    async def invoke(self, authorizer: Authorizer, request: ConnectRequest) -> Answer | AuthorizerFailure:
+        return (await self._invoker.ask(authorizer, request)).result
+
+
+class Control:
+    """All services over one state directory, as the emulator puts them together; functions really run."""
+
+    def __init__(self, server: ControlServer, directory: Path) -> None:
+        self.server = server
+        self.directory = directory
+        self.limits = Limits()
+        self.open()
+
+    def open(self) -> None:
+        self.server.serve(self._build)
+
+    def _build(self) -> Sequence[Service]:
+        self.state = State.open(self.directory)
+        self.logs = LogsService(self.state)
+        self.runner = FunctionPool(self.logs, endpoint_url=self.server.url)
+        self.iam = IamService(self.state)
+        self.functions = LambdaService(self.state, self.iam, self.runner)
+        self.authorizers = AuthorizerStore(self.state)
+        invoker = InvokerAsIotSeesIt(self.functions, self.runner)
+        self.iot = IotService(self.authorizers, invoker, self.limits)
+        return [StsService(), self.iam, self.logs, self.functions, self.iot]
+
+    def close(self) -> None:
+        self.server.run(self.runner.close())
+        self.server.call(self.logs.flush)
+        self.server.call(self.state.close)
+
+    def restart(self) -> None:
+        self.close()
+        self.open()
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        return self.server.client(service, region)
+
+    def role(self, name: str = "iotauth-doors") -> str:
+        """Create a role that Lambda may assume and return its ARN."""
+        made = self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+        return str(made["Role"]["Arn"])
+
+    def function(self, source: str, name: str = "doors", **settings: Any) -> str:
+        """Create a function from the source of its module ``app`` and return its ARN."""
+        made = self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime=f"python3.{sys.version_info.minor}",
+            Role=settings.pop("role", None) or self.role(f"role-of-{name}"),
+            Handler="app.handler",
+            Code={"ZipFile": zipped({"app.py": source})},
+            **settings,
+        )
+        return str(made["FunctionArn"])
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+def code_of(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
+    """Return the code and the HTTP status of what boto3 raised."""
+    response = error.value.response
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def message_of(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return error.value.response["Error"]["Message"]
 
 
 def signed(service: str, region: str = REGION) -> dict[str, str]:

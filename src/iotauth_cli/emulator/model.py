@@ -71,6 +71,7 @@ class Function:
     timeout_s: int
     memory_mb: int
     version: str = "$LATEST"
+    reserved_concurrency: int | None = None  # 0: whoever calls it is throttled
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from support_control import ControlServer
+from support_control import Control, ControlServer
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +15,10 @@ def control_server() -> Iterator[ControlServer]:
     server = ControlServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def control(control_server: ControlServer, tmp_path: Path) -> Iterator[Control]:
+    control = Control(control_server, tmp_path / "state")
+    yield control
+    control.close()

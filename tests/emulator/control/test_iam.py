@@ -3,69 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from iotauth_cli.emulator.control.iam import IamService
-from iotauth_cli.emulator.control.sts import StsService
-from iotauth_cli.emulator.state import State
-from support_control import ControlServer
+from support_control import TRUST, Control, code_of, message_of
 
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-)
 INLINE = json.dumps(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"}}
 )
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
-class Served:
-    """The IAM service behind the server, and its state in its own thread."""
-
-    def __init__(self, server: ControlServer, directory: Path) -> None:
-        self.server = server
-        self.directory = directory
-        self.open()
-
-    def open(self) -> None:
-        self.state = self.server.call(lambda: State.open(self.directory))
-        self.iam = self.server.call(lambda: IamService(self.state))
-        self.server.serve(lambda: [StsService(), self.iam])
-
-    def close(self) -> None:
-        self.server.call(self.state.close)
-
-
 @pytest.fixture
-def served(control_server: ControlServer, tmp_path: Path) -> Iterator[Served]:
-    served = Served(control_server, tmp_path)
-    yield served
-    served.close()
+def iam(control: Control) -> Any:
+    return control.client("iam")
 
 
-@pytest.fixture
-def iam(served: Served) -> Any:
-    return served.server.client("iam")
-
-
-def code_of(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
-    response = error.value.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def test_a_caller_learns_the_account_of_the_emulator(served: Served) -> None:
+def test_a_caller_learns_the_account_of_the_emulator(control: Control) -> None:
     """GetCallerIdentity answers for whatever credentials are shown."""
-    identity = served.server.client("sts").get_caller_identity()
+    identity = control.client("sts").get_caller_identity()
     assert identity["Account"] == "123456789012"
     assert identity["Arn"] == "arn:aws:iam::123456789012:user/iotauth-emulator"
 
@@ -175,7 +133,7 @@ def test_a_broken_policy_document_is_refused(iam: Any, document: str, message: s
     with pytest.raises(ClientError) as error:
         iam.put_role_policy(RoleName="doors", PolicyName="p", PolicyDocument=document)
     assert code_of(error) == ("MalformedPolicyDocument", 400)
-    assert error.value.response["Error"]["Message"] == message
+    assert message_of(error) == message
 
 
 def test_a_trust_policy_needs_a_principal(iam: Any) -> None:
@@ -218,20 +176,20 @@ def test_a_role_name_is_held_to_iams_pattern(iam: Any) -> None:
     with pytest.raises(ClientError) as error:
         iam.create_role(RoleName="a role", AssumeRolePolicyDocument=TRUST)
     assert code_of(error) == ("ValidationError", 400)
-    assert error.value.response["Error"]["Message"] == (
+    assert message_of(error) == (
         "1 validation error detected: Value 'a role' at 'roleName' failed to satisfy constraint: "
         r"Member must satisfy regular expression pattern: [\w+=,.@-]+"
     )
 
 
-def test_lambda_may_assume_only_a_role_that_trusts_it(served: Served, iam: Any) -> None:
+def test_lambda_may_assume_only_a_role_that_trusts_it(control: Control, iam: Any) -> None:
     """The question that CreateFunction asks: is the role there, and does it trust the service?"""
     iam.create_role(RoleName="for-lambda", AssumeRolePolicyDocument=TRUST)
     iam.create_role(RoleName="for-iot", AssumeRolePolicyDocument=TRUST.replace("lambda.", "iot."))
 
     def may(role: str) -> bool:
         arn = f"arn:aws:iam::123456789012:role/{role}"
-        return served.server.call(lambda: served.iam.may_be_assumed(arn, "lambda.amazonaws.com"))
+        return control.server.call(lambda: control.iam.may_be_assumed(arn, "lambda.amazonaws.com"))
 
     assert may("for-lambda")
     assert not may("for-iot")
@@ -240,17 +198,16 @@ def test_lambda_may_assume_only_a_role_that_trusts_it(served: Served, iam: Any) 
     assert may("for-iot")
 
 
-def test_roles_survive_a_restart(served: Served, iam: Any) -> None:
+def test_roles_survive_a_restart(control: Control, iam: Any) -> None:
     """What was created is there when the state is opened again."""
     iam.create_role(RoleName="doors", AssumeRolePolicyDocument=TRUST)
-    served.close()
-    served.open()
+    control.restart()
     assert iam.get_role(RoleName="doors")["Role"]["RoleName"] == "doors"
 
 
-def test_the_aws_cli_reads_results_and_errors(served: Served) -> None:
+def test_the_aws_cli_reads_results_and_errors(control: Control) -> None:
     """`aws iam` and `aws sts` print what the emulator answers."""
-    run = served.server.aws
+    run = control.server.aws
     made = run("iam", "create-role", "--role-name", "doors", "--assume-role-policy-document", TRUST)
     assert json.loads(made.stdout)["Role"]["Arn"] == "arn:aws:iam::123456789012:role/doors"
     assert json.loads(run("sts", "get-caller-identity").stdout)["Account"] == "123456789012"

@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from iotauth_cli.emulator.control import wire
 from iotauth_cli.emulator.control.service import (
     Context,
     Handler,
@@ -22,6 +21,7 @@ from iotauth_cli.emulator.control.service import (
     Service,
     ServiceError,
 )
+from iotauth_cli.emulator.control.wire import exchange
 from iotauth_cli.emulator.model import ACCOUNT, HttpRequest, HttpResponse
 
 logger = logging.getLogger(__name__)
@@ -42,23 +42,23 @@ class ControlPlane:
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the answer to *request*; a failure of any kind is an answer too."""
-        envelope = wire.open_envelope(request)
+        envelope = exchange.open_envelope(request)
         try:
-            return wire.build(envelope, await self._answer(envelope))
+            return exchange.build(envelope, await self._answer(envelope))
         except ServiceError as error:
-            return wire.build_error(envelope, error)
+            return exchange.build_error(envelope, error)
         except Exception as error:
             self._log(f"{envelope.title} failed: {_place(error)}")
-            return wire.build_error(envelope, internal_failure())
+            return exchange.build_error(envelope, internal_failure())
 
-    async def _answer(self, envelope: wire.Envelope) -> Result:
+    async def _answer(self, envelope: exchange.Envelope) -> Result:
         handler = self._handler(envelope)
-        call = wire.parse(envelope)
+        call = exchange.parse(envelope)
         context = Context(call.region, self._account, call.request_id)
         result = handler(call.parameters, context)
         return await result if inspect.isawaitable(result) else result
 
-    def _handler(self, envelope: wire.Envelope) -> Handler:
+    def _handler(self, envelope: exchange.Envelope) -> Handler:
         if envelope.service is None:
             raise missing_authentication(envelope.protocol)
         if envelope.service in self._services and envelope.operation is None:
@@ -77,7 +77,7 @@ def missing_authentication(protocol: str) -> ServiceError:
     return ServiceError(f"{code}Exception", "Missing Authentication Token", 403)
 
 
-def unknown_operation(envelope: wire.Envelope) -> ServiceError:
+def unknown_operation(envelope: exchange.Envelope) -> ServiceError:
     if envelope.protocol == "query":
         return ServiceError("InvalidAction", f"Could not find operation {envelope.operation_name}", 400)
     status = 400 if envelope.protocol == "json" else 404

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from iotauth_cli.emulator.control.models import Shape
-from iotauth_cli.emulator.control.patterns import compile_pattern
 from iotauth_cli.emulator.control.service import ServiceError
+from iotauth_cli.emulator.control.wire.models import Shape
+from iotauth_cli.emulator.control.wire.patterns import compile_pattern
 
 CODES = {
     "iot": "InvalidRequestException",

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from iotauth_cli.emulator.control import json_rpc, values
-from iotauth_cli.emulator.control.models import ErrorShape, Operation, ServiceModel
-from iotauth_cli.emulator.control.query import xml_text
 from iotauth_cli.emulator.control.service import ServiceError
+from iotauth_cli.emulator.control.wire import json_rpc, values
+from iotauth_cli.emulator.control.wire.models import ErrorShape, Operation, ServiceModel
+from iotauth_cli.emulator.control.wire.query import xml_text
 from iotauth_cli.emulator.model import HttpResponse
 
 DYNAMODB_NAMESPACE = "com.amazonaws.dynamodb.v20120810#"

@@ -15,7 +15,7 @@ from sqlite3 import Row
 from typing import Any
 from urllib.parse import quote
 
-from iotauth_cli.emulator.control.iam_documents import check_inline_policy, check_trust_policy, trusts
+from iotauth_cli.emulator.control.iam.documents import check_inline_policy, check_trust_policy, trusts
 from iotauth_cli.emulator.control.paging import page
 from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result, ServiceError
 from iotauth_cli.emulator.state import State

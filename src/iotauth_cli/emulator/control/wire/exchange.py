@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from iotauth_cli.emulator.control import check, json_rpc, models, query, rest_json
-from iotauth_cli.emulator.control.faults import Fault, build_fault
-from iotauth_cli.emulator.control.models import Operation, ServiceModel
 from iotauth_cli.emulator.control.service import NotImplementedHere, Parameters, Result, ServiceError
+from iotauth_cli.emulator.control.wire import check, json_rpc, models, query, rest_json
+from iotauth_cli.emulator.control.wire.faults import Fault, build_fault
+from iotauth_cli.emulator.control.wire.models import Operation, ServiceModel
 from iotauth_cli.emulator.model import DEFAULT_REGION, HttpRequest, HttpResponse
 
 CREDENTIAL = re.compile(r"[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signing_name>[^/]+)/aws4_request")

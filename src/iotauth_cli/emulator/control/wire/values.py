@@ -17,8 +17,8 @@ from datetime import datetime, timezone
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
-from iotauth_cli.emulator.control.models import Shape
 from iotauth_cli.emulator.control.service import ServiceError
+from iotauth_cli.emulator.control.wire.models import Shape
 
 INTEGERS = frozenset({"integer", "long"})
 FLOATS = frozenset({"float", "double"})

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from iotauth_cli.emulator.control import values
-from iotauth_cli.emulator.control.json_rpc import dump, load
-from iotauth_cli.emulator.control.models import Operation, ServiceModel, Shape
 from iotauth_cli.emulator.control.service import Parameters, Result
+from iotauth_cli.emulator.control.wire import values
+from iotauth_cli.emulator.control.wire.json_rpc import dump, load
+from iotauth_cli.emulator.control.wire.models import Operation, ServiceModel, Shape
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 
 Segments = tuple[str, ...]

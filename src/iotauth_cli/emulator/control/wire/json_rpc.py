@@ -6,9 +6,9 @@ import json
 import zlib
 from typing import Any
 
-from iotauth_cli.emulator.control import values
-from iotauth_cli.emulator.control.models import Operation, ServiceModel
 from iotauth_cli.emulator.control.service import Parameters, Result
+from iotauth_cli.emulator.control.wire import values
+from iotauth_cli.emulator.control.wire.models import Operation, ServiceModel
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 
 

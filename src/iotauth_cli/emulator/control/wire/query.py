@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from iotauth_cli.emulator.control import values
-from iotauth_cli.emulator.control.models import Operation, ServiceModel, Shape
 from iotauth_cli.emulator.control.service import Parameters, Result
+from iotauth_cli.emulator.control.wire import values
+from iotauth_cli.emulator.control.wire.models import Operation, ServiceModel, Shape
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2

@@ -1,0 +1,1 @@
+"""IAM, as much as deploying a function needs: roles, their policies, and whom they trust."""

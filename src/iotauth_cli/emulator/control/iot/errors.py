@@ -1,0 +1,37 @@
+"""AWS IoT's errors. The statuses are the model's: LimitExceeded is 410 and Throttling 400, not 429."""
+
+from __future__ import annotations
+
+from iotauth_cli.emulator.control.service import ServiceError
+
+
+def invalid(message: str) -> ServiceError:
+    return ServiceError("InvalidRequestException", f"Invalid request provided: {message}")
+
+
+def invalid_response(message: str) -> ServiceError:
+    return ServiceError("InvalidResponseException", message)
+
+
+def authorizer_not_found(name: str) -> ServiceError:
+    return ServiceError("ResourceNotFoundException", f"Authorizer {name} does not exist.", 404)
+
+
+def no_default() -> ServiceError:
+    return ServiceError("ResourceNotFoundException", "No default authorizer is set.", 404)
+
+
+def already_exists(message: str, name: str, arn: str) -> ServiceError:
+    return ServiceError("ResourceAlreadyExistsException", message, 409, resourceId=name, resourceArn=arn)
+
+
+def delete_conflict(message: str) -> ServiceError:
+    return ServiceError("DeleteConflictException", message, 409)
+
+
+def limit_exceeded(message: str) -> ServiceError:
+    return ServiceError("LimitExceededException", message, 410)
+
+
+def throttled() -> ServiceError:
+    return ServiceError("ThrottlingException", "Rate exceeded")

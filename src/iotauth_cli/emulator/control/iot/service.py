@@ -1,0 +1,87 @@
+"""The AWS IoT service, put together: authorizers, the endpoint's name, tags."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from iotauth_cli.emulator.control.iot.authorizers import Authorizers
+from iotauth_cli.emulator.control.iot.errors import invalid
+from iotauth_cli.emulator.control.iot.limits import Limits, Throttle
+from iotauth_cli.emulator.control.iot.store import AuthorizerStore
+from iotauth_cli.emulator.control.iot.test_invoke import InvokeTest
+from iotauth_cli.emulator.control.service import (
+    Context,
+    Handler,
+    NotImplementedHere,
+    Parameters,
+    Result,
+    ServiceError,
+)
+from iotauth_cli.emulator.model import AuthorizerInvoker
+
+# What follows the prefix of an endpoint, by its type. `.localhost` names are this machine (RFC 6761),
+# and the development CA may sign for them and for no others.
+ENDPOINTS = {"iot:Data": "", "iot:Data-ATS": "-ats"}
+UNAVAILABLE_ENDPOINTS = ("iot:CredentialProvider", "iot:Jobs")
+DEFAULT_ENDPOINT = "iot:Data"
+MAX_TAGS = 50  # for one resource
+
+
+class IotService:
+    """AWS IoT's control plane. *invoker* calls authorizer functions, as the data plane does."""
+
+    name = "iot"
+
+    def __init__(
+        self,
+        store: AuthorizerStore,
+        invoker: AuthorizerInvoker,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        limits = limits or Limits()
+        authorizers = Authorizers(store, limits, clock)
+        limited = {**authorizers.operations, **InvokeTest(authorizers, invoker).operations}
+        throttle = Throttle(limits)
+        self.operations: Mapping[str, Handler] = {
+            **{name: throttle.around(name, handler) for name, handler in limited.items()},
+            "DescribeEndpoint": self.describe_endpoint,
+            "TagResource": self.tag_resource,
+            "UntagResource": self.untag_resource,
+            "ListTagsForResource": self.list_tags_for_resource,
+        }
+
+    def describe_endpoint(self, parameters: Parameters, context: Context) -> Result:
+        kind = parameters.get("endpointType", DEFAULT_ENDPOINT)
+        if kind in UNAVAILABLE_ENDPOINTS:
+            raise NotImplementedHere(f"the endpoint {kind}")
+        if kind not in ENDPOINTS:
+            raise invalid(f"endpointType {kind} is not known.")
+        host = f"{self._store.endpoint_prefix}{ENDPOINTS[kind]}.iot.{context.region}.localhost"
+        return {"endpointAddress": host}
+
+    def tag_resource(self, parameters: Parameters, context: Context) -> Result:
+        arn = self._tagged(parameters, context)
+        tags = {**self._store.tags(context.region, arn)}
+        tags.update({tag["Key"]: tag.get("Value", "") for tag in parameters["tags"]})
+        if len(tags) > MAX_TAGS:
+            raise invalid(f"a resource has at most {MAX_TAGS} tags.")
+        self._store.add_tags(context.region, arn, tags)
+        return {}
+
+    def untag_resource(self, parameters: Parameters, context: Context) -> Result:
+        self._store.remove_tags(context.region, self._tagged(parameters, context), parameters["tagKeys"])
+        return {}
+
+    def list_tags_for_resource(self, parameters: Parameters, context: Context) -> Result:
+        tags = self._store.tags(context.region, self._tagged(parameters, context))
+        return {"tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+    def _tagged(self, parameters: Parameters, context: Context) -> str:
+        """Return the ARN to tag. Of what has tags in AWS IoT, the emulator has authorizers."""
+        arn: str = parameters["resourceArn"]
+        if not any(record.authorizer.arn == arn for record in self._store.all(context.region)):
+            raise ServiceError("ResourceNotFoundException", f"Resource {arn} does not exist.", 404)
+        return arn

@@ -1,0 +1,1 @@
+"""AWS Lambda: functions, who may call them, and calling them."""
