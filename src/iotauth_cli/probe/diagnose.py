@@ -68,7 +68,7 @@ def names_of(case: Case) -> Mapping[str, Any]:
         "ca_file": attempt.endpoint.ca_file,
         "topic": attempt.errand.publish,
         "filter": attempt.errand.subscribe,
-        "authorizer": case.names.authorizer,
+        "authorizer": (attempt.user and attempt.user.authorizer_name) or case.names.authorizer,
         "function": case.names.function,
         "table": case.names.table,
         "place": case.names.place,

@@ -1,0 +1,185 @@
+"""Connect as a device would; if it is refused, ask the other side and say the one thing that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iotauth_authorizer.username import AUTHORIZER_NAME, compose
+from iotauth_cli.aws import iot
+from iotauth_cli.aws.session import Session
+from iotauth_cli.credentials import Credential, Store
+from iotauth_cli.errors import InputError
+from iotauth_cli.operations.installation import Wish
+from iotauth_cli.operations.other_side import Asking, look
+from iotauth_cli.probe.cause import REFUSED
+from iotauth_cli.probe.diagnose import Diagnosis, diagnose
+from iotauth_cli.probe.errand import choose
+from iotauth_cli.probe.evidence import Attempt, AuthorizerFound, Case, Names, OtherSide
+from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, Endpoint, Errand, Login, Stage, Started
+from iotauth_cli.probe.walk import walk
+from iotauth_cli.secret import Secret
+
+__all__ = ["Asking", "Diagnosis", "Knock", "Report", "Stage", "Started", "Visit", "knock", "prepare"]
+
+TIMEOUT_S = 10.0  # for one step; AWS IoT itself gives up on the function after 5 s
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What was typed; None is what was not. *alpn* empty offers none, *username* is the part before `?`."""
+
+    client_id: str | None = None
+    endpoint: str | None = None
+    port: int | None = None
+    ca_file: Path | None = None
+    alpn: tuple[str, ...] | None = None
+    username: str | None = None
+    password: Secret | None = None
+    authorizer: str | None = None
+    publish: str | None = None
+    subscribe: str | None = None
+    timeout_s: float = TIMEOUT_S
+
+    @property
+    def typed(self) -> frozenset[str]:
+        members = {
+            "endpoint": self.endpoint,
+            "port": self.port,
+            "ca": self.ca_file,
+            "password": self.password,
+            "username": self.username,
+            "authorizer": self.authorizer,
+            "publish": self.publish,
+            "subscribe": self.subscribe,
+        }
+        return frozenset(name for name, value in members.items() if value is not None)
+
+
+@dataclass(frozen=True)
+class Knock:
+    """Everything a device needs to know before it connects."""
+
+    endpoint: Endpoint
+    login: Login
+    errand: Errand
+    names: Names
+    typed: frozenset[str] = frozenset()
+    timeout_s: float = TIMEOUT_S
+
+
+@dataclass(frozen=True)
+class Report:
+    """How it ended. *ok*: connected, and everything that was asked for was done."""
+
+    knock: Knock
+    stages: tuple[Stage, ...]
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def ok(self) -> bool:
+        return all(stage.ok for stage in self.stages)
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the answer is no; otherwise a failure means that no answer could be had."""
+        return self.diagnosis is not None and self.diagnosis.answer == REFUSED
+
+    def as_document(self) -> dict[str, Any]:
+        endpoint = self.knock.endpoint
+        return {
+            "ok": self.ok,
+            "client": self.knock.login.client_id,
+            "endpoint": {"host": endpoint.host, "port": endpoint.port},
+            "stages": [stage.as_document() for stage in self.stages],
+            "diagnosis": self.diagnosis.as_document() if self.diagnosis else None,
+        }
+
+
+def prepare(session: Session, store: Store, settings: Wish, visit: Visit) -> Knock:
+    """Fill in what was not typed: from the stored credential, then the settings, then AWS.
+
+    Raises:
+        InputError: it is not clear which client is meant, or there is no password for it.
+        AwsError: AWS IoT did not say where devices connect.
+    """
+    client_id, kept = choose_client(store, visit)
+    authorizer = visit.authorizer or (kept.authorizer if kept else settings.authorizer)
+    user = visit.username if visit.username is not None else kept.username if kept else client_id
+    wanted = Errand(visit.publish, visit.subscribe)
+    return Knock(
+        endpoint=find_endpoint(session, visit),
+        login=Login(client_id, device_username(user, authorizer), visit.password or (kept.password if kept else None)),
+        errand=choose(wanted, kept.publish, kept.subscribe) if kept else wanted,
+        names=Names(authorizer, settings.function, kept.table if kept else settings.table, session.target.label),
+        typed=visit.typed,
+        timeout_s=visit.timeout_s,
+    )
+
+
+def choose_client(store: Store, visit: Visit) -> tuple[str, Credential | None]:
+    """Return the client to connect as and its stored credential: the named one, else the only one."""
+    if visit.client_id is not None:
+        kept = store.load(visit.client_id)
+        if kept is None and visit.password is None:
+            raise InputError(
+                f"no credential of client `{visit.client_id}` is kept in `{store.folder}`",
+                hint=f"add the client with `iotauth client add {visit.client_id}`, or give its password "
+                "with `--password-stdin`",
+            )
+        return visit.client_id, kept
+    kept_here = store.list()
+    if not kept_here:
+        raise InputError(
+            f"no credential is kept in `{store.folder}`",
+            hint="add a client: `iotauth client add thermo-1 --topic sensors/thermo-1`",
+        )
+    if len(kept_here) > 1:
+        some = ", ".join(f"`{each.client_id}`" for each in kept_here[:5])
+        raise InputError(
+            f"there are {len(kept_here)} clients to connect as: {some}",
+            hint=f"name one: `iotauth test-connect {kept_here[0].client_id}`",
+        )
+    return kept_here[0].client_id, kept_here[0]
+
+
+def find_endpoint(session: Session, visit: Visit) -> Endpoint:
+    """Return where to connect. The target's CA vouches for the target's host, and for nobody else's."""
+    target = session.target
+    return Endpoint(
+        host=visit.endpoint or target.data_host or iot.data_endpoint(session),
+        port=visit.port or target.data_port,
+        ca_file=visit.ca_file or target.ca_file,
+        alpn=(CUSTOM_AUTH_ALPN,) if visit.alpn is None else visit.alpn,
+    )
+
+
+def device_username(user: str, authorizer: str) -> str:
+    """Return the user name as a device sends it; one typed with parameters goes out as it is."""
+    if "?" in user:
+        return user
+    return compose(user, [(AUTHORIZER_NAME, authorizer)])
+
+
+def knock(session: Session, knock: Knock) -> Generator[Started | Stage | Asking, None, Report]:
+    """Walk to the broker and back; yield what happens, return how it ended and, if badly, why."""
+    stages = []
+    for event in walk(knock.endpoint, knock.login, knock.errand, timeout_s=knock.timeout_s):
+        if isinstance(event, Stage):
+            stages.append(event)
+        yield event
+    attempt = Attempt(knock.endpoint, knock.login, knock.errand, tuple(stages), knock.typed)
+    if attempt.failed is None:
+        return Report(knock, attempt.stages)
+    found = yield from look(session, attempt)
+    return Report(knock, attempt.stages, diagnose(Case(attempt, named(knock.names, found), found)))
+
+
+def named(names: Names, found: OtherSide) -> Names:
+    """Return *names* with the function that the authorizer really calls."""
+    if not isinstance(found.authorizer, AuthorizerFound):
+        return names
+    function = found.authorizer.function_arn.split(":")[6]
+    return Names(names.authorizer, function, names.table, names.place)

@@ -1,0 +1,84 @@
+"""The emulator: started, stopped, looked at, emptied. The work is `emulator.lifecycle`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from iotauth_cli.emulator import environment, lifecycle
+from iotauth_cli.emulator.attempts import Attempt, Step
+from iotauth_cli.emulator.environment import Ready
+from iotauth_cli.emulator.lifecycle import Status
+from iotauth_cli.errors import EmulatorError
+
+__all__ = ["Attempt", "Ports", "Ready", "Running", "Status", "Step"]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What was asked for; None is the default, and port 0 any that is free."""
+
+    data: int | None = None
+    control: int | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running emulator; *is_new* if this call started it."""
+
+    ready: Ready
+    is_new: bool
+
+
+def start(state_dir: Path, wish: Ports) -> Running:
+    """Start the emulator in the background, or find it running.
+
+    Raises:
+        EmulatorError: a port is taken, it could not start, or it runs on other ports.
+        InputError: the state directory cannot be written.
+    """
+    was_running = lifecycle.status(state_dir).ready
+    ready = lifecycle.start(state_dir, port=wish.data, control_port=wish.control, region=wish.region)
+    return Running(ready, not was_running)
+
+
+def foreground(state_dir: Path, wish: Ports) -> Iterator[Ready]:
+    """Run the emulator in this process; yield once it is ready, end when it ends."""
+    return lifecycle.foreground(state_dir, port=wish.data, control_port=wish.control, region=wish.region)
+
+
+def stop(state_dir: Path) -> bool:
+    """End the emulator; tell whether one was running. What it remembers stays."""
+    return lifecycle.stop(state_dir)
+
+
+def status(state_dir: Path) -> Status:
+    return lifecycle.status(state_dir)
+
+
+def reset(state_dir: Path) -> list[Path]:
+    """Remove everything the emulator has made; return what was removed.
+
+    Raises:
+        EmulatorError: it is running.
+    """
+    return lifecycle.reset(state_dir)
+
+
+def variables(state_dir: Path) -> Mapping[str, str]:
+    """Return the environment that points AWS's own tools at the emulator.
+
+    Raises:
+        EmulatorError: it is not running, so there is nowhere to point.
+    """
+    ready = environment.read(state_dir)
+    if ready is None or not lifecycle.status(state_dir).ready:
+        raise EmulatorError("the emulator is not running", hint="start it with `iotauth emulator start`")
+    return environment.variables(ready)
+
+
+def attempts(state_dir: Path, *, limit: int, since: float | None = None, client_id: str | None = None) -> list[Attempt]:
+    """Return the last entries of the authorizer log, oldest first."""
+    return lifecycle.attempts(state_dir, limit=limit, since=since, client_id=client_id)

@@ -1,0 +1,243 @@
+"""Ask the other side why a device was refused: authorizer, permission, function, its log, its answer.
+
+The questions are AWS API calls and go to AWS or to the emulator alike. Each may be denied to
+the operator, or fail; that is noted among what could not be seen, and the next is asked all the
+same.
+
+Whether the function was called for this attempt is read from its log, which may arrive late.
+So a test call is made after the attempt: once its own line is there, everything before it is
+there too, and a missing line means that there was no call.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+import uuid
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from iotauth_authorizer.event import ConnectRequest, InvalidAnswer, build_event, parse_answer
+from iotauth_cli.aws import iot, lambda_, logs
+from iotauth_cli.aws.lambda_ import FunctionArn
+from iotauth_cli.aws.polling import pauses
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import AccessDenied, BadAnswer, IotauthError, NotFound
+from iotauth_cli.operations.function_log import calls
+from iotauth_cli.operations.invoke_permission import permission_for
+from iotauth_cli.probe.evidence import (
+    ABSENT,
+    Absent,
+    AnswerFault,
+    Attempt,
+    AuthorizerFound,
+    Call,
+    FunctionFound,
+    OtherSide,
+    PermissionFound,
+    Trial,
+)
+from iotauth_cli.secret import MASK, Secret
+
+T = TypeVar("T")
+
+OUR_HANDLER = "iotauth_authorizer.handler.handler"
+LOG_PATIENCE_S = 10.0  # CloudWatch shows a line within a few seconds
+REACHED_BROKER = ("connect", "subscribe", "publish", "receive")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question is being asked; *what* says it in words, for whoever shows the progress."""
+
+    what: str
+
+
+def look(session: Session, attempt: Attempt) -> Generator[Asking, None, OtherSide]:
+    """Ask what may explain *attempt*, as far as it came; yield each question, return what was found."""
+    return (yield from Inquiry(session, attempt).run())
+
+
+class Inquiry:
+    """The questions about one attempt, and what is known so far."""
+
+    def __init__(self, session: Session, attempt: Attempt) -> None:
+        self.session = session
+        self.attempt = attempt
+        self.found = OtherSide()
+        self.unseen: list[str] = []
+
+    def run(self) -> Generator[Asking, None, OtherSide]:
+        failed = self.attempt.failed
+        if self.attempt.typed & {"endpoint", "port"}:
+            yield Asking("where devices connect")
+            self.note(data_endpoint=self.ask("where devices connect", self.data_endpoint))
+        if failed is not None and failed.name in REACHED_BROKER:
+            yield from self.ask_about_authorizer()
+        return replace(self.found, unseen=tuple(dict.fromkeys(self.unseen)))
+
+    def ask_about_authorizer(self) -> Generator[Asking, None, None]:
+        yield Asking("the authorizer")
+        self.note(authorizer=self.ask("the authorizer", self.authorizer))
+        if not isinstance(self.found.authorizer, AuthorizerFound):
+            return
+        function = FunctionArn.parse(self.found.authorizer.function_arn)
+        yield Asking("the function")
+        self.note(function=self.ask("the function", lambda: self.function(function)))
+        yield Asking("the permission")
+        if not isinstance(self.found.function, Absent):
+            self.note(permission=self.ask("the permission", lambda: self.permission(function)))
+        yield Asking("the authorizer's answer")
+        yield from self.try_it(function)
+
+    def try_it(self, function: FunctionArn) -> Generator[Asking, None, None]:
+        """Make the test call, then see from the log whether there was a call before it."""
+        tried_at_ms = epoch_ms(time.time())
+        self.note(test=self.ask("the authorizer's answer", self.trial))
+        yield Asking("the function's log")
+        self.ask("the function's log", lambda: self.read_log(function, tried_at_ms))
+        test = self.found.test
+        if test is not None and test.outcome == "no-answer" and self.found.call is None:
+            yield Asking("the function itself")
+            self.note(fault=self.ask("the function's own answer", lambda: self.fault(function)))
+
+    def note(self, **members: Any) -> None:
+        self.found = replace(self.found, **members)
+
+    def ask(self, what: str, question: Callable[[], T]) -> T | None:
+        """Return the answer, or None and a note why there is none."""
+        try:
+            return question()
+        except AccessDenied as denied:
+            self.unseen.append(f"{what}: {denied.message}")
+        except IotauthError as problem:
+            self.unseen.append(f"{what}: {self.masked(problem.message)}")
+        return None
+
+    def masked(self, text: str) -> str:
+        """Return *text* without the password: a function of somebody else's may say anything."""
+        secret = self.attempt.login.password
+        return text if secret is None else mask(text, secret)
+
+    # --- the questions --------------------------------------------------------------------------
+
+    def data_endpoint(self) -> str:
+        target = self.session.target
+        return f"{target.data_host or iot.data_endpoint(self.session)}:{target.data_port}"
+
+    def authorizer(self) -> AuthorizerFound | Absent:
+        name = self.attempt.user.authorizer_name if self.attempt.user else None
+        found = iot.find(self.session, name) if name else iot.find_default(self.session)
+        if found is None:
+            return ABSENT
+        return AuthorizerFound(found.arn, found.function_arn, found.is_active, found.signing_disabled)
+
+    def function(self, arn: FunctionArn) -> FunctionFound | Absent:
+        found = lambda_.find(self.session, arn.name)
+        if found is None:
+            return ABSENT
+        configuration = found.configuration
+        return FunctionFound(
+            name=arn.name,
+            timeout_s=configuration.timeout_s,
+            is_ready=found.is_ready,
+            is_ours=configuration.handler == OUR_HANDLER,
+        )
+
+    def permission(self, arn: FunctionArn) -> PermissionFound:
+        assert isinstance(self.found.authorizer, AuthorizerFound)
+        return permission_for(self.found.authorizer.arn, lambda_.statements(self.session, arn))
+
+    def trial(self) -> Trial:
+        """Have AWS IoT call the function with the same credentials, without the broker."""
+        began = time.monotonic()
+        assert isinstance(self.found.authorizer, AuthorizerFound)
+        name = self.found.authorizer.arn.rpartition("/")[2]
+        try:
+            answer = iot.test_invoke(self.session, name, mqttContext=self.mqtt_context())
+        except BadAnswer as bad:
+            return Trial("no-answer", (), self.masked(bad.message), time.monotonic() - began)
+        return Trial("allowed" if answer.is_authenticated else "refused", answer.policy_documents)
+
+    def mqtt_context(self) -> dict[str, Any]:
+        login = self.attempt.login
+        members = {
+            "clientId": login.client_id,
+            "username": login.username,
+            "password": login.password.reveal().encode() if login.password else None,
+        }
+        return {name: value for name, value in members.items() if value}
+
+    def read_log(self, arn: FunctionArn, tried_at_ms: int) -> None:
+        """Find the call of this attempt: the last before the test call's own.
+
+        The test call's line may be late, or never come where it could not be made; without it a
+        missing line proves nothing.
+        """
+        began_ms = epoch_ms(next(stage.started_at for stage in self.attempt.stages if stage.name == "connect"))
+        is_awaited = self.found.test is not None and self.found.test.outcome != "no-answer"
+        for pause in pauses(LOG_PATIENCE_S):
+            seen = [call for call in self.calls_since(arn, began_ms) if self.may_be_ours(call)]
+            marker = seen.pop() if seen and seen[-1].at_ms >= tried_at_ms else None
+            if seen or marker or not is_awaited:
+                break
+            self.session.sleep(pause)
+        if seen:
+            self.note(was_called=True, call=self.masked_call(seen[-1]))
+        elif marker:
+            self.note(was_called=False)
+
+    def calls_since(self, arn: FunctionArn, began_ms: int) -> list[Call]:
+        try:
+            return calls(logs.events(self.session, logs.group_of(arn.name), began_ms))
+        except NotFound:  # no group yet: it was never called, or may not log
+            return []
+
+    def may_be_ours(self, call: Call) -> bool:
+        """Tell whether a call in the log can be about this client.
+
+        iotauth's handler names the client, unless it failed before it could; another's may name nobody.
+        """
+        if call.client_id is not None:
+            return call.client_id == self.attempt.login.client_id
+        is_ours = isinstance(self.found.function, FunctionFound) and self.found.function.is_ours
+        return not is_ours or call.reason is not None or call.error is not None
+
+    def masked_call(self, call: Call) -> Call:
+        return call if call.error is None else replace(call, error=self.masked(call.error))
+
+    def fault(self, arn: FunctionArn) -> AnswerFault | None:
+        """Call the function directly, as AWS IoT would, and check its answer by AWS IoT's rules."""
+        invoked = lambda_.invoke(self.session, arn, build_event(self.request()))
+        if invoked.error is not None:
+            rule = "timeout" if "timed out" in invoked.error else "error"
+            return AnswerFault(rule, self.masked(invoked.error))
+        try:
+            parse_answer(invoked.answer)
+        except InvalidAnswer as invalid:
+            return AnswerFault(invalid.rule, str(invalid))
+        return None
+
+    def request(self) -> ConnectRequest:
+        login = self.attempt.login
+        return ConnectRequest(
+            protocols=("tls", "mqtt"),
+            connection_id=str(uuid.uuid4()),
+            client_id=login.client_id,
+            username=login.username,
+            password=login.password.reveal().encode() if login.password else None,
+            server_name=self.attempt.endpoint.host,
+        )
+
+
+def epoch_ms(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def mask(text: str, secret: Secret) -> str:
+    """Return *text* with *secret* masked, also in base64, as events carry it."""
+    plain = secret.reveal()
+    if not plain:
+        return text
+    return text.replace(plain, MASK).replace(base64.b64encode(plain.encode()).decode(), MASK)

@@ -1,0 +1,31 @@
+"""What to publish and subscribe to, when nobody said: something that the client is granted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from iotauth_cli.probe.stages import Errand
+from iotauth_cli.probe.walk import topic_matches
+
+LEVEL = "test"  # stands where a filter leaves a level open
+
+
+def choose(wanted: Errand, publish: Sequence[str], subscribe: Sequence[str]) -> Errand:
+    """Return *wanted*, with what it leaves open filled in from the granted topic filters.
+
+    A subscription that brings the published message back is preferred: only then is the whole
+    way seen. A topic is made of a filter by putting a name for each wildcard.
+    """
+    topics = [wanted.publish] if wanted.publish else [concrete(topic) for topic in publish]
+    filters = [wanted.subscribe] if wanted.subscribe else list(subscribe)
+    if not topics or not filters:
+        return Errand(next(iter(topics), None), next(iter(filters), None))
+    pairs = list(product(topics, filters))
+    topic, topic_filter = next((pair for pair in pairs if topic_matches(pair[1], pair[0])), pairs[0])
+    return Errand(topic, topic_filter)
+
+
+def concrete(topic_filter: str) -> str:
+    """Return a topic that *topic_filter* covers: ``a/+/b`` gives ``a/test/b``."""
+    return "/".join(LEVEL if level in ("+", "#") else level for level in topic_filter.split("/"))
