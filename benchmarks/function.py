@@ -404,9 +404,7 @@ def _make_certificate(certificate: Path, key_file: Path) -> None:
     )
     certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
     private = serialization.PrivateFormat.PKCS8
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption())
-    )
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
 
 
 if __name__ == "__main__":
