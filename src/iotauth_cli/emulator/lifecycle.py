@@ -1,0 +1,272 @@
+"""Start, stop and look at the emulator from another process.
+
+What runs is told by the lock of the state directory, which ends with the process that holds it; where it
+runs, by the ready file, which only the holder of the lock writes. Together they are why `stop` never
+signals a process that is not the emulator, whatever a crash has left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iotauth_cli import files
+from iotauth_cli.emulator import environment, lock
+from iotauth_cli.emulator.environment import Endpoint, Ready
+from iotauth_cli.errors import EmulatorError, InputError, IotauthError
+
+if TYPE_CHECKING:
+    from iotauth_cli.emulator.attempts import Attempt
+
+LOG_FILE = "emulator.log"
+MAX_LOG_BYTES = 5_000_000  # a longer log is begun anew at the next start
+STOP_LIMIT_S = 5.0  # for an orderly end; then it is killed
+POLL_S = 0.01
+MADE_FILES = (
+    *("state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
+    *("ca.pem", "ca-key.pem", "server.pem", "server-key.pem"),
+    *(environment.FILE_NAME, LOG_FILE, lock.FILE_NAME),
+)
+MADE_DIRECTORIES = ("code",)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known about the emulator of a state directory; the last four members only when it is ready.
+
+    *stale*: it was killed and has left its ready file, which the next start or stop clears away.
+    """
+
+    ready: bool
+    state_dir: Path
+    stale: bool = False
+    pid: int | None = None
+    control_endpoint: str | None = None
+    data_endpoint: Endpoint | None = None
+    ca_file: Path | None = None
+
+
+def start(
+    state_dir: Path,
+    *,
+    port: int | None = None,
+    control_port: int | None = None,
+    region: str | None = None,
+    wait_s: float = 10.0,
+) -> Ready:
+    """Start the emulator in the background and return when both of its ports accept.
+
+    None stands for the default; of port 0 the system makes a free one. An emulator that already runs is left
+    as it is and returned.
+
+    Raises:
+        EmulatorError: it could not start, with the reason it gave; or it runs on other ports than those wanted.
+        InputError: the state directory cannot be written.
+    """
+    state_dir = state_dir.absolute()
+    running = _running(state_dir)
+    if running is not None:
+        return _as_wanted(running, port, control_port)
+    options = {"--port": port, "--control-port": control_port, "--region": region}
+    report = _launch(state_dir, [f"{name}={value}" for name, value in options.items() if value is not None], wait_s)
+    if "ready" in report:
+        return environment.parse(report)
+    running = _running(state_dir)
+    if running is not None:  # somebody else was faster
+        return _as_wanted(running, port, control_port)
+    raise _error(report, state_dir)
+
+
+def foreground(
+    state_dir: Path, *, port: int | None = None, control_port: int | None = None, region: str | None = None
+) -> Iterator[Ready]:
+    """Run the emulator in this process: yield once when it is ready, end when Ctrl-C or SIGTERM ends it.
+
+    Its log goes to the same file as that of an emulator in the background.
+
+    Raises:
+        EmulatorError, InputError: as `start`, and when it already runs.
+    """
+    from iotauth_cli.emulator import server
+
+    settings = server.settings(state_dir.absolute(), port, control_port, region)
+    log = _open_log(settings.state_dir)
+    try:
+        yield from server.run(settings, log=log)
+    finally:
+        os.close(log)
+
+
+def stop(state_dir: Path) -> bool:
+    """End the emulator of *state_dir* and wait until it is gone; tell whether one was running.
+
+    Raises:
+        EmulatorError: it does not end.
+    """
+    ready = _running(state_dir)
+    if ready is None:
+        files.remove(state_dir / environment.FILE_NAME)
+        return False
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        _signal(ready.pid, number)
+        if _wait(lambda: not lock.is_held(state_dir), STOP_LIMIT_S):
+            files.remove(state_dir / environment.FILE_NAME)
+            return True
+    raise EmulatorError(f"the emulator, process {ready.pid}, does not end", f"read `{state_dir / LOG_FILE}`")
+
+
+def status(state_dir: Path) -> Status:
+    """Say whether an emulator runs on *state_dir*, and where."""
+    ready = environment.read(state_dir)
+    if ready is None or not lock.is_held(state_dir):
+        return Status(ready=False, state_dir=state_dir.absolute(), stale=ready is not None)
+    return Status(
+        ready=True,
+        state_dir=ready.state_dir,
+        pid=ready.pid,
+        control_endpoint=ready.control_endpoint,
+        data_endpoint=ready.data_endpoint,
+        ca_file=ready.ca_file,
+    )
+
+
+def reset(state_dir: Path) -> list[Path]:
+    """Remove what the emulator has made in *state_dir*, CA and log included, and return what was removed.
+
+    Other files stay, and so does the directory while it holds any.
+
+    Raises:
+        EmulatorError: an emulator is running there.
+        InputError: something cannot be removed.
+    """
+    if lock.is_held(state_dir):
+        raise EmulatorError(f"the emulator is running on `{state_dir}`", "stop it with `iotauth emulator stop`")
+    removed = [path for name in MADE_FILES if files.remove(path := state_dir / name)]
+    for directory in [path for name in MADE_DIRECTORIES if (path := state_dir / name).is_dir()]:
+        try:
+            shutil.rmtree(directory)
+        except OSError as error:
+            raise files.cannot("remove", directory, error) from error
+        removed.append(directory)
+    if removed and not any(state_dir.iterdir()):
+        state_dir.rmdir()
+    return removed
+
+
+def attempts(
+    state_dir: Path, *, limit: int = 100, since: float | None = None, client_id: str | None = None
+) -> list[Attempt]:
+    """Return the last entries of the authorizer log, oldest first, whether the emulator runs or not.
+
+    *since* is in epoch seconds.
+    """
+    from iotauth_cli.emulator import state
+    from iotauth_cli.emulator.attempts import AttemptLog
+
+    if not (state_dir / state.FILE_NAME).exists():
+        return []
+    opened = state.State.open(state_dir)
+    try:
+        return AttemptLog(opened).recent(limit, since=since, client_id=client_id)
+    finally:
+        opened.close()
+
+
+def _running(state_dir: Path) -> Ready | None:
+    """Return what runs on *state_dir*; one that is just starting or ending is waited for."""
+    _wait(lambda: environment.read(state_dir) is not None or not lock.is_held(state_dir), STOP_LIMIT_S)
+    ready = environment.read(state_dir)
+    return ready if ready is not None and lock.is_held(state_dir) else None
+
+
+def _as_wanted(running: Ready, port: int | None, control_port: int | None) -> Ready:
+    control = int(running.control_endpoint.rpartition(":")[2])
+    for wanted, actual in ((port, running.data_endpoint.port), (control_port, control)):
+        if wanted not in (None, 0, actual):
+            raise EmulatorError(
+                f"the emulator already runs, on port {actual} and not {wanted}",
+                "stop it first with `iotauth emulator stop`",
+            )
+    return running
+
+
+def _launch(state_dir: Path, options: list[str], wait_s: float) -> dict[str, Any]:
+    """Start the process and return its one line on standard output: where it is, or why it is not."""
+    log = _open_log(state_dir)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "iotauth_cli.emulator", "--detach", f"--state-dir={state_dir}", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=state_dir,  # -m imports from here first, and no `secrets.py` of a project lies here
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    with process:
+        try:
+            line, _ = process.communicate(timeout=wait_s)
+        except subprocess.TimeoutExpired:
+            _kill_session(process)
+            raise EmulatorError(
+                f"the emulator was not ready within {wait_s:.0f} s", f"read `{state_dir / LOG_FILE}`"
+            ) from None
+    report: dict[str, Any] = json.loads(line) if line else {}
+    return report
+
+
+def _open_log(state_dir: Path) -> int:
+    """Make *state_dir* and open the log in it; return a descriptor that appends."""
+    path = state_dir / LOG_FILE
+    try:
+        state_dir.mkdir(mode=files.DIRECTORY_MODE, parents=True, exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.FILE_MODE)
+        if os.fstat(log).st_size > MAX_LOG_BYTES:
+            os.ftruncate(log, 0)
+    except OSError as error:
+        raise files.cannot("write", path, error) from error
+    return log
+
+
+def _error(report: dict[str, Any], state_dir: Path) -> IotauthError:
+    """Rebuild the error that the process reported; without a report it ended in a way nobody foresaw."""
+    if "error" not in report:
+        return EmulatorError("the emulator ended while it was starting", f"read `{state_dir / LOG_FILE}`")
+    kind = InputError if report["error"] == InputError.code else EmulatorError
+    return kind(report["message"], report["hint"])
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the process that has detached is still of its session
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise EmulatorError(f"the emulator, process {pid}, belongs to another user") from error
+
+
+def _wait(condition: Callable[[], bool], limit_s: float) -> bool:
+    give_up_at = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > give_up_at:
+            return False
+        time.sleep(POLL_S)
+    return True

@@ -1,0 +1,232 @@
+"""The emulator put together: one process, one event loop, two ports on loopback.
+
+    control port   HTTP   ControlPlane: sts, iam, lambda, dynamodb, iot, logs, all in one SQLite file
+    data port      TLS    Listener → Gateway → FunctionPool (the uploaded code) → Broker
+
+The ready file is written when both accept and is the first thing to go. A process that is killed
+leaves it behind, and the state as it was: SQLite's log takes it up again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from iotauth_cli import files
+from iotauth_cli.emulator import ca, environment, lock, ports
+from iotauth_cli.emulator.attempts import AttemptLog
+from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
+from iotauth_cli.emulator.control.iam.service import IamService
+from iotauth_cli.emulator.control.iot.service import ENDPOINTS, IotService
+from iotauth_cli.emulator.control.iot.store import AuthorizerStore
+from iotauth_cli.emulator.control.lambda_.service import LambdaService
+from iotauth_cli.emulator.control.logs.service import LogsService
+from iotauth_cli.emulator.control.router import ControlPlane
+from iotauth_cli.emulator.control.sts import StsService
+from iotauth_cli.emulator.environment import Endpoint, Ready
+from iotauth_cli.emulator.gateway import Gateway
+from iotauth_cli.emulator.http import HttpProtocol
+from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
+from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
+from iotauth_cli.emulator.model import ACCOUNT, DEFAULT_REGION
+from iotauth_cli.emulator.state import FILE_NAME, State
+from iotauth_cli.errors import EmulatorError, InputError
+
+DATA_PORT = 8443
+CONTROL_PORT = 4588
+MAX_PORT = 65_535
+REGION = re.compile(r"[a-z0-9-]{1,63}")  # it becomes a label of the endpoint's name
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """*port* is the data port. Port 0 lets the system choose."""
+
+    state_dir: Path
+    port: int
+    control_port: int
+    region: str
+
+
+def settings(
+    state_dir: Path, port: int | None = None, control_port: int | None = None, region: str | None = None
+) -> Settings:
+    """Return settings in which None stands for the default.
+
+    Raises:
+        InputError: a port or the region cannot be one.
+    """
+    for number in (port, control_port):
+        if number is not None and not 0 <= number <= MAX_PORT:
+            raise InputError(f"port {number} is not between 0 and {MAX_PORT}")
+    if region and not REGION.fullmatch(region):
+        raise InputError(f"`{region}` is not the name of a region")
+    return Settings(
+        state_dir=state_dir,
+        port=DATA_PORT if port is None else port,
+        control_port=CONTROL_PORT if control_port is None else control_port,
+        region=region or DEFAULT_REGION,
+    )
+
+
+def run(settings: Settings, *, log: int) -> Iterator[Ready]:
+    """Run the emulator: yield once when it is ready, end when SIGTERM or Ctrl-C has ended it.
+
+    *log* is the file descriptor of its log; the state directory exists.
+
+    Raises:
+        EmulatorError: it cannot start, and why.
+    """
+    _log_to(log)
+    with lock.hold(settings.state_dir), contextlib.closing(asyncio.new_event_loop()) as loop:
+        files.remove(settings.state_dir / environment.FILE_NAME)  # a killed emulator's
+        asyncio.set_event_loop(loop)
+        stack = AsyncExitStack()
+        try:
+            stopped = _stopped_by_signal(loop)
+            yield loop.run_until_complete(_open(settings, stack))
+            loop.run_until_complete(stopped.wait())
+        finally:
+            loop.run_until_complete(stack.aclose())
+            _finish(loop)
+            asyncio.set_event_loop(None)
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
+    """Bring everything up; *stack* takes it down again, the other way round."""
+    control_sockets = _bind_control_port(settings, stack)
+    control_port: int = control_sockets[0].getsockname()[1]
+    endpoint_url = f"http://127.0.0.1:{control_port}"
+    state = _open_state(settings.state_dir)
+    stack.callback(state.close)
+    logs = LogsService(state)
+    stack.callback(logs.flush)
+    pool = FunctionPool(logs, endpoint_url=endpoint_url)
+    stack.push_async_callback(pool.close)
+
+    authorizers = AuthorizerStore(state)
+    names = endpoint_names(authorizers.endpoint_prefix, settings.region)
+    certificates = ca.ensure(settings.state_dir, names, datetime.now(timezone.utc))
+    roles = IamService(state)
+    functions = LambdaService(state, roles, pool)
+    attempts = AttemptLog(state)
+    gateway = Gateway(
+        authorizers.in_region(settings.region),
+        functions,
+        pool,
+        account=ACCOUNT,
+        region=settings.region,
+        attempts=attempts,
+    )
+    tables = DynamoDb(state, account=ACCOUNT, clock=time.time)
+    iot = IotService(authorizers, gateway)
+    control_plane = ControlPlane([StsService(), roles, functions, tables, iot, logs])
+    listener = Listener(
+        ca.server_context(certificates),
+        gateway,
+        Broker(state, attempts),
+        attempts,
+        server_names=[*LOCAL_NAMES, *names],
+    )
+    with ports.explained(settings.port, "--port"):
+        await listener.start(settings.port)
+    stack.push_async_callback(listener.stop)
+    await _serve(control_plane, control_sockets, stack)
+
+    ready = Ready(
+        pid=os.getpid(),
+        region=settings.region,
+        account=ACCOUNT,
+        control_endpoint=endpoint_url,
+        data_endpoint=Endpoint("localhost", listener.port),
+        ca_file=certificates.ca_file,
+        state_dir=settings.state_dir,
+        started_at=int(time.time()),
+    )
+    stack.callback(files.remove, environment.write(ready))
+    log.info("ready: control port %d, data port %d", control_port, listener.port)
+    return ready
+
+
+def endpoint_names(prefix: str, region: str) -> list[str]:
+    """Return the names of the data endpoint, as DescribeEndpoint gives them."""
+    return [f"{prefix}{suffix}.iot.{region}.localhost" for suffix in ENDPOINTS.values()]
+
+
+def _bind_control_port(settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
+    with ports.explained(settings.control_port, "--control-port"):
+        sockets = ports.bind(settings.control_port)
+    for each in sockets:
+        stack.callback(each.close)
+    if len(sockets) == 1:
+        log.info("this machine has no IPv6: only 127.0.0.1 is served")
+    return sockets
+
+
+def _open_state(state_dir: Path) -> State:
+    path = state_dir / FILE_NAME
+    try:
+        return State.open(state_dir)
+    except sqlite3.Error as error:
+        raise EmulatorError(
+            f"`{path}` cannot be used: {error}", "start afresh with `iotauth emulator reset`"
+        ) from error
+    except OSError as error:
+        raise files.cannot("write", path, error) from error
+
+
+async def _serve(control_plane: ControlPlane, sockets: Sequence[socket.socket], stack: AsyncExitStack) -> None:
+    """Let *control_plane* answer on *sockets*, until *stack* closes them and every connection."""
+    connections: set[HttpProtocol] = set()
+    loop = asyncio.get_running_loop()
+    for listening in sockets:
+        server = await loop.create_server(
+            lambda: HttpProtocol(control_plane.handle, open_connections=connections), sock=listening
+        )
+        stack.callback(server.close)
+    stack.callback(_close_all, connections)
+
+
+def _close_all(connections: Iterable[HttpProtocol]) -> None:
+    for connection in list(connections):
+        connection.close()
+
+
+def _stopped_by_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """Return an event that the first SIGTERM or Ctrl-C sets."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows; there the process is simply ended
+            loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what still runs, as asyncio.run does: answers to clients that nobody waits for any more."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _log_to(descriptor: int) -> None:
+    stream = open(descriptor, "a", encoding="utf-8", closefd=False)  # noqa: SIM115 (as long as the process)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
