@@ -126,7 +126,7 @@ class Authorizers:
             lambda authorizer: authorizer.name,
             parameters.get("marker"),
             parameters.get("pageSize", PAGE),
-            descending=not parameters.get("isAscendingOrder", True),  # UNCONFIRMED default
+            descending=not parameters.get("ascendingOrder", True),  # UNCONFIRMED default
         )
         return {"authorizers": [_named(authorizer) for authorizer in listing], "nextMarker": marker}
 
