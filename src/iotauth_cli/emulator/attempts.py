@@ -5,8 +5,8 @@ the steps it passed, the check that decided, whether the function was called, an
 and so does every later cut-off. What is written never holds a password, a token, a signature
 or the part of a user name that carries them.
 
-A client that tries the same thing again and again (AWS's own SDK repeats a refused publish
-for ever) is counted on the first line instead of flooding the log.
+A client that tries the same thing again and again (AWS's own SDK reconnects and repeats a refused
+publish for ever) is counted on the first line instead of flooding the log.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Attempt:
     """One attempt as it ended. *decided_by* is the stable name of the check that decided.
 
     *request_id* is Lambda's, as it stands in the function's log; *connection_id* is the UUID
-    that the function got. *repeats* counts the later attempts that ended in the same way.
+    that the function got. *repeats* counts the later attempts that ended in the same way, the
+    last of them at *last_at*, and both ids are then that one's.
     """
 
     outcome: str
@@ -93,29 +94,28 @@ class AttemptLog:
         state.create(_SCHEMA)
         self._db = state.db
         self._clock = clock
-        self._latest: dict[str | None, dict[tuple[object, ...], tuple[int, float]]] = {}  # by client id
+        self._latest: dict[tuple[object, ...], tuple[int, float]] = {}  # number, and when it was seen last
 
     def record(self, attempt: Attempt) -> None:
         """Write *attempt* down, or count it where the same one stands already."""
-        now = self._clock()
-        if attempt.outcome in (ADMITTED, REFRESHED):
-            self._insert(attempt, now)
-            self._latest.pop(attempt.client_id, None)  # after a success the same refusal is news again
-            return
-        known = self._latest.setdefault(attempt.client_id, {})
-        number, last_at = known.get(_sameness(attempt), (0, float("-inf")))
+        now, key = self._clock(), _sameness(attempt)
+        number, last_at = self._latest.get(key, (0, float("-inf")))
         if now - last_at <= REPEAT_WITHIN_S:
-            self._count(number, now)
+            self._count(number, attempt, now)
         else:
             number = self._insert(attempt, now)
-        known[_sameness(attempt)] = (number, now)
-        if len(self._latest) > KEPT or len(known) > KEPT:
+        if len(self._latest) >= KEPT:
             self._latest.clear()
+        self._latest[key] = (number, now)
 
     def recent(self, limit: int = 100, *, since: float | None = None, client_id: str | None = None) -> list[Attempt]:
-        """Return the last attempts, oldest first. *since* is the emulator's time in seconds."""
+        """Return the last attempts, by the time they last happened, oldest first.
+
+        *since* is the emulator's time in seconds.
+        """
         rows = self._db.execute(
-            "SELECT * FROM attempts WHERE last_at >= ? AND (? IS NULL OR client_id = ?) ORDER BY number DESC LIMIT ?",
+            "SELECT * FROM attempts WHERE last_at >= ? AND (? IS NULL OR client_id = ?) "
+            "ORDER BY last_at DESC, number DESC LIMIT ?",
             (since or 0.0, client_id, client_id, limit),
         )
         return [_attempt(row) for row in rows][::-1]
@@ -147,13 +147,24 @@ class AttemptLog:
             self._db.execute("DELETE FROM attempts WHERE number <= ?", (number - KEPT,))
         return number
 
-    def _count(self, number: int, now: float) -> None:
-        self._db.execute("UPDATE attempts SET repeats = repeats + 1, last_at = ? WHERE number = ?", (now, number))
+    def _count(self, number: int, attempt: Attempt, now: float) -> None:
+        """Count a repeat; the line points to the latest connection and call, which one can still look up."""
+        self._db.execute(
+            "UPDATE attempts SET repeats = repeats + 1, last_at = ?, connection_id = ?, request_id = ?, "
+            "duration_ms = ? WHERE number = ?",
+            (now, attempt.connection_id, attempt.request_id, attempt.duration_ms, number),
+        )
 
 
 def _sameness(attempt: Attempt) -> tuple[object, ...]:
     """What two attempts share when the second is a repeat of the first."""
-    return (attempt.authorizer, attempt.outcome, attempt.decided_by, attempt.sentence)
+    return (
+        attempt.client_id,
+        attempt.authorizer,
+        attempt.outcome,
+        attempt.decided_by,
+        attempt.sentence,
+    )
 
 
 def _attempt(row: sqlite3.Row) -> Attempt:

@@ -68,7 +68,7 @@ class Behaviour:
         128 * 1024,
         DOCUMENTED,
         "AWS IoT limits, 2019; quota page",
-        "a larger payload, of a PUBLISH or a will, ends the connection",
+        "a PUBLISH with a larger payload ends the connection",
     )
     min_keep_alive_s: int = _choice(
         30, DOCUMENTED, "AWS IoT limits, 2019", "a smaller keep-alive than this counts as this"

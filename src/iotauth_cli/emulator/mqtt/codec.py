@@ -82,15 +82,17 @@ class Decoder:
         """
         while True:
             buffer, start = self._buffer, self._position
+            if start == len(buffer):
+                return
+            decode = _DECODERS[buffer[start]]
+            if decode is None:
+                raise MalformedPacket(f"no packet begins with 0x{buffer[start]:02x}")
             body, length = decode_length(buffer, start + 1)
             if length > self._max_bytes:
                 raise MalformedPacket(f"a packet of {length} bytes; the limit is {self._max_bytes}")
             if body == 0 or len(buffer) < body + length:
                 return
             self._position = body + length
-            decode = _DECODERS[buffer[start]]
-            if decode is None:
-                raise MalformedPacket(f"no packet begins with 0x{buffer[start]:02x}")
             yield decode(buffer[start], buffer[body : body + length])
 
 

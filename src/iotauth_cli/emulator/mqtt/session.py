@@ -172,7 +172,6 @@ class Session:
         return self._broken(f"AWS IoT does not take {name} from a client")
 
     def _connect(self, packet: Connect) -> Event:
-        limit = self._behaviour.max_payload_bytes
         if not packet.client_id and not (packet.clean_start and self._behaviour.assigns_client_id):
             self.send(Connack(IDENTIFIER_REJECTED))
             return self._broken("an empty client id; a session that is not clean needs one")
@@ -183,8 +182,6 @@ class Session:
                 return self._broken(f"the will: {error}")
             if packet.will.qos == 2:
                 return self._broken("the will has QoS 2, which AWS IoT does not have")
-            if len(packet.will.payload) > limit:
-                return self._broken(f"a will of {len(packet.will.payload)} bytes; the limit is {limit}")
         self._keep_alive_s = self._effective_keep_alive_s(packet.keep_alive_s)
         self.phase = Phase.DECIDING
         return packet
