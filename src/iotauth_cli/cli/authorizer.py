@@ -89,7 +89,7 @@ def show(ctx: typer.Context, name: Name = None) -> None:
     context = ctx.obj.with_flags(authorizer=name)
     shown = authorizers.show(context.session, context.wish())
     context.output.facts(render.installation_document(shown), render.installation(shown))
-    if shown.drift:
+    if any(step.action != "keep" for step in shown.drift):
         context.output.say(f"next: `iotauth authorizer create {shown.authorizer.name}` puts that right")
 
 

@@ -11,10 +11,11 @@ from iotauth_cli.aws.iot import Authorizer, InvokeAnswer
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
-from iotauth_cli.errors import InputError, NotFound
+from iotauth_cli.errors import Conflict, InputError, NotFound
 from iotauth_cli.operations.installation import AnyPart, Step, Wish, parts, parts_to_remove
 from iotauth_cli.operations.installation.authorizer import function_of
 from iotauth_cli.operations.installation.names import validate, validate_authorizer
+from iotauth_cli.operations.installation.part import AS_IT_SHOULD_BE
 from iotauth_cli.secret import Secret
 
 __all__ = ["Attempt", "Authorizer", "Installation", "InvokeAnswer", "Plan", "Step", "Wish"]
@@ -61,7 +62,7 @@ def plan(session: Session, wish: Wish) -> Plan:
         Conflict: something is in the way that is not ours to change.
     """
     validate(wish, session.target.region)
-    if wish.function_arn and lambda_.find(session, FunctionArn.parse(wish.function_arn).name) is None:
+    if missing_function(session, wish):
         raise NotFound(
             f"there is no function `{wish.function_arn}`", hint="leave `--function` out and iotauth brings its own"
         )
@@ -149,8 +150,24 @@ def every(session: Session) -> Iterator[Authorizer]:
 def show(session: Session, wish: Wish) -> Installation:
     """Return the authorizer, where devices connect, and what is not as `create` would make it."""
     found = require(session, wish.authorizer)
-    planned = plan(session, with_its_function(session, wish, found))
-    return Installation(found, iot.data_endpoint(session), planned.changes)
+    wish = with_its_function(session, wish, found)
+    drift = tuple(step for part in parts(session, wish) if (step := examine(part)).reason != AS_IT_SHOULD_BE)
+    return Installation(found, iot.data_endpoint(session), missing_function(session, wish) + drift)
+
+
+def examine(part: AnyPart) -> Step:
+    """Compare one part; what `create` would refuse to change is something to show here."""
+    try:
+        return part.plan()
+    except (Conflict, InputError) as problem:
+        return part.step("keep", problem.message)
+
+
+def missing_function(session: Session, wish: Wish) -> tuple[Step, ...]:
+    """Return the function that an authorizer calls and that does not exist; ours is a part of its own."""
+    if not wish.function_arn or lambda_.find(session, FunctionArn.parse(wish.function_arn).name):
+        return ()
+    return (Step("create", "function", wish.function_arn, "there is none"),)
 
 
 def attempt(

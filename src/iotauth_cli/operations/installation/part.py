@@ -10,6 +10,7 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import Conflict
 
 MADE_BY = "made by iotauth"
+AS_IT_SHOULD_BE = "it is as it should be"
 
 Action = Literal["create", "update", "keep", "delete"]
 State = TypeVar("State")
@@ -90,7 +91,7 @@ class Part(ABC, Generic[State]):
             return self.step("create", "there is none")
         self.refuse_foreign(found)
         drift = self.drift(found)
-        return self.step("update", "; ".join(drift)) if drift else self.step("keep", "it is as it should be")
+        return self.step("update", "; ".join(drift)) if drift else self.step("keep", AS_IT_SHOULD_BE)
 
     def bring(self) -> None:
         """Make the part what is wanted, whatever is there now."""

@@ -1,0 +1,76 @@
+"""A whole account to install into: the emulator's control plane with tables, and a session that does not wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from iotauth_cli.aws.client_table import ClientTable
+from iotauth_cli.aws.session import Session
+from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
+from iotauth_cli.emulator.control.service import Service
+from iotauth_cli.emulator.model import ACCOUNT
+from iotauth_cli.errors import IotauthError
+from iotauth_cli.operations.installation import Wish
+from iotauth_cli.secret import Secret
+from support_aws import Pauses, aws_target
+from support_control import ACCESS_KEY, REGION, SECRET_KEY, Control
+
+READS = ("describe_", "get_", "list_")
+WISH = Wish("doors", "doors-clients", "doors-authorizer")
+BUILT: dict[str, Any] = {}  # boto3's clients by service: making one takes longer than a test
+
+
+class Account(Control):
+    """The services of `Control`, and DynamoDB."""
+
+    def _build(self) -> Sequence[Service]:
+        others = super()._build()
+        return [*others, DynamoDb(self.state, account=ACCOUNT, clock=time.time)]
+
+    def session(self, *, fail_at: int | None = None, after: bool = False) -> Watched:
+        """Return a session whose change number *fail_at* (from 1) breaks before AWS gets it, or *after*."""
+        target = aws_target(
+            label="the account",
+            region=REGION,
+            endpoint_url=self.server.url,
+            table_url=self.server.url,
+            access_key=ACCESS_KEY,
+            secret_key=Secret(SECRET_KEY),
+        )
+        session = Watched(target, Pauses(), fail_at, after)
+        session._clients.update(BUILT)
+        return session
+
+    def table(self, name: str = WISH.table) -> ClientTable:
+        return ClientTable.open(self.session(), name)
+
+
+class Broken(IotauthError):
+    """The call that was told to break."""
+
+
+@dataclass(frozen=True)
+class Watched(Session):
+    """A session that can break at one of the calls that change something, and remembers them all."""
+
+    fail_at: int | None = None
+    after: bool = False
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[str]:
+        return [call for call in self.calls if not call.partition(":")[2].startswith(READS)]
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        self.calls.append(f"{service}:{operation}")
+        is_due = len(self.changes) == self.fail_at and self.calls[-1] == self.changes[-1]
+        if is_due and not self.after:
+            raise Broken(f"before {operation}")
+        answer = super().call(service, operation, **parameters)
+        BUILT[service] = self.client(service)
+        if is_due:
+            raise Broken(f"after {operation}")
+        return answer
