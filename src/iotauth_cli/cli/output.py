@@ -49,6 +49,19 @@ class Output:
         for line in [text] if isinstance(text, str) else text:
             write_line(emphasise(line, sys.stdout))
 
+    def show(self, *lines: str) -> None:
+        """Print a part of the result as soon as it is known. Under ``--json`` the document comes at the end."""
+        if not self.as_json:
+            for line in lines:
+                write_line(emphasise(line, sys.stdout))
+            sys.stdout.flush()
+
+    def waiting(self, text: str = "") -> None:
+        """Name what is being waited for, on a line that the next one replaces; nothing unless stderr is a terminal."""
+        if not self.quiet and sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
     def table(self, document: Any, columns: Row, rows: Sequence[Row], *, empty: str) -> None:
         """Print *rows* under *columns*; *empty* is said on stderr when there are none."""
         if self.as_json:

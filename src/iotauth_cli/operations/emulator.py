@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from iotauth_cli.emulator.lifecycle import Status
 from iotauth_cli.errors import EmulatorError
 
 __all__ = ["Attempt", "Ports", "Ready", "Running", "Status", "Step"]
+
+FOLLOW_S = 0.3  # between two looks; a person does not notice
+FOLLOWED = 200  # attempts that may come between two looks
 
 
 @dataclass(frozen=True)
@@ -82,3 +86,20 @@ def variables(state_dir: Path) -> Mapping[str, str]:
 def attempts(state_dir: Path, *, limit: int, since: float | None = None, client_id: str | None = None) -> list[Attempt]:
     """Return the last entries of the authorizer log, oldest first."""
     return lifecycle.attempts(state_dir, limit=limit, since=since, client_id=client_id)
+
+
+def follow(
+    state_dir: Path,
+    seen: Sequence[Attempt] = (),
+    *,
+    client_id: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Attempt]:
+    """Yield attempts as they are made, after those in *seen*; never ends. Repeats of one are not told again."""
+    last = max((attempt.number for attempt in seen), default=0)
+    while True:
+        for attempt in attempts(state_dir, limit=FOLLOWED, client_id=client_id):
+            if attempt.number > last:
+                last = attempt.number
+                yield attempt
+        sleep(FOLLOW_S)

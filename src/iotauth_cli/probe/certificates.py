@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,8 +42,13 @@ def from_peer(peer: Mapping[str, Any]) -> Certificate:
         issuer=flat(peer["issuer"]),
         not_before=moment(peer["notBefore"]),
         not_after=moment(peer["notAfter"]),
-        names=tuple(str(value) for _, value in peer.get("subjectAltName", ())),
+        names=tuple(spelled(kind, value) for kind, value in peer.get("subjectAltName", ())),
     )
+
+
+def spelled(kind: str, value: str) -> str:
+    """Return an alternative name as people write it: ssl gives `::1` in eight groups."""
+    return str(ipaddress.ip_address(value)) if kind == "IP Address" else value
 
 
 def moment(text: str) -> datetime:
@@ -87,11 +93,15 @@ def short_name(name: Any) -> str:
 
 
 def ca_facts(path: Path) -> dict[str, Any]:
-    """Return subject and end of the first certificate in a CA file, {} where it cannot be read."""
+    """Return how many roots a CA file holds and, of a single one, subject and end; {} if it cannot be read."""
     from cryptography import x509
 
     try:
-        ca = x509.load_pem_x509_certificates(path.read_bytes())[0]
+        pem = path.read_bytes()
+        roots = pem.count(b"-----BEGIN CERTIFICATE-----")
+        if roots != 1:
+            return {"ca_roots": roots}
+        ca = x509.load_pem_x509_certificate(pem)
     except (OSError, ValueError):
         return {}
-    return {"ca_subject": short_name(ca.subject), "ca_not_after": stamp(ca.not_valid_after_utc)}
+    return {"ca_roots": 1, "ca_subject": short_name(ca.subject), "ca_not_after": stamp(ca.not_valid_after_utc)}

@@ -193,7 +193,9 @@ def term(case: Case) -> str | None:
 def trusted_root(case: Case) -> str | None:
     facts = case.failed.facts
     if "ca_subject" in facts:
-        return f"the root in `{facts['ca_file']}` is `{facts['ca_subject']}`, valid to {facts['ca_not_after']}"
+        return f"the root in `{facts['ca_file']}` is `{facts['ca_subject']}`, valid until {facts['ca_not_after']}"
+    if "ca_roots" in facts:
+        return f"none of the {facts['ca_roots']} roots in `{facts['ca_file']}` has signed it"
     return "the roots of this system were asked" if case.attempt.endpoint.ca_file is None else None
 
 

@@ -79,5 +79,5 @@ def names_of(case: Case) -> Mapping[str, Any]:
         "cause": (other.call.cause if other.call else None) or "no reason given",
         "fault": other.fault.sentence if other.fault else "",
         "met": failed.facts.get("reason") or failed.facts.get("error", ""),
-        "subject": failed.facts.get("subject", ""),
+        "certified": next(iter(failed.facts.get("names", ())), ""),
     }

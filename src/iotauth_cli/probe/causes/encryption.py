@@ -68,7 +68,7 @@ CAUSES = (
         symptoms=(S.WRONG_NAME,),
         says="the certificate of `{endpoint}` is not made out to `{host}`",
         evidence=(clues.certificate_names, clues.data_endpoint),
-        remedy="connect to a name that it has: `iotauth test-connect {client} --endpoint {subject}`",
+        remedy="connect to a name that it has: `iotauth test-connect {client} --endpoint {certified}`",
         reference=SERVER_CERTIFICATES,
     ),
     handshake(

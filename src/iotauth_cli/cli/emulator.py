@@ -1,0 +1,144 @@
+"""`iotauth emulator`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iotauth_cli.cli.lazy import LazyGroup
+from iotauth_cli.cli.output import terminal_width
+from iotauth_cli.errors import InputError
+
+group = LazyGroup(
+    "emulator",
+    {
+        "start": ("iotauth_cli.cli.emulator:start", "Start the emulator in the background."),
+        "stop": ("iotauth_cli.cli.emulator:stop", "Stop it; what it remembers stays."),
+        "status": ("iotauth_cli.cli.emulator:status", "Show whether and where it runs."),
+        "env": ("iotauth_cli.cli.emulator:env", "Print the variables that point AWS's tools at it."),
+        "logs": ("iotauth_cli.cli.emulator:logs", "Show who tried to connect, and what was decided."),
+        "reset": ("iotauth_cli.cli.emulator:reset", "Remove all that it remembers."),
+    },
+    help="Run AWS IoT custom authentication on this machine.\n\nExample: iotauth emulator start",
+)
+
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", metavar="DIR", help="Where it remembers; else as the settings say.")
+]
+Port = Annotated[
+    int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="The devices' port; 0 for any.")
+]
+ControlPort = Annotated[
+    int | None, typer.Option("--control-port", metavar="N", min=0, max=65535, help="The APIs' port; 0 for any.")
+]
+Foreground = Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")]
+
+
+def start(
+    ctx: typer.Context,
+    foreground: Foreground = False,
+    port: Port = None,
+    control_port: ControlPort = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Start the emulator and return when it is ready. Loopback only.
+
+    Example: iotauth emulator start --port 9443
+    """
+    from iotauth_cli.cli import render_emulator as render
+    from iotauth_cli.operations import emulator
+
+    context = ctx.obj.with_flags(state_dir=state_dir)
+    wish = emulator.Ports(port, control_port, context.flags.get("region"))
+    if foreground:
+        for ready in emulator.foreground(context.settings.state_dir, wish):
+            context.output.facts(render.ready_document(ready), render.ready(ready))
+            context.output.say("the emulator is ready; Ctrl-C ends it")
+        return
+    running = emulator.start(context.settings.state_dir, wish)
+    context.output.say(render.started(running))
+    context.output.facts(render.ready_document(running.ready), render.ready(running.ready))
+    context.output.say("next: `iotauth authorizer create --emulator`")
+
+
+def stop(ctx: typer.Context, state_dir: StateDir = None) -> None:
+    """Stop the emulator. Its state stays, for the next start.
+
+    Example: iotauth emulator stop
+    """
+    from iotauth_cli.operations import emulator
+
+    directory = ctx.obj.with_flags(state_dir=state_dir).settings.state_dir
+    stopped = emulator.stop(directory)
+    said = f"stopped the emulator; its state stays in `{directory}`" if stopped else "no emulator was running"
+    ctx.obj.output.result({"stopped": stopped, "state_dir": str(directory)}, said)
+
+
+def status(ctx: typer.Context, state_dir: StateDir = None) -> int:
+    """Show whether the emulator runs, and where. Exits with 1 if it does not.
+
+    Example: iotauth emulator status --json
+    """
+    from iotauth_cli.cli import render_emulator as render
+    from iotauth_cli.operations import emulator
+
+    found = emulator.status(ctx.obj.with_flags(state_dir=state_dir).settings.state_dir)
+    ctx.obj.output.facts(render.status_document(found), render.status(found))
+    if not found.ready:
+        ctx.obj.output.say("next: `iotauth emulator start`")
+    return 0 if found.ready else 1
+
+
+def env(ctx: typer.Context, state_dir: StateDir = None) -> None:
+    """Print the variables that point boto3, the AWS CLI and Terraform at the emulator.
+
+    Example: eval "$(iotauth emulator env)"
+    """
+    from iotauth_cli.cli import render_emulator as render
+    from iotauth_cli.operations import emulator
+
+    variables = emulator.variables(ctx.obj.with_flags(state_dir=state_dir).settings.state_dir)
+    ctx.obj.output.result(dict(variables), render.exports(variables))
+
+
+def logs(
+    ctx: typer.Context,
+    client: Annotated[str | None, typer.Option(metavar="ID", help="Only this client's attempts.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="At most the last N.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come, until Ctrl-C.")] = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Show who tried to connect to the emulator, what was decided, and by which check.
+
+    Example: iotauth emulator logs --client thermo-1
+    """
+    from iotauth_cli.cli import render_emulator as render
+    from iotauth_cli.operations import emulator
+
+    output, directory = ctx.obj.output, ctx.obj.with_flags(state_dir=state_dir).settings.state_dir
+    if follow and output.as_json:
+        raise InputError("`--json` prints one document, and `--follow` has no end", hint="leave one of them out")
+    found = emulator.attempts(directory, limit=limit, client_id=client)
+    output.result(render.attempts_document(found), render.attempts(found, terminal_width()))
+    if not found and not follow:
+        output.say("nobody has tried to connect yet")
+    for attempt in emulator.follow(directory, found, client_id=client) if follow else ():
+        output.show(*render.attempts([attempt], terminal_width()))
+
+
+def reset(ctx: typer.Context, state_dir: StateDir = None) -> None:
+    """Remove all that the emulator remembers: tables, functions, authorizers, certificates, logs.
+
+    Example: iotauth emulator reset --yes
+    """
+    from iotauth_cli.operations import emulator
+
+    output, directory = ctx.obj.output, ctx.obj.with_flags(state_dir=state_dir).settings.state_dir
+    if not output.confirm(f"remove all that the emulator remembers in `{directory}`?"):
+        output.result({"removed": []}, "nothing was removed")
+        return
+    removed = emulator.reset(directory)
+    said = f"removed all that the emulator remembered in `{directory}`" if removed else "there was nothing to remove"
+    output.result({"removed": [str(path) for path in removed]}, said)

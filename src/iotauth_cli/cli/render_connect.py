@@ -1,0 +1,159 @@
+"""What test-connect shows: a line for each step, its facts below, and the verdict.
+
+Pure: values in, lines out, none longer than *width* where words allow.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iotauth_cli.operations.connect import Asking, Diagnosis, Report, Stage, Started
+
+Facts = Mapping[str, Any]
+INDENT = "    "  # what belongs to a step stands under its name
+MAX_WIDTH = 100  # longer lines are hard to read
+
+
+def waiting(event: Started | Stage | Asking) -> str:
+    """Return what is being waited for after *event*, or nothing."""
+    name, what = getattr(event, "name", None), getattr(event, "what", None)
+    if what is not None:
+        return f"asking about {what} …"
+    return "" if hasattr(event, "ms") else f"{name} …"
+
+
+def stage_lines(event: Started | Stage | Asking, width: int) -> list[str]:
+    """Return the lines of a step that is over; none for the rest."""
+    if not hasattr(event, "ms"):
+        return []
+    stage: Stage = event  # type: ignore[assignment]
+    head, *more = [text for text in TELL[stage.name](stage.facts) if text] if stage.ok else failure(stage)
+    first = f"{'ok' if stage.ok else 'no'}  {stage.name:<9} {duration(stage.ms):>7}  {head}"
+    return [line for text in (first, *(INDENT + text for text in more)) for line in wrapped(text, width)]
+
+
+def failure(stage: Stage) -> list[str]:
+    """Return what a failed step met; what it was about stands below."""
+    facts = stage.facts
+    met = facts.get("reason") or facts.get("error") or ", ".join(facts.get("tried", ())) or str(stage.symptom)
+    about = [text for text in ABOUT.get(stage.name, nothing)(facts) if text]
+    return [met, *about]
+
+
+def duration(ms: float) -> str:
+    return f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"
+
+
+def wrapped(text: str, width: int, indent: str = INDENT) -> list[str]:
+    return textwrap.wrap(
+        text,
+        min(width, MAX_WIDTH),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def nothing(_facts: Facts) -> Iterator[str]:
+    yield from ()
+
+
+def dns(facts: Facts) -> Iterator[str]:
+    yield ", ".join(facts["addresses"])
+
+
+def tcp(facts: Facts) -> Iterator[str]:
+    yield f"{facts['address']}, port {facts['port']}"
+
+
+def tls(facts: Facts) -> Iterator[str]:
+    yield f"{facts['version']}, {facts['cipher']}"
+    yield from certificate(facts)
+
+
+def certificate(facts: Facts) -> Iterator[str]:
+    asked = f"for `{facts['server_name']}`" if facts["server_name"] else "no server name sent, as it is an address"
+    shown = f"certificate `{facts['subject']}`, signed by `{facts['issuer']}`" if "subject" in facts else None
+    until = f"valid until {facts['not_after'][:10]}" if "not_after" in facts else None
+    yield ", ".join(filter(None, (asked, shown, until)))
+
+
+def alpn(facts: Facts) -> Iterator[str]:
+    offered = ", ".join(f"`{name}`" for name in facts["offered"]) or "nothing"
+    selected = f"`{facts['selected']}`" if facts["selected"] else "nothing"
+    yield f"offered {offered}, selected {selected}"
+
+
+def connect(facts: Facts) -> Iterator[str]:
+    yield f"{facts['reason']}, packet of {facts['packet_bytes']} bytes"
+    yield f"user name `{facts['username']}`"
+
+
+def device(facts: Facts) -> Iterator[str]:
+    yield f"user name `{facts['username']}`, packet of {facts['packet_bytes']} bytes"
+    yield "" if facts["password"] else "no password was sent"
+
+
+def subscribe(facts: Facts) -> Iterator[str]:
+    yield f"`{facts['filter']}`, QoS {facts['qos']}"
+
+
+def publish(facts: Facts) -> Iterator[str]:
+    yield f"`{facts['topic']}`, {facts['bytes']} bytes, QoS {facts['qos']}"
+
+
+def receive(facts: Facts) -> Iterator[str]:
+    yield f"the message came back on `{facts['topic']}`"
+
+
+def end(_facts: Facts) -> Iterator[str]:
+    yield "disconnected"
+
+
+Tell = Callable[[Facts], Iterator[str]]
+TELL: Mapping[str, Tell] = {
+    "dns": dns,
+    "tcp": tcp,
+    "tls": tls,
+    "alpn": alpn,
+    "connect": connect,
+    "subscribe": subscribe,
+    "publish": publish,
+    "receive": receive,
+    "end": end,
+}
+ABOUT: Mapping[str, Tell] = {
+    "tls": certificate,
+    "connect": device,
+    "subscribe": lambda facts: iter([f"filter `{facts['filter']}`"]),
+    "publish": lambda facts: iter([f"topic `{facts['topic']}`"]),
+}
+
+
+def verdict(report: Report, width: int) -> list[str]:
+    """Return how it ended, and on a bad end the one thing that is wrong and what mends it."""
+    client = report.knock.login.client_id
+    if report.diagnosis is not None:
+        return ["", *diagnosis(report.diagnosis, width)]
+    came_back = any(stage.name == "receive" for stage in report.stages)
+    message = "and its message came back" if came_back else "and did what it was asked to"
+    return ["", *wrapped(f"client `{client}` was let in by `{report.knock.endpoint}`, {message}", width, "")]
+
+
+def diagnosis(found: Diagnosis, width: int) -> list[str]:
+    parts = [
+        ("diagnosis", found.sentence),
+        *(("evidence", text) for text in found.evidence),
+        ("remedy", found.remedy),
+        ("reference", found.reference),
+    ]
+    before = ["", *(label for label, _ in parts)]
+    return [
+        line
+        for (label, text), last in zip(parts, before, strict=False)
+        for line in wrapped(f"{'' if label == last else label:<9}  {text}", width, " " * 11)
+    ]

@@ -1,0 +1,111 @@
+"""What the emulator commands show."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from iotauth_cli.cli.render import Facts
+from iotauth_cli.cli.render_connect import INDENT, wrapped
+
+if TYPE_CHECKING:
+    from iotauth_cli.operations.emulator import Attempt, Ready, Running, Status
+
+VERBS = {"admitted": "let in", "cut-off": "cut off", "refreshed": "asked again about"}
+
+
+def started(found: Running) -> str:
+    pid = found.ready.pid
+    return f"started the emulator, process {pid}" if found.is_new else f"the emulator already runs, process {pid}"
+
+
+def ready(found: Ready | Status) -> Facts:
+    """Return where a running emulator is."""
+    devices = found.data_endpoint
+    return [
+        ("APIs", str(found.control_endpoint)),
+        ("devices", f"{devices.host}:{devices.port}, TLS with ALPN `mqtt`" if devices else ""),
+        ("CA", str(found.ca_file)),
+        ("state", str(found.state_dir)),
+    ]
+
+
+def ready_document(found: Ready) -> dict[str, Any]:
+    return document(True, found)
+
+
+def status(found: Status) -> Facts:
+    if found.ready:
+        return [("emulator", f"running, process {found.pid}"), *ready(found)]
+    left = "not running; it did not end in order" if found.stale else "not running"
+    return [("emulator", left), ("state", str(found.state_dir))]
+
+
+def status_document(found: Status) -> dict[str, Any]:
+    return document(found.ready, found)
+
+
+def document(is_ready: bool, found: Ready | Status) -> dict[str, Any]:
+    devices = found.data_endpoint
+    return {
+        "ready": is_ready,
+        "pid": found.pid,
+        "control_endpoint": found.control_endpoint,
+        "data_endpoint": {"host": devices.host, "port": devices.port} if devices else None,
+        "ca_file": str(found.ca_file) if found.ca_file else None,
+        "state_dir": str(found.state_dir),
+    }
+
+
+def exports(variables: Mapping[str, str]) -> list[str]:
+    """Return the variables as a POSIX shell reads them."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+
+
+def attempts(found: Sequence[Attempt], width: int) -> list[str]:
+    """Return each attempt as a line, with the reason below."""
+    return [line for attempt in found for text in attempt_lines(attempt) for line in wrapped(text, width)]
+
+
+def attempt_lines(attempt: Attempt) -> Iterator[str]:
+    who = f"client `{attempt.client_id}`" if attempt.client_id else f"somebody at {attempt.peer}"
+    by = f", authorizer `{attempt.authorizer}`" if attempt.authorizer else ""
+    yield f"{moment(attempt.at)}  {VERBS.get(attempt.outcome, attempt.outcome)} {who}{by}{repeated(attempt)}"
+    # Whoever is refused asks this first: without a call the cause lies before the function.
+    called = "; the function was called" if attempt.function_called else "; the function was not called"
+    yield f"{INDENT}{attempt.sentence}{called if attempt.outcome == 'refused' else ''}"
+
+
+def repeated(attempt: Attempt) -> str:
+    if attempt.repeats == 0:
+        return ""
+    again = "once more" if attempt.repeats == 1 else f"{attempt.repeats} times more"
+    return f", and {again} until {moment(attempt.last_at)[11:]}"
+
+
+def moment(epoch_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch_s))
+
+
+def attempts_document(found: Sequence[Attempt]) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": attempt.at,
+            "outcome": attempt.outcome,
+            "decided_by": attempt.decided_by,
+            "sentence": attempt.sentence,
+            "client_id": attempt.client_id,
+            "authorizer": attempt.authorizer,
+            "peer": attempt.peer,
+            "connection_id": attempt.connection_id,
+            "function_called": attempt.function_called,
+            "request_id": attempt.request_id,
+            "ms": None if attempt.duration_ms is None else round(attempt.duration_ms, 1),
+            "repeats": attempt.repeats,
+            "last_at": attempt.last_at,
+            "steps": [{"check": step.check, "ok": step.passed, "sentence": step.sentence} for step in attempt.steps],
+        }
+        for attempt in found
+    ]

@@ -1,0 +1,84 @@
+"""`iotauth test-connect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iotauth_cli.cli.output import Output, terminal_width
+from iotauth_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from iotauth_cli.operations.connect import Asking, Report, Stage, Started
+
+REFUSED, UNKNOWN = 1, 3
+
+
+def connect(
+    ctx: typer.Context,
+    client: Annotated[str | None, typer.Argument(metavar="CLIENT", help="Else the only one with a credential.")] = None,
+    publish: Annotated[str | None, typer.Option(metavar="TOPIC", help="Publish there; else where it may.")] = None,
+    subscribe: Annotated[str | None, typer.Option(metavar="FILTER", help="Subscribe to it; else what it may.")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="HOST", help="Connect there; else ask AWS IoT.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help="Connect to this port.")] = None,
+    ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Trust only the roots in this file.")] = None,
+    alpn: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Offer this ALPN, not `mqtt`.")] = None,
+    no_alpn: Annotated[bool, typer.Option("--no-alpn", help="Offer no ALPN, as some devices do.")] = False,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="Log in under this user name.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    authorizer: Annotated[str | None, typer.Option(metavar="NAME", help="Name this authorizer.")] = None,
+    timeout: Annotated[float, typer.Option(metavar="S", min=0.1, max=600, help="Wait this long for a step.")] = 10.0,
+) -> int:
+    """Connect as a device would, show each step, and say what is wrong.
+
+    Exits with 0 if the message came back, 1 if the device is refused, 3 if nobody could be asked.
+
+    Example: iotauth test-connect thermo-1
+    """
+    from iotauth_cli.operations.connect import Visit, knock, prepare
+
+    context = ctx.obj
+    visit = Visit(
+        client_id=client,
+        endpoint=endpoint,
+        port=port,
+        ca_file=ca,
+        alpn=offered(alpn, no_alpn),
+        username=username,
+        password=context.output.read_password() if password_stdin else None,
+        authorizer=authorizer,
+        publish=publish,
+        subscribe=subscribe,
+        timeout_s=timeout,
+    )
+    prepared = prepare(context.session, context.store, context.wish(), visit)
+    report = tell(context.output, knock(context.session, prepared))
+    return 0 if report.ok else REFUSED if report.was_refused else UNKNOWN
+
+
+def offered(alpn: list[str] | None, no_alpn: bool) -> tuple[str, ...] | None:
+    if no_alpn and alpn:
+        raise InputError("`--alpn` and `--no-alpn` exclude each other", hint="give one of them")
+    return () if no_alpn else tuple(alpn) if alpn else None
+
+
+def tell(output: Output, events: Generator[Started | Stage | Asking, None, Report]) -> Report:
+    """Show each step as it ends, name the one under way, and close with the verdict."""
+    from iotauth_cli.cli import render_connect as render
+
+    width = terminal_width()
+    try:
+        while True:
+            event = next(events)
+            output.waiting(render.waiting(event))
+            output.show(*render.stage_lines(event, width))
+    except StopIteration as end:
+        report: Report = end.value
+    finally:
+        output.waiting()
+    output.result(report.as_document(), render.verdict(report, width))
+    return report
