@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 65_536
 _RECEIVE_BYTES = 65_536
+_BODILESS = (204, 304)
 _ROOTS = os.path.join(os.path.dirname(__file__), "roots.pem")
 
 
@@ -50,7 +51,7 @@ class Connection:
         self._trusts = _trusts(ca_file) if is_tls else []
         self._context: SSLContext | None = None
         self._socket: socket.socket | None = None
-        self._received = b""
+        self._reader = Reader(lambda: b"")
 
     @property
     def is_open(self) -> bool:
@@ -64,15 +65,15 @@ class Connection:
         """
         if self._socket is None:
             try:
-                self._socket = self._connected(timeout_s)
+                opened = self._socket = self._connected(timeout_s)
             except OSError as error:
                 raise Broken(f"{self.host} cannot be reached: {error}") from error
+            self._reader = Reader(lambda: opened.recv(_RECEIVE_BYTES))
 
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
         self._socket = None
-        self._received = b""
 
     def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, timeout_s: float
@@ -94,35 +95,67 @@ class Connection:
             self._socket.settimeout(timeout_s)
             # One write: a head that waits for its body's packet would wait for the server's delayed ACK.
             self._socket.sendall(head.encode("latin-1") + body)
-            return self._answer()
+            response, stays_open = self._reader.response()
         except (OSError, ValueError) as error:
             self.close()
             raise Broken(f"{self.host} did not answer: {error}") from error
-        except Broken:
+        if not stays_open:
             self.close()
-            raise
+        return response
 
-    def _answer(self) -> Response:
+    def _connected(self, timeout_s: float) -> socket.socket:
+        plain = socket.create_connection(self._address, timeout_s)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self._trusts:
+            return plain
+        # Imported here because a plain connection, such as the emulator's, needs none of it.
+        from ssl import SSLCertVerificationError
+
+        try:
+            self._context = self._context or self._trusts[0]()
+            return self._context.wrap_socket(plain, server_hostname=self._address[0])
+        except OSError as error:
+            plain.close()
+            if not (isinstance(error, SSLCertVerificationError) and len(self._trusts) > 1):
+                raise
+        del self._trusts[0]  # for this connection and all later ones
+        self._context = None
+        return self._connected(timeout_s)
+
+
+class Reader:
+    """Takes answers out of a stream of bytes. *receive* gives the next piece, or none at the end."""
+
+    def __init__(self, receive: Callable[[], bytes]) -> None:
+        self._receive = receive
+        self._received = b""
+
+    def response(self) -> tuple[Response, bool]:
+        """Read one answer, and tell whether the connection may carry another.
+
+        Raises:
+            ValueError: what came is not HTTP, or ends too early.
+        """
         version, status, headers = self._head()
         while 100 <= status < 200:  # interim: the answer itself follows
             version, status, headers = self._head()
-        body = self._body(status, headers)
+        response = Response(status, headers, self._body(status, headers))
         connection = headers.get("connection", "").lower()
-        stays = connection != "close" if version == "HTTP/1.1" else connection == "keep-alive"
-        if not stays or self._received:  # bytes that nobody asked for cannot be the next answer
-            self.close()
-        return Response(status, headers, body)
+        stays_open = connection != "close" if version == "HTTP/1.1" else connection == "keep-alive"
+        has_end = status in _BODILESS or "content-length" in headers or "transfer-encoding" in headers
+        # Bytes that nobody asked for cannot be the next answer.
+        return response, stays_open and has_end and not self._received
 
     def _head(self) -> tuple[str, int, dict[str, str]]:
         lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         version, _, rest = lines[0].partition(" ")
         if not version.startswith("HTTP/1."):
-            raise Broken(f"{self.host} does not speak HTTP/1.1")
+            raise ValueError("it does not speak HTTP/1.1")
         pairs = (line.partition(":") for line in lines[1:])
         return version, int(rest[:3]), {name.lower(): value.strip() for name, _, value in pairs}
 
     def _body(self, status: int, headers: Mapping[str, str]) -> bytes:
-        if status in (204, 304):
+        if status in _BODILESS:
             return b""
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return self._chunks()
@@ -143,8 +176,8 @@ class Connection:
         """Return what comes before *end*, and take both away."""
         while (at := self._received.find(end)) < 0:
             if len(self._received) > MAX_HEAD_BYTES:
-                raise Broken(f"{self.host} sent a head that does not end")
-            self._received += self._receive()
+                raise ValueError("its head does not end")
+            self._received += self._more()
         taken, self._received = self._received[:at], self._received[at + len(end) :]
         return taken
 
@@ -152,7 +185,7 @@ class Connection:
         parts = [self._received]
         missing = size - len(self._received)
         while missing > 0:
-            parts.append(self._receive())
+            parts.append(self._more())
             missing -= len(parts[-1])
         whole = b"".join(parts)
         self._received = whole[size:]
@@ -160,37 +193,16 @@ class Connection:
 
     def _to_the_end(self) -> bytes:
         parts = [self._received]
-        assert self._socket is not None
-        while part := self._socket.recv(_RECEIVE_BYTES):
+        while part := self._receive():
             parts.append(part)
-        self.close()
+        self._received = b""
         return b"".join(parts)
 
-    def _receive(self) -> bytes:
-        assert self._socket is not None
-        data = self._socket.recv(_RECEIVE_BYTES)
+    def _more(self) -> bytes:
+        data = self._receive()
         if not data:
-            raise Broken(f"{self.host} closed the connection before its answer was whole")
+            raise ValueError("it hung up before its answer was whole")
         return data
-
-    def _connected(self, timeout_s: float) -> socket.socket:
-        plain = socket.create_connection(self._address, timeout_s)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self._trusts:
-            return plain
-        # Imported here because a plain connection, such as the emulator's, needs none of it.
-        from ssl import SSLCertVerificationError
-
-        try:
-            self._context = self._context or self._trusts[0]()
-            return self._context.wrap_socket(plain, server_hostname=self._address[0])
-        except OSError as error:
-            plain.close()
-            if not (isinstance(error, SSLCertVerificationError) and len(self._trusts) > 1):
-                raise
-        del self._trusts[0]  # for this connection and all later ones
-        self._context = None
-        return self._connected(timeout_s)
 
 
 def _trusts(ca_file: str | None) -> list[Callable[[], SSLContext]]:
