@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from iotauth_cli.aws.client_table import ClientTable
@@ -16,7 +17,7 @@ from iotauth_cli.errors import IotauthError
 from iotauth_cli.operations.installation import Wish
 from iotauth_cli.secret import Secret
 from support_aws import Pauses, aws_target
-from support_control import ACCESS_KEY, REGION, SECRET_KEY, Control
+from support_control import ACCESS_KEY, REGION, SECRET_KEY, Control, ControlServer
 
 READS = ("describe_", "get_", "list_")
 WISH = Wish("doors", "doors-clients", "doors-authorizer")
@@ -25,6 +26,10 @@ BUILT: dict[str, Any] = {}  # boto3's clients by service: making one takes longe
 
 class Account(Control):
     """The services of `Control`, and DynamoDB."""
+
+    def __init__(self, server: ControlServer, directory: Path) -> None:
+        self._tables: list[ClientTable] = []
+        super().__init__(server, directory)
 
     def _build(self) -> Sequence[Service]:
         others = super()._build()
@@ -45,7 +50,13 @@ class Account(Control):
         return session
 
     def table(self, name: str = WISH.table) -> ClientTable:
-        return ClientTable.open(self.session(), name)
+        self._tables.append(ClientTable.open(self.session(), name))
+        return self._tables[-1]
+
+    def close(self) -> None:
+        for table in self._tables:
+            table.close()
+        super().close()
 
 
 class Broken(IotauthError):

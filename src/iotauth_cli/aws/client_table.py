@@ -50,6 +50,9 @@ class ClientTable:
         )
         return cls(name, target, client)
 
+    def close(self) -> None:
+        self.client.close()
+
     def add(self, record: ClientRecord) -> None:
         """Write a row that must not exist yet.
 

@@ -73,6 +73,11 @@ class Session:
                 )
         return self._clients[service]
 
+    def close(self) -> None:
+        """Close every connection that a call opened."""
+        for client in self._clients.values():
+            client.close()
+
     @cached_property
     def account(self) -> str:
         """The account that these keys belong to.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ class Context:
     output: Output
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     cwd: Path = field(default_factory=Path.cwd)
+    opened: ExitStack = field(default_factory=ExitStack)  # what has to be closed when the command is over
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> Context:
@@ -45,7 +47,7 @@ class Context:
     def with_flags(self, **flags: Any) -> Context:
         """Return the same with settings that this command's own options give; None is not given."""
         given = {name: value for name, value in flags.items() if value is not None}
-        return Context({**self.flags, **given}, self.output, self.environ, self.cwd)
+        return Context({**self.flags, **given}, self.output, self.environ, self.cwd, self.opened)
 
     @cached_property
     def settings(self) -> Settings:
@@ -61,7 +63,9 @@ class Context:
     def session(self) -> Session:
         from iotauth_cli.aws.session import Session
 
-        return Session(self.target)
+        session = Session(self.target)
+        self.opened.callback(session.close)
+        return session
 
     @property
     def partition(self) -> str:
@@ -94,4 +98,6 @@ class Context:
     def clients(self) -> ClientTable:
         from iotauth_cli.aws.client_table import ClientTable
 
-        return ClientTable.open(self.session, self.settings.table)
+        table = ClientTable.open(self.session, self.settings.table)
+        self.opened.callback(table.close)
+        return table

@@ -58,4 +58,5 @@ class Command(TyperCommand):
 
         collect(ctx)
         ctx.obj = Context.from_flags(ctx.meta[COMMON])
-        return super().invoke(ctx)
+        with ctx.obj.opened:
+            return super().invoke(ctx)
