@@ -47,6 +47,7 @@ from iotauth_cli.policy.evaluate import Evaluator
 GENERATED_CLIENT_ID = "$GEN/"  # how AWS IoT names clients that bring no client id
 
 # The checks' names, as the log shows them; `AuthorizerFailure.stage` has the others.
+SERVER_NAME = "server-name"
 CLIENT_ID = "client-id"
 USER_NAME = "user-name"
 AUTHORIZER = "authorizer"
@@ -149,6 +150,7 @@ class Gateway:
 
     async def _walk(self, trail: _Trail, client_id: str | None) -> Admission:
         """Go through the checks in the order of the module's docstring."""
+        self._note_server_name(trail)
         client_id = client_id or self._client_id(trail)
         username = self._username(trail)
         authorizer = self._authorizer(trail, username)
@@ -169,6 +171,11 @@ class Gateway:
             arrival=trail.arrival,
             connect=trail.connect,
         )
+
+    def _note_server_name(self, trail: _Trail) -> None:
+        # The TLS port turns wrong names away; none at all is usual on loopback, where clients use addresses.
+        if trail.arrival.server_name is None:
+            trail.passed(SERVER_NAME, "no server name (SNI) was sent; AWS IoT would refuse the client")
 
     def _client_id(self, trail: _Trail) -> str:
         client_id = trail.connect.client_id

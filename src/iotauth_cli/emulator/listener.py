@@ -28,13 +28,13 @@ from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.connection import Connection
-from iotauth_cli.emulator.gateway import Arrival, Gateway
+from iotauth_cli.emulator.gateway import SERVER_NAME, Arrival, Gateway
 from iotauth_cli.emulator.http import Handler, HttpProtocol
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 
+ALPN = "alpn"  # the check's name in the authorizer log
 ALPN_MQTT = "mqtt"
 ALPN_CERTIFICATE = "x-amzn-mqtt-ca"
-ALPN_HTTP = "http/1.1"  # and never h2, which curl offers and nobody here speaks
 
 LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))  # `localhost` may mean either
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -60,8 +60,8 @@ async def not_served(request: HttpRequest) -> HttpResponse:
 class Listener:
     """The data plane's port on both loopback addresses; there is no way to widen it.
 
-    *server_names* are the endpoint names that a client may ask for. *context* holds the
-    certificate; ALPN, SNI and the TLS version are set on it here.
+    *context* is that of `ca.server_context`: certificate, TLS version, the ALPN names. *server_names*
+    are the endpoint names that a client may ask for.
     """
 
     def __init__(
@@ -86,7 +86,8 @@ class Listener:
         self._names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
         self._http: set[HttpProtocol] = set()
         self._servers: list[asyncio.Server] = []
-        self._context = self._prepared(context)
+        self._context = context
+        context.sni_callback = self._check_server_name
 
     @property
     def port(self) -> int:
@@ -133,25 +134,17 @@ class Listener:
             protocol.close()
         self._servers.clear()
 
-    def _prepared(self, context: ssl.SSLContext) -> ssl.SSLContext:
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols([ALPN_MQTT, ALPN_CERTIFICATE, ALPN_HTTP])
-        context.sni_callback = self._check_server_name
-        context.num_tickets = 0  # AWS IoT resumes no sessions
-        context.options |= ssl.OP_NO_TICKET
-        return context
-
     def _check_server_name(
         self, tls: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext
     ) -> int | None:
         """Return None to go on, or the TLS alert that ends the handshake."""
         if name is None and self._behaviour.requires_server_name:
-            self._refuse("server-name", "the client sent no server name (SNI), and AWS IoT wants one")
+            self._refuse(SERVER_NAME, "the client sent no server name (SNI), and AWS IoT wants one")
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         if name is None:
             return None
         if name.lower() not in self._server_names:
-            self._refuse("server-name", f"no endpoint is called `{name}` (SNI)")
+            self._refuse(SERVER_NAME, f"no endpoint is called `{name}` (SNI)")
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         assert isinstance(tls, ssl.SSLObject)
         self._names[tls] = name
@@ -167,7 +160,7 @@ class Listener:
         alpn = tls.selected_alpn_protocol()
         if alpn == ALPN_CERTIFICATE:
             sentence = f"ALPN `{ALPN_CERTIFICATE}` is for client certificates, and custom authentication has none"
-            self._refuse("alpn", sentence, peer)
+            self._refuse(ALPN, sentence, peer)
             return None
         if alpn == ALPN_MQTT:
             return self._connection(Arrival(peer=peer, server_name=self._names.get(tls)))
@@ -187,7 +180,7 @@ class Listener:
 
     def _refuse_mqtt(self, alpn: str | None, peer: str) -> None:
         offered = f"ALPN `{alpn}`" if alpn else "no ALPN"
-        self._refuse("alpn", f"MQTT with {offered}; the client must offer ALPN `{ALPN_MQTT}`", peer)
+        self._refuse(ALPN, f"MQTT with {offered}; the client must offer ALPN `{ALPN_MQTT}`", peer)
 
     def _refuse(self, check: str, sentence: str, peer: str = "") -> None:
         self._attempts.record(Attempt(REFUSED, check, sentence, peer=peer))
