@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -21,26 +22,51 @@ from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 Segments = tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Route:
+    """Where an operation lives. A few share a path and differ by a word in the query string (``?find=…``)."""
+
+    operation: str
+    method: str
+    template: Segments
+    query: frozenset[tuple[str, str]]
+
+    @property
+    def precision(self) -> int:
+        """How much of it is literal: between two that fit, the more precise one is meant."""
+        return sum(not _is_label(segment) for segment in self.template) + len(self.query)
+
+    def fits(self, method: str, path: Segments, query: frozenset[tuple[str, str]]) -> bool:
+        has_length = len(path) == len(self.template) or (_is_greedy(self.template) and len(path) > len(self.template))
+        return (
+            has_length
+            and method == self.method
+            and self.query <= query
+            and all(_is_label(wanted) or wanted == got for wanted, got in zip(self.template, path, strict=False))
+        )
+
+
 def operation_name(request: HttpRequest, model: ServiceModel | None) -> str | None:
-    """Find the operation whose method and path template fit; literal segments win over labels."""
-    path = _segments(request.target.partition("?")[0])
+    """Find the operation whose method and path fit; literal segments win over labels."""
     if model is None:
         return None
-    fitting = (
-        (template, name)
-        for method, template, name in _routes(model)
-        if method == request.method and _fits(template, path)
-    )
-    found = max(fitting, key=lambda route: _literal_count(route[0]), default=None)
-    return found[1] if found else None
+    path, query = _split(request.target)
+    fitting = (route for route in _routes(model) if route.fits(request.method, path, query))
+    found = max(fitting, key=lambda route: route.precision, default=None)
+    return found.operation if found else None
 
 
 @functools.lru_cache(maxsize=16)
-def _routes(model: ServiceModel) -> tuple[tuple[str, Segments, str], ...]:
+def _routes(model: ServiceModel) -> tuple[Route, ...]:
     return tuple(
-        (data["http"]["method"], _segments(data["http"]["requestUri"].partition("?")[0]), name)
+        Route(name, data["http"]["method"], *_split(data["http"]["requestUri"]))
         for name, data in model.operation_data.items()
     )
+
+
+def _split(target: str) -> tuple[Segments, frozenset[tuple[str, str]]]:
+    path, _, query = target.partition("?")
+    return _segments(path), frozenset(parse_qsl(query, keep_blank_values=True))
 
 
 def _segments(path: str) -> Segments:
@@ -53,16 +79,6 @@ def _is_label(segment: str) -> bool:
 
 def _is_greedy(template: Segments) -> bool:
     return template[-1].endswith("+}")
-
-
-def _literal_count(template: Segments) -> int:
-    return sum(not _is_label(segment) for segment in template)
-
-
-def _fits(template: Segments, path: Segments) -> bool:
-    if len(path) != len(template) and not (_is_greedy(template) and len(path) > len(template)):
-        return False
-    return all(_is_label(wanted) or wanted == got for wanted, got in zip(template, path, strict=False))
 
 
 def parse(operation: Operation, request: HttpRequest) -> Parameters:
@@ -117,14 +133,16 @@ def _from_headers(shape: Shape, request: HttpRequest) -> Iterator[tuple[str, Any
 def _from_body(shape: Shape, body: bytes) -> Parameters:
     if shape.payload is None:
         return values.decode(shape, load(body)) if shape.body_members else {}
+    if not body:
+        return {}
     member = shape.members[shape.payload]
-    if member.type == "blob":
-        return {shape.payload: body}
-    return {shape.payload: values.decode(member, load(body))} if body else {}
+    return {shape.payload: body if member.type == "blob" else values.decode(member, load(body))}
 
 
 def _from_text(shape: Shape, text: str) -> Any:
     """Read a value that travels as text: in a path, a query string or a header."""
+    if shape.traits.get("jsonvalue"):
+        return load(values.decode_base64(text))
     if shape.type == "boolean":
         return text == "true"
     if shape.type in values.INTEGERS or shape.type in values.FLOATS:
