@@ -73,9 +73,13 @@ def show_version(ctx: _click.Context, _parameter: object, wanted: bool) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; say what went wrong; return the exit code."""
+    from iotauth_cli.cli import output
+
     flags: dict[str, Any] = {"debug": "--debug" in arguments, "as_json": "--json" in arguments}
+    output.replace_closed_streams()
     try:
         code = Root().main(args=arguments, prog_name="iotauth", standalone_mode=False)
+        sys.stdout.flush()  # here, where a full disk or a reader that left can still be told
         return code if isinstance(code, int) else 0
     except BaseException as problem:  # one place where every way to fail becomes an exit code
         return report(problem, flags)
@@ -85,8 +89,13 @@ def report(problem: BaseException, flags: dict[str, Any]) -> int:
     """Tell *problem* in a sentence and a hint; return its exit code."""
     from iotauth_cli.cli import output
 
-    if isinstance(problem, BrokenPipeError):
+    # typer turns a broken pipe into an exit of its own, with the pipe's error as its context.
+    if isinstance(problem, BrokenPipeError) or isinstance(problem.__context__, BrokenPipeError):
         return output.give_up_stdout()
+    if isinstance(problem, OSError) and problem.errno in output.UNWRITABLE:
+        flags = {**flags, "as_json": False}
+        output.give_up_stdout()
+        problem = IotauthError(f"the result cannot be written: {(problem.strerror or '').lower()}")
     if isinstance(problem, (KeyboardInterrupt, typer.Abort)):
         output.say_interrupted()
         return INTERRUPTED

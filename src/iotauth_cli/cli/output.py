@@ -7,6 +7,7 @@ finished values; whether they become text, a table or JSON is decided here.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from iotauth_cli.secret import Secret
 
 Row = Sequence[str]
 STDOUT_GONE = 3  # whoever read our results went away: the outside world failed
+UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
 
 
 def write_line(text: str, stream: TextIO | None = None) -> None:
@@ -198,6 +200,13 @@ def show_traceback(problem: BaseException) -> None:
 
 def say_interrupted() -> None:
     write_line("interrupted", sys.stderr)
+
+
+def replace_closed_streams() -> None:
+    """Give a program that was started with `>&-` something to write to, or to read the end of."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
 
 
 def give_up_stdout() -> int:
