@@ -7,9 +7,10 @@ memory. So a conformance row runs in a millisecond, and says what was called.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -17,8 +18,11 @@ from typing import Any, ParamSpec
 from iotauth_cli.emulator.attempts import Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.ca import Certificates, server_context
 from iotauth_cli.emulator.connection import Connection
 from iotauth_cli.emulator.gateway import Arrival, Gateway
+from iotauth_cli.emulator.http import Handler
+from iotauth_cli.emulator.listener import Listener, not_served
 from iotauth_cli.emulator.model import Authorizer, Function, Invocation
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
 from iotauth_cli.emulator.mqtt.packets import (
@@ -312,3 +316,23 @@ class Device:
     @property
     def pubacks(self) -> list[int]:
         return [packet.packet_id for packet in self.received if isinstance(packet, Puback)]
+
+
+@contextlib.asynccontextmanager
+async def listening(plane: Plane, certificates: Certificates, handler: Handler = not_served) -> AsyncIterator[Listener]:
+    """Serve *plane* on a free port of both loopback addresses."""
+    listener = Listener(
+        server_context(certificates),
+        plane.gateway,
+        plane.broker,
+        plane.attempts,
+        http_handler=handler,
+        clock=plane.clock,
+        behaviour=plane.behaviour,
+    )
+    await listener.start(0)
+    try:
+        yield listener
+    finally:
+        await listener.stop()
+        await settle()

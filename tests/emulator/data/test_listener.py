@@ -11,39 +11,18 @@ import socket
 import ssl
 import sys
 from asyncio import sslproto
-from collections.abc import AsyncIterator
 
 import pytest
 
 from iotauth_cli.emulator.ca import Certificates, server_context
-from iotauth_cli.emulator.http import Handler
 from iotauth_cli.emulator.listener import TLS_BUFFER_BYTES, Listener, not_served
 from iotauth_cli.emulator.model import HttpRequest
 from iotauth_cli.emulator.mqtt.codec import encode
 from iotauth_cli.emulator.mqtt.packets import Connack, Connect
-from support_data import Plane, in_loop, settle
+from support_data import Plane, in_loop, listening
 
 CONNECT = encode(Connect("thermo-1", username="u?x-amz-customauthorizer-name=doors", password=b"secret"))
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-
-
-@contextlib.asynccontextmanager
-async def listening(plane: Plane, certificates: Certificates, handler: Handler = not_served) -> AsyncIterator[Listener]:
-    listener = Listener(
-        server_context(certificates),
-        plane.gateway,
-        plane.broker,
-        plane.attempts,
-        http_handler=handler,
-        clock=plane.clock,
-        behaviour=plane.behaviour,
-    )
-    await listener.start(0)
-    try:
-        yield listener
-    finally:
-        await listener.stop()
-        await settle()
 
 
 def client_context(certificates: Certificates, *alpn: str) -> ssl.SSLContext:
