@@ -27,6 +27,7 @@ from iotauth_cli.errors import EmulatorError, InputError, IotauthError
 
 if TYPE_CHECKING:
     from iotauth_cli.emulator.attempts import Attempt
+    from iotauth_cli.emulator.state import State
 
 LOG_FILE = "emulator.log"
 MAX_LOG_BYTES = 5_000_000  # a longer log is begun anew at the next start
@@ -114,6 +115,9 @@ def stop(state_dir: Path) -> bool:
         EmulatorError: it does not end.
     """
     ready = _running(state_dir)
+    log_hint = f"read `{state_dir / LOG_FILE}`"
+    if ready is None and lock.is_held(state_dir):
+        raise EmulatorError(f"an emulator on `{state_dir}` is starting and does not become ready", log_hint)
     if ready is None:
         files.remove(state_dir / environment.FILE_NAME)
         return False
@@ -122,7 +126,7 @@ def stop(state_dir: Path) -> bool:
         if _wait(lambda: not lock.is_held(state_dir), STOP_LIMIT_S):
             files.remove(state_dir / environment.FILE_NAME)
             return True
-    raise EmulatorError(f"the emulator, process {ready.pid}, does not end", f"read `{state_dir / LOG_FILE}`")
+    raise EmulatorError(f"the emulator, process {ready.pid}, does not end", log_hint)
 
 
 def status(state_dir: Path) -> Status:
@@ -169,17 +173,39 @@ def attempts(
     """Return the last entries of the authorizer log, oldest first, whether the emulator runs or not.
 
     *since* is in epoch seconds.
-    """
-    from iotauth_cli.emulator import state
-    from iotauth_cli.emulator.attempts import AttemptLog
 
-    if not (state_dir / state.FILE_NAME).exists():
+    Raises:
+        EmulatorError, InputError: as `open_state`.
+    """
+    from iotauth_cli.emulator.attempts import AttemptLog
+    from iotauth_cli.emulator.state import FILE_NAME
+
+    if not (state_dir / FILE_NAME).exists():
         return []
-    opened = state.State.open(state_dir)
+    with contextlib.closing(open_state(state_dir)) as state:
+        return AttemptLog(state).recent(limit, since=since, client_id=client_id)
+
+
+def open_state(state_dir: Path) -> State:
+    """Open or create the state in *state_dir*.
+
+    Raises:
+        EmulatorError: what lies there is not a database, or not one that can be used.
+        InputError: the directory cannot be written.
+    """
+    import sqlite3
+
+    from iotauth_cli.emulator.state import FILE_NAME, State
+
+    path = state_dir / FILE_NAME
     try:
-        return AttemptLog(opened).recent(limit, since=since, client_id=client_id)
-    finally:
-        opened.close()
+        return State.open(state_dir)
+    except sqlite3.Error as error:
+        raise EmulatorError(
+            f"`{path}` cannot be used: {error}", "start afresh with `iotauth emulator reset`"
+        ) from error
+    except OSError as error:
+        raise files.cannot("write", path, error) from error
 
 
 def _running(state_dir: Path) -> Ready | None:

@@ -16,7 +16,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -25,9 +24,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from iotauth_cli import files
-from iotauth_cli.emulator import ca, environment, lock, ports
+from iotauth_cli.emulator import ca, environment, lifecycle, lock, ports
 from iotauth_cli.emulator.attempts import AttemptLog
 from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.ca import Certificates
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.service import ENDPOINTS, IotService
@@ -42,8 +42,8 @@ from iotauth_cli.emulator.http import HttpProtocol
 from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
 from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
 from iotauth_cli.emulator.model import ACCOUNT, DEFAULT_REGION
-from iotauth_cli.emulator.state import FILE_NAME, State
-from iotauth_cli.errors import EmulatorError, InputError
+from iotauth_cli.emulator.state import State
+from iotauth_cli.errors import InputError
 
 DATA_PORT = 8443
 CONTROL_PORT = 4588
@@ -110,20 +110,45 @@ def run(settings: Settings, *, log: int) -> Iterator[Ready]:
 async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
     """Bring everything up; *stack* takes it down again, the other way round."""
     control_sockets = _bind_control_port(settings, stack)
-    control_port: int = control_sockets[0].getsockname()[1]
-    endpoint_url = f"http://127.0.0.1:{control_port}"
-    state = _open_state(settings.state_dir)
+    control_endpoint = f"http://127.0.0.1:{control_sockets[0].getsockname()[1]}"
+    state = lifecycle.open_state(settings.state_dir)
     stack.callback(state.close)
+    rooms = _assemble(settings, state, control_endpoint, stack)
+    with ports.explained(settings.port, "--port"):
+        await rooms.listener.start(settings.port)
+    stack.push_async_callback(rooms.listener.stop)
+    await _serve(rooms.control_plane, control_sockets, stack)
+    ready = Ready(
+        pid=os.getpid(),
+        region=settings.region,
+        account=ACCOUNT,
+        control_endpoint=control_endpoint,
+        data_endpoint=Endpoint("localhost", rooms.listener.port),
+        ca_file=rooms.certificates.ca_file,
+        state_dir=settings.state_dir,
+        started_at=int(time.time()),
+    )
+    stack.callback(files.remove, environment.write(ready))
+    log.info("ready: control port at %s, data port %d", control_endpoint, rooms.listener.port)
+    return ready
+
+
+@dataclass(frozen=True)
+class _Rooms:
+    control_plane: ControlPlane
+    listener: Listener
+    certificates: Certificates
+
+
+def _assemble(settings: Settings, state: State, control_endpoint: str, stack: AsyncExitStack) -> _Rooms:
+    """Make every room and tell each what it needs of the others."""
     logs = LogsService(state)
     stack.callback(logs.flush)
-    pool = FunctionPool(logs, endpoint_url=endpoint_url)
+    pool = FunctionPool(logs, endpoint_url=control_endpoint)
     stack.push_async_callback(pool.close)
-
-    authorizers = AuthorizerStore(state)
-    names = endpoint_names(authorizers.endpoint_prefix, settings.region)
-    certificates = ca.ensure(settings.state_dir, names, datetime.now(timezone.utc))
     roles = IamService(state)
     functions = LambdaService(state, roles, pool)
+    authorizers = AuthorizerStore(state)
     attempts = AttemptLog(state)
     gateway = Gateway(
         authorizers.in_region(settings.region),
@@ -135,7 +160,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
     )
     tables = DynamoDb(state, account=ACCOUNT, clock=time.time)
     iot = IotService(authorizers, gateway)
-    control_plane = ControlPlane([StsService(), roles, functions, tables, iot, logs])
+    names = endpoint_names(authorizers.endpoint_prefix, settings.region)
+    certificates = ca.ensure(settings.state_dir, names, datetime.now(timezone.utc))
     listener = Listener(
         ca.server_context(certificates),
         gateway,
@@ -143,24 +169,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
         attempts,
         server_names=[*LOCAL_NAMES, *names],
     )
-    with ports.explained(settings.port, "--port"):
-        await listener.start(settings.port)
-    stack.push_async_callback(listener.stop)
-    await _serve(control_plane, control_sockets, stack)
-
-    ready = Ready(
-        pid=os.getpid(),
-        region=settings.region,
-        account=ACCOUNT,
-        control_endpoint=endpoint_url,
-        data_endpoint=Endpoint("localhost", listener.port),
-        ca_file=certificates.ca_file,
-        state_dir=settings.state_dir,
-        started_at=int(time.time()),
-    )
-    stack.callback(files.remove, environment.write(ready))
-    log.info("ready: control port %d, data port %d", control_port, listener.port)
-    return ready
+    return _Rooms(ControlPlane([StsService(), roles, functions, tables, iot, logs]), listener, certificates)
 
 
 def endpoint_names(prefix: str, region: str) -> list[str]:
@@ -176,18 +185,6 @@ def _bind_control_port(settings: Settings, stack: AsyncExitStack) -> list[socket
     if len(sockets) == 1:
         log.info("this machine has no IPv6: only 127.0.0.1 is served")
     return sockets
-
-
-def _open_state(state_dir: Path) -> State:
-    path = state_dir / FILE_NAME
-    try:
-        return State.open(state_dir)
-    except sqlite3.Error as error:
-        raise EmulatorError(
-            f"`{path}` cannot be used: {error}", "start afresh with `iotauth emulator reset`"
-        ) from error
-    except OSError as error:
-        raise files.cannot("write", path, error) from error
 
 
 async def _serve(control_plane: ControlPlane, sockets: Sequence[socket.socket], stack: AsyncExitStack) -> None:

@@ -226,6 +226,8 @@ def test_a_state_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         lifecycle.start(tmp_path, port=0, control_port=0)
     assert str(path) in refused.value.message
     assert "iotauth emulator reset" in str(refused.value.hint)
+    with pytest.raises(EmulatorError, match="cannot be used"):
+        lifecycle.attempts(tmp_path)
     assert "diary" in path.read_text()
 
 
@@ -315,7 +317,7 @@ def test_in_the_foreground_it_runs_until_ctrl_c(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, "ended\n", "")
-    assert "ready: control port" in (tmp_path / "emulator.log").read_text()
+    assert "ready: control port at" in (tmp_path / "emulator.log").read_text()
     assert not lifecycle.status(tmp_path).ready
 
 

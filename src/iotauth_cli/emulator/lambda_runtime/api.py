@@ -73,6 +73,7 @@ class RuntimeApi:
         self._poller: asyncio.Transport | None = None
         self._waiting_event: Event | None = None
         self._current_id: str | None = None
+        self._failure: Exception | None = None
         self._answer: asyncio.Future[Answer] = self._loop.create_future()
         self.initialised: asyncio.Future[None] = self._loop.create_future()
 
@@ -90,7 +91,9 @@ class RuntimeApi:
         """Give *event* to the child at its next poll; the future gets its answer."""
         self._answer = self._loop.create_future()
         self._current_id = event.request_id
-        if self._poller is None:
+        if self._failure is not None:  # it went in the moment between being chosen and being called
+            self._answer.set_exception(self._failure)
+        elif self._poller is None:
             self._waiting_event = event
         else:
             poller, self._poller = self._poller, None
@@ -98,7 +101,8 @@ class RuntimeApi:
         return self._answer
 
     def fail(self, error: Exception) -> None:
-        """Let whoever waits for the child have *error*; nobody waiting, nothing happens."""
+        """Let whoever waits for the child, now or later, have *error*."""
+        self._failure = error
         waited_for: asyncio.Future[None] | asyncio.Future[Answer]
         waited_for = self._answer if self.initialised.done() else self.initialised
         if not waited_for.done():

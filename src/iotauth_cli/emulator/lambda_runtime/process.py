@@ -90,7 +90,7 @@ class Child:
                 stderr=self._output.write_end,
                 bufsize=0,
                 cwd=self.function.code_directory,
-                env=dict(variables),
+                env=variables,
                 start_new_session=True,
             )
         finally:

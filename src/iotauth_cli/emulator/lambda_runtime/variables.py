@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from iotauth_cli.emulator import environment
@@ -11,7 +10,7 @@ from iotauth_cli.emulator.lambda_runtime.logs import LogStream
 from iotauth_cli.emulator.model import Function
 
 
-def child_variables(function: Function, stream: LogStream, *, endpoint_url: str, runtime_api: str) -> Mapping[str, str]:
+def child_variables(function: Function, stream: LogStream, *, endpoint_url: str, runtime_api: str) -> dict[str, str]:
     """Return every variable of the child: the function's own, then Lambda's, which win.
 
     Source: AWS Lambda developer guide, "Defined runtime environment variables". *endpoint_url* is the

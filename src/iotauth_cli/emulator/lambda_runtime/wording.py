@@ -81,7 +81,7 @@ def exit_reason(exit_status: int) -> str:
 def signal_name(number: int) -> str:
     """Name a signal as Go does, which Lambda's supervisor is written in: ``killed``, ``segmentation fault``."""
     text = signal.strsignal(number) or str(number)
-    return text.lower()
+    return text.partition(":")[0].lower()  # macOS says "Killed: 9"
 
 
 def error(kind: str, message: str) -> bytes:
