@@ -72,11 +72,16 @@ class Knock:
 
 @dataclass(frozen=True)
 class Report:
-    """How it ended. *ok*: connected, and everything that was asked for was done."""
+    """How it ended. *ok*: connected, and everything that was asked for was done.
+
+    *was_called*: whether the function was, for this attempt, as its log says; None if unknown or
+    not asked.
+    """
 
     knock: Knock
     stages: tuple[Stage, ...]
     diagnosis: Diagnosis | None = None
+    was_called: bool | None = None
 
     @property
     def ok(self) -> bool:
@@ -174,7 +179,8 @@ def knock(session: Session, knock: Knock) -> Generator[Started | Stage | Asking,
     if attempt.failed is None:
         return Report(knock, attempt.stages)
     found = yield from look(session, attempt)
-    return Report(knock, attempt.stages, diagnose(Case(attempt, named(knock.names, found), found)))
+    diagnosis = diagnose(Case(attempt, named(knock.names, found), found))
+    return Report(knock, attempt.stages, diagnosis, found.was_called)
 
 
 def named(names: Names, found: OtherSide) -> Names:
