@@ -39,7 +39,9 @@ from iotauth_authorizer.event import ConnectRequest, MalformedEvent, build_answe
 from iotauth_authorizer.grants import ArnScope
 from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, key
 
-RECORD_BUDGET_S = 0.5  # for noting a first use, after a read that may have taken 3 of AWS IoT's 5 seconds
+# How long the table may take, retries included; together well under the 5 seconds that AWS IoT waits.
+READ_BUDGET_S = 3.0
+RECORD_BUDGET_S = 0.5  # for noting a first use
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 _OFF = ("", "0", "false", "no", "off")
@@ -72,6 +74,9 @@ class Table:
         with contextlib.suppress(Exception):
             self._client.connect()
 
+    def close(self) -> None:
+        self._client.close()
+
     def find(self, client_id: str) -> ClientRecord | None:
         """Return a client's row. The read is consistent, so that a client just disabled is out at once."""
         item = self._client.get_item(self._name, key(client_id))
@@ -100,6 +105,11 @@ class Function:
         self._table = _table(environ)
         if self._table is not None:
             self._table.connect()
+
+    def close(self) -> None:
+        """Close the connection to the table; the next call opens it again. Lambda itself never does."""
+        if self._table is not None:
+            self._table.close()
 
     def __call__(self, event: object, context: object) -> dict[str, Any]:
         """Answer one event of AWS IoT. Never raises; whatever goes wrong is a refusal."""
@@ -162,6 +172,7 @@ def _table(environ: Mapping[str, str]) -> Table | None:
             credentials=environment_credentials(environ),
             endpoint_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL"),
             ca_file=environ.get("AWS_CA_BUNDLE") or None,
+            budget_s=READ_BUDGET_S,
         )
     except ValueError:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iotauth_authorizer.aws_credentials import Credentials, NoCredentials, environment_credentials
-from support_dynamodb import answer, in_turn, serving
+from support_table import answer, in_turn, serving
 
 VARIABLES = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
 NOW = 1_795_000_000  # 2026-11-18T11:06:40Z

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotauth_authorizer.http1 import Broken, Connection, Reader, Response
-from support_dynamodb import HANG_UP, answer, in_turn, serving
+from support_table import HANG_UP, answer, in_turn, serving
 from support_tls import Authority
 
 OK = b"HTTP/1.1 200 OK\r\n"
