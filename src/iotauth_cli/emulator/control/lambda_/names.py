@@ -10,7 +10,7 @@ from iotauth_cli.emulator.control.service import Context, Parameters, ServiceErr
 
 LATEST = "$LATEST"
 NAME = re.compile(
-    r"(?:(?:arn:[^:]+:lambda:)?(?:(?P<region>[a-z0-9-]+):)?(?:(?P<account>\d{12}):)?function:)?"
+    r"(?:(?:arn:[^:]+:lambda:)?(?:(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+):)?(?:(?P<account>\d{12}):)?function:)?"
     r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
 )
 
