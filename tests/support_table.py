@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 HANG_UP = b""  # an answer that is none: the connection ends instead
@@ -99,6 +100,13 @@ class Server:
 
     def _wrapped(self, plain: socket.socket) -> socket.socket:
         return self._tls.wrap_socket(plain, server_side=True) if self._tls else plain
+
+
+def tls_context(certificate_and_key: Path) -> ssl.SSLContext:
+    """Return what a server needs to speak TLS, from one file with both."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate_and_key)
+    return context
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from itertools import pairwise
@@ -14,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotauth_authorizer.http1 import Broken, Connection, Reader, Response
-from support_table import HANG_UP, answer, in_turn, serving
+from support_table import HANG_UP, answer, in_turn, serving, tls_context
 from support_tls import Authority
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -170,15 +169,9 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-def tls(authority: Authority) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.leaf())
-    return context
-
-
 def test_a_given_ca_file_is_trusted(connect: Connect, authority: Authority) -> None:
     """And nothing else is, once one is given."""
-    with serving(in_turn(answer({})), tls(authority)) as server:
+    with serving(in_turn(answer({})), tls_context(authority.leaf())) as server:
         connection = connect(server.url, ca_file=str(authority.file))
         assert ask(connection).status == 200
         assert ask(connection).status == 200
@@ -190,7 +183,7 @@ def test_when_amazon_s_roots_do_not_verify_the_system_s_are_tried(
 ) -> None:
     """A rotation at AWS must not lock a fleet out; after one failure the system's come first."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    with serving(in_turn(answer({}, connection="close")), tls(authority)) as server:
+    with serving(in_turn(answer({}, connection="close")), tls_context(authority.leaf())) as server:
         connection = connect(server.url)
         assert ask(connection).status == 200
         assert ask(connection).status == 200
@@ -200,7 +193,7 @@ def test_when_amazon_s_roots_do_not_verify_the_system_s_are_tried(
 def test_a_server_that_nobody_vouches_for_is_refused(connect: Connect, authority: Authority, tmp_path: Path) -> None:
     """With Amazon's roots, the system's, or another CA's file; nothing is sent to it."""
     other = Authority(tmp_path, "other CA")
-    with serving(in_turn(answer({})), tls(authority)) as server:
+    with serving(in_turn(answer({})), tls_context(authority.leaf())) as server:
         for ca_file in (None, str(other.file)):
             connection = connect(server.url, ca_file=ca_file)
             for _ in range(2):
@@ -211,9 +204,7 @@ def test_a_server_that_nobody_vouches_for_is_refused(connect: Connect, authority
 
 def test_another_host_s_certificate_is_refused(connect: Connect, authority: Authority) -> None:
     """A chain that is right proves nothing about the wrong name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.leaf(["example.com"]))
-    with serving(in_turn(answer({})), context) as server:
+    with serving(in_turn(answer({})), tls_context(authority.leaf(["example.com"]))) as server:
         connection = connect(server.url, ca_file=str(authority.file))
         with pytest.raises(Broken, match="certificate verify failed"):
             ask(connection)
