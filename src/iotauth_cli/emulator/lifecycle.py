@@ -243,8 +243,10 @@ def _launch(state_dir: Path, options: list[str], wait_s: float) -> dict[str, Any
     with process:
         try:
             line, _ = process.communicate(timeout=wait_s)
-        except subprocess.TimeoutExpired:
+        except BaseException as problem:  # whoever gives up waiting, by Ctrl-C too, leaves nobody behind
             _kill_session(process)
+            if not isinstance(problem, subprocess.TimeoutExpired):
+                raise
             raise EmulatorError(
                 f"the emulator was not ready within {wait_s:.0f} s", f"read `{state_dir / LOG_FILE}`"
             ) from None
