@@ -29,7 +29,7 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 def _bytes_for_binary(value: Any) -> Any:
     """Undo boto3's wrapping of blobs, which botocore takes off before it sends them."""
     if isinstance(value, Binary):
-        return bytes(value)
+        return value.value  # type: ignore[attr-defined]  # missing from the stubs
     if isinstance(value, dict):
         return {name: _bytes_for_binary(member) for name, member in value.items()}
     return [_bytes_for_binary(member) for member in value] if isinstance(value, list) else value

@@ -100,6 +100,7 @@ class ReadOperations:
         keys = [normalise_item(key) for key in parameters["Keys"]]
         expressions = read_expressions(parameters)
         table = self.tables.find(parameters["TableName"], region)
+        _refuse_nested_keys(expressions, table.keys)
         places = tuple(table.keys.place_of_key(key) for key in keys)
         return Lookup(table, places, expressions, parameters.get("ConsistentRead", False))
 
@@ -121,8 +122,8 @@ class ReadOperations:
         table = self._find_without_index(parameters, context)
         assert expressions.key_condition is not None  # the parameter is there
         found = search(expressions.key_condition, expressions.scope, table.keys)
-        _check_paths(expressions, table.keys)
         _refuse_filtered_keys(expressions, table.keys)
+        _refuse_nested_keys(expressions, table.keys)
         descending = not parameters.get("ScanIndexForward", True)
         wanted = found.sort if start is None else _resumed(found, start, table.keys, descending=descending)
         stored = self.items.query(table, found.partition, wanted, descending=descending)
@@ -134,7 +135,7 @@ class ReadOperations:
         start = _read_start(parameters)
         expressions = read_expressions(parameters)
         table = self._find_without_index(parameters, context)
-        _check_paths(expressions, table.keys)
+        _refuse_nested_keys(expressions, table.keys)
         after = None if start is None else _place_of_start(start, table.keys)
         if after is not None and not segment.holds(after):
             raise invalid(
@@ -151,7 +152,7 @@ class ReadOperations:
         return table
 
 
-def _check_paths(expressions: Expressions, keys: KeySchema) -> None:
+def _refuse_nested_keys(expressions: Expressions, keys: KeySchema) -> None:
     keys.refuse_nested(expressions.paths_of(expressions.filter))
     if expressions.projection is not None:
         keys.refuse_nested(branch.first for branch in expressions.projection.children.values())

@@ -87,7 +87,7 @@ def _normalise_binary_set(blobs: list[bytes], level: int) -> list[bytes]:
     if not blobs:
         raise invalid_value("Binary sets should not be empty")
     if len(set(blobs)) < len(blobs):
-        shown = ", ".join(map(_encode_blob, blobs))
+        shown = ", ".join(map(encode_blob, blobs))
         raise invalid_value(f"Input collection [{shown}]of type BS contains duplicates.")
     return blobs
 
@@ -206,7 +206,7 @@ def load(text: str) -> Item:
     return item
 
 
-def _encode_blob(blob: bytes) -> str:
+def encode_blob(blob: bytes) -> str:
     return base64.b64encode(blob).decode("ascii")
 
 
@@ -223,4 +223,4 @@ def _restore(value: Value) -> Value:
     return value
 
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=_encode_blob)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=encode_blob)

@@ -85,7 +85,6 @@ def _read_keyed(
 
 
 def _write(parameters: Parameters, table: Table, place: Place, change: Change, expressions: Expressions) -> Write:
-    table.keys.refuse_nested(expressions.paths_of(expressions.condition))
     tells_item = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
     return Write(table, place, change, expressions, tells_item)
 

@@ -30,7 +30,7 @@ from iotauth_cli.emulator.control.dynamodb.expressions.syntax import (
     tests,
 )
 from iotauth_cli.emulator.control.dynamodb.expressions.tokens import ExpressionError
-from iotauth_cli.emulator.control.dynamodb.values import SETS, TYPES, Value, kind_of, ordinal
+from iotauth_cli.emulator.control.dynamodb.values import SETS, TYPES, Value, encode_blob, kind_of, ordinal
 
 TEXT = frozenset({"S"})
 NUMBER = frozenset({"N"})
@@ -42,6 +42,10 @@ ADDED = frozenset({"N", *SETS})
 DELETED = frozenset(SETS)
 
 MAX_IN_OPERANDS = 100  # its subject counted
+
+# Every type, in the two orders in which AWS happens to list them.
+ANY_TYPE = "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}"
+VALID_TYPES = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"
 
 # ADD and DELETE name types in full; everything else by their letters.
 TYPE_NAMES = {
@@ -128,7 +132,7 @@ def _check_bounds(test: Between, scope: Scope) -> None:
 
 def _shown(value: Value) -> str:
     ((kind, content),) = value.items()
-    return f"{{{kind}:{content}}}"
+    return f"{{{kind}:{encode_blob(content) if kind == 'B' else content}}}"
 
 
 def _check_length(test: In) -> None:
@@ -193,11 +197,11 @@ def _takes_a_path(call: Call, scope: Scope) -> None:
 def _takes_a_type_name(call: Call, scope: Scope) -> None:
     operand = call.operands[1]
     if not isinstance(operand, Reference):
-        raise _wrong_type(call.function, f"{{{','.join(TYPES)}}}")  # AWS shows every type a path might have
+        raise _wrong_type(call.function, ANY_TYPE)
     _check_types(call.function, (operand,), TEXT, scope)
     name = scope.value(operand)["S"]
     if name not in TYPES:
-        raise ExpressionError(f"Invalid attribute type name found; type: {name}, valid types: {{{','.join(TYPES)}}}")
+        raise ExpressionError(f"Invalid attribute type name found; type: {name}, valid types: {VALID_TYPES}")
 
 
 FUNCTIONS: dict[str, tuple[int, Callable[[Call, Scope], None]]] = {

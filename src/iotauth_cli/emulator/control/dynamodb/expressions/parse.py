@@ -8,8 +8,7 @@
     path        := name (.name | [index])*            a name is a word or a #placeholder
 
     update      := (SET path = sum, ... | REMOVE path, ... | ADD path :value, ... | DELETE path :value, ...)+
-    sum         := addend [(+ | -) addend]
-    addend      := ( sum ) | operand
+    sum         := ( sum ) | operand [(+ | -) operand]
 
     projection  := path, ...
 
@@ -276,25 +275,17 @@ class _Parser:
         return SetAction(path, self.sum())
 
     def sum(self) -> Operand | Arithmetic:
-        left = self.addend()
+        if self.at("("):
+            self.enter()
+            inner = self.sum()
+            self.leave()
+            return inner
+        left = self.operand()
         if self.token.text not in ("+", "-"):
             return left
-        if isinstance(left, Arithmetic):
-            raise self.error()
         operator = self.take().text
         self.operators += 1
-        right = self.addend()
-        if isinstance(right, Arithmetic):
-            raise self.error()
-        return Arithmetic(operator, left, right)
-
-    def addend(self) -> Operand | Arithmetic:
-        if not self.at("("):
-            return self.operand()
-        self.enter()
-        inner = self.sum()
-        self.leave()
-        return inner
+        return Arithmetic(operator, left, self.operand())
 
     def projection(self) -> Projection:
         return Projection(self.separated(self.path))

@@ -7,7 +7,7 @@ then put in place, and only then is anything taken out, from the end of each lis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from iotauth_cli.emulator.control.dynamodb import numbers
@@ -60,7 +60,7 @@ def apply(update: Update, item: Item, scope: Scope) -> Item:
     Raises:
         ServiceError: the item does not have what the update needs, or would be nested too deeply.
     """
-    edits = [_edit(action, item, scope) for action in update.actions]
+    edits = list(_edits(update, item, scope))
     # Elements set beyond the end of a list are appended in the order of their indexes.
     for edit in sorted((edit for edit in edits if edit.value is not None), key=_place):
         item = _replaced(item, edit)
@@ -73,12 +73,16 @@ def _place(edit: Edit) -> Steps:
     return edit.steps  # comparable: paths that part at a name and an index conflict, and were refused
 
 
-def _edit(action: Action, item: Item, scope: Scope) -> Edit:
-    steps = scope.steps(action.path)
-    value = _new_value(action, steps, item, scope)
-    if value is not None and len(steps) - 1 + levels(value) > MAX_LEVELS:
-        raise invalid(TOO_DEEP)
-    return Edit(steps, value)
+def _edits(update: Update, item: Item, scope: Scope) -> Iterator[Edit]:
+    for action in update.actions:
+        steps = scope.steps(action.path)
+        edit = Edit(steps, _new_value(action, steps, item, scope))
+        if edit.value is None and look_up(steps, item) is None:
+            _replaced(item, edit)  # takes nothing out, but refuses a path that leads nowhere
+            continue
+        if edit.value is not None and len(steps) - 1 + levels(edit.value) > MAX_LEVELS:
+            raise invalid(TOO_DEEP)
+        yield edit
 
 
 def _new_value(action: Action, steps: Steps, item: Item, scope: Scope) -> Value | None:
