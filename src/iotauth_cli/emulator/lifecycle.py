@@ -243,13 +243,14 @@ def _launch(state_dir: Path, options: list[str], wait_s: float) -> dict[str, Any
     with process:
         try:
             line, _ = process.communicate(timeout=wait_s)
-        except BaseException as problem:  # whoever gives up waiting, by Ctrl-C too, leaves nobody behind
+        except subprocess.TimeoutExpired:
             _kill_session(process)
-            if not isinstance(problem, subprocess.TimeoutExpired):
-                raise
             raise EmulatorError(
                 f"the emulator was not ready within {wait_s:.0f} s", f"read `{state_dir / LOG_FILE}`"
             ) from None
+        except BaseException:  # whoever gives up waiting, by Ctrl-C say, leaves nobody behind
+            _kill_session(process)
+            raise
     report: dict[str, Any] = json.loads(line) if line else {}
     return report
 

@@ -225,6 +225,8 @@ def test_a_killed_function_starts_cold_at_the_next_connect(doors: Doors) -> None
 
 def test_after_kill_9_of_the_emulator_the_device_is_let_in_again(doors: Doors) -> None:
     """Table, function, permission and authorizer are all still there after the next start."""
+    with doors.connect("small", PASSWORD) as device:
+        assert device.talks()
     function_process = doors.processes()[-1]
     doors.emulator.kill()
     doors.emulator.start()

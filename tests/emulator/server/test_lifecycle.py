@@ -248,6 +248,19 @@ def test_a_start_that_takes_too_long_leaves_no_process(tmp_path: Path) -> None:
     assert not lifecycle.status(tmp_path).ready
 
 
+def test_ctrl_c_while_it_starts_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted start is undone, as if it had not been asked for."""
+
+    def interrupted(process: subprocess.Popen[bytes], timeout: float) -> None:
+        wait_until(lambda: lock.is_held(tmp_path))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lifecycle.start(tmp_path, port=0, control_port=0)
+    wait_until(lambda: not lock.is_held(tmp_path))
+
+
 def test_a_crash_while_starting_points_to_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends without a word has left its last words in the log."""
     (tmp_path / "sitecustomize.py").write_text("import os; os.write(2, b'no room on device'); os._exit(1)")
