@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from support_control import Control, zipped
+from support_control import TRUST, Control, zipped
 
 AUTHORIZER = "arn:aws:iot:us-east-1:123456789012:authorizer/doors"
 SOURCE = """
@@ -24,7 +24,7 @@ def handler(event, context):
 
 
 def test_an_authorizer_is_deployed_by_hand(control: Control, tmp_path: Path) -> None:
-    """Function, permission, authorizer, a test of it, and its log: the steps of AWS's own tutorial."""
+    """Role, function, permission, authorizer, a test of it, its log: the steps of AWS's own tutorial."""
     code, answer = tmp_path / "code.zip", tmp_path / "answer.json"
     code.write_bytes(zipped({"app.py": SOURCE}))
 
@@ -34,9 +34,12 @@ def test_an_authorizer_is_deployed_by_hand(control: Control, tmp_path: Path) -> 
         printed: dict[str, object] = json.loads(done.stdout or "{}")
         return printed
 
+    assert aws("sts", "get-caller-identity")["Account"] == "123456789012"
+    aws("iam", "create-role", "--role-name", "doors", "--assume-role-policy-document", TRUST)
+    role = "arn:aws:iam::123456789012:role/doors"
     function = ("--function-name", "doors")
     runtime = f"python3.{sys.version_info.minor}"
-    settings = ("--runtime", runtime, "--handler", "app.handler", "--role", control.role())
+    settings = ("--runtime", runtime, "--handler", "app.handler", "--role", role)
     made = aws("lambda", "create-function", *function, *settings, "--zip-file", f"fileb://{code}")
     permission = ("--statement-id", "iot", "--action", "lambda:InvokeFunction", "--principal", "iot.amazonaws.com")
     aws("lambda", "add-permission", *function, *permission, "--source-arn", AUTHORIZER)
@@ -57,7 +60,7 @@ def test_an_authorizer_is_deployed_by_hand(control: Control, tmp_path: Path) -> 
 def test_errors_are_printed_with_their_codes(control: Control) -> None:
     """REST, JSON and query alike, and what is not implemented says so."""
     for command, code, message in (
-        (("iot", "describe-authorizer", "--authorizer-name", "x"), "ResourceNotFoundException", "Authorizer x"),
+        (("iam", "get-role", "--role-name", "x"), "NoSuchEntity", "The role with name x cannot be found."),
         (("logs", "delete-log-group", "--log-group-name", "x"), "ResourceNotFoundException", "The specified log group"),
         (("iot", "list-things"), "NotImplementedException", "does not implement iot:ListThings"),
     ):

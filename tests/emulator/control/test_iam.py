@@ -1,4 +1,4 @@
-"""Roles and their policies, seen through boto3 and the AWS CLI."""
+"""Roles and their policies, seen through boto3."""
 
 from __future__ import annotations
 
@@ -203,14 +203,3 @@ def test_roles_survive_a_restart(control: Control, iam: Any) -> None:
     iam.create_role(RoleName="doors", AssumeRolePolicyDocument=TRUST)
     control.restart()
     assert iam.get_role(RoleName="doors")["Role"]["RoleName"] == "doors"
-
-
-def test_the_aws_cli_reads_results_and_errors(control: Control) -> None:
-    """`aws iam` and `aws sts` print what the emulator answers."""
-    run = control.server.aws
-    made = run("iam", "create-role", "--role-name", "doors", "--assume-role-policy-document", TRUST)
-    assert json.loads(made.stdout)["Role"]["Arn"] == "arn:aws:iam::123456789012:role/doors"
-    assert json.loads(run("sts", "get-caller-identity").stdout)["Account"] == "123456789012"
-    missing = run("iam", "get-role", "--role-name", "nobody")
-    assert "(NoSuchEntity)" in missing.stderr
-    assert "The role with name nobody cannot be found." in missing.stderr

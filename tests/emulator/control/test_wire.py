@@ -121,7 +121,6 @@ def test_an_unsigned_request_is_refused_in_its_own_protocol(control_server: Cont
         ("ec2", "describe_vpcs", {}, "ec2:DescribeVpcs"),
         ("s3", "list_buckets", {}, "s3:ListBuckets"),
         ("cloudwatch", "list_metrics", {}, "monitoring:ListMetrics"),
-        ("cloudformation", "list_stacks", {}, "cloudformation:ListStacks"),
     ],
 )
 def test_what_is_not_served_names_itself(

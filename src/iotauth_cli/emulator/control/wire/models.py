@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+NO_TRAITS = {"shape", "documentation"}
 SERVICE_NAME = re.compile(r"[a-z0-9-]+")  # a directory name; it arrives in a request header
 
 
@@ -33,20 +34,20 @@ class Shape:
 
     @cached_property
     def members(self) -> dict[str, Shape]:
-        return {name: Shape(self._model, ref) for name, ref in self.traits.get("members", {}).items()}
+        return {name: self._model.shape(ref) for name, ref in self.traits.get("members", {}).items()}
 
     @cached_property
     def element(self) -> Shape:
         """What a list holds."""
-        return Shape(self._model, self.traits["member"])
+        return self._model.shape(self.traits["member"])
 
     @cached_property
     def key(self) -> Shape:
-        return Shape(self._model, self.traits["key"])
+        return self._model.shape(self.traits["key"])
 
     @cached_property
     def value(self) -> Shape:
-        return Shape(self._model, self.traits["value"])
+        return self._model.shape(self.traits["value"])
 
     @cached_property
     def required(self) -> tuple[str, ...]:
@@ -63,11 +64,14 @@ class Shape:
         return name
 
     @cached_property
-    def body_members(self) -> tuple[tuple[str, str, Shape], ...]:
-        """The members that travel in the body: (name, name on the wire, shape)."""
-        return tuple(
-            (name, self.wire_name(name), shape) for name, shape in self.members.items() if shape.location is None
-        )
+    def body_members(self) -> dict[str, tuple[str, Shape]]:
+        """The members that travel in the body: by their names, the name on the wire and the shape."""
+        return {name: (self.wire_name(name), shape) for name, shape in self.members.items() if shape.location is None}
+
+    @cached_property
+    def by_wire_name(self) -> dict[str, tuple[str, Shape]]:
+        """The same members by their names on the wire."""
+        return {wire_name: (name, shape) for name, (wire_name, shape) in self.body_members.items()}
 
     @property
     def payload(self) -> str | None:
@@ -101,15 +105,15 @@ class Operation:
 
     @cached_property
     def input(self) -> Shape | None:
-        return Shape(self._model, self._data["input"]) if "input" in self._data else None
+        return self._model.shape(self._data["input"]) if "input" in self._data else None
 
     @cached_property
     def output(self) -> Shape | None:
-        return Shape(self._model, self._data["output"]) if "output" in self._data else None
+        return self._model.shape(self._data["output"]) if "output" in self._data else None
 
     @cached_property
     def errors(self) -> dict[str, ErrorShape]:
-        shapes = (Shape(self._model, reference) for reference in self._data.get("errors", ()))
+        shapes = map(self._model.shape, self._data.get("errors", ()))
         return {error.code: error for error in map(_error, shapes)}
 
 
@@ -128,11 +132,25 @@ class ServiceModel:
         self.shape_data: Mapping[str, Any] = data["shapes"]
         self.operation_data: Mapping[str, Any] = data["operations"]
         self._operations: dict[str, Operation] = {}
+        self._plain_shapes: dict[str, Shape] = {}
 
     @property
     def protocols(self) -> tuple[str, ...]:
         """What the service speaks; older models name a single protocol."""
         return tuple(self.metadata.get("protocols") or (self.metadata["protocol"],))
+
+    def shape(self, reference: Mapping[str, Any]) -> Shape:
+        """Return what *reference* refers to.
+
+        References without traits of their own share one shape, which also closes the circle of
+        shapes that hold themselves, such as DynamoDB's values.
+        """
+        if not reference.keys() <= NO_TRAITS:
+            return Shape(self, reference)
+        name: str = reference["shape"]
+        if name not in self._plain_shapes:
+            self._plain_shapes[name] = Shape(self, reference)
+        return self._plain_shapes[name]
 
     def operation(self, name: str) -> Operation | None:
         if name not in self._operations and name in self.operation_data:

@@ -70,7 +70,9 @@ def _decode(shape: Shape, node: Any) -> Any:
 
 def _decode_structure(shape: Shape, node: Tree) -> dict[str, Any]:
     return {
-        name: _decode(member, node[wire_name]) for name, wire_name, member in shape.body_members if wire_name in node
+        name: _decode(member, node[wire_name])
+        for name, (wire_name, member) in shape.body_members.items()
+        if wire_name in node
     }
 
 
@@ -146,7 +148,7 @@ def build(operation: Operation, result: Result, request_id: str) -> HttpResponse
 def _members(shape: Shape, value: Any) -> str:
     return "".join(
         _encode(member, wire_name, value[name])
-        for name, wire_name, member in shape.body_members
+        for name, (wire_name, member) in shape.body_members.items()
         if value.get(name) is not None
     )
 

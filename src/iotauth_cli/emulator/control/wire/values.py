@@ -43,10 +43,11 @@ def _decode_structure(shape: Shape, value: Any) -> dict[str, Any]:
         return value  # type: ignore[no-any-return]  # free JSON
     if not isinstance(value, dict):
         raise serialization_error(_mismatch(value, "structure"))
+    known = shape.by_wire_name
     return {
-        name: decode(member, value[wire_name])
-        for name, wire_name, member in shape.body_members
-        if value.get(wire_name) is not None
+        known[wire_name][0]: decode(known[wire_name][1], item)
+        for wire_name, item in value.items()
+        if item is not None and wire_name in known
     }
 
 
@@ -62,9 +63,13 @@ def _decode_map(shape: Shape, value: Any) -> dict[str, Any]:
     return {key: decode(shape.value, item) for key, item in value.items() if item is not None}
 
 
+def _decode_string(shape: Shape, value: Any) -> str:
+    if not isinstance(value, str):
+        raise serialization_error(_mismatch(value, "string"))
+    return value
+
+
 def _decode_scalar(shape: Shape, value: Any) -> Any:
-    if shape.type == "string" and isinstance(value, str):
-        return value
     if shape.type == "boolean" and isinstance(value, bool):
         return value
     if shape.type in INTEGERS and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -117,6 +122,7 @@ def _parse_http_date(text: str) -> float:
 
 
 _DECODERS: dict[str, Callable[[Shape, Any], Any]] = {
+    "string": _decode_string,
     "structure": _decode_structure,
     "list": _decode_list,
     "map": _decode_map,
@@ -151,10 +157,11 @@ def encode(shape: Shape, value: Any) -> Any:
 def _encode_structure(shape: Shape, value: Any) -> Any:
     if shape.traits.get("document"):
         return value
+    known = shape.body_members
     return {
-        wire_name: encode(member, value[name])
-        for name, wire_name, member in shape.body_members
-        if value.get(name) is not None
+        known[name][0]: encode(known[name][1], item)
+        for name, item in value.items()
+        if item is not None and name in known
     }
 
 
@@ -181,6 +188,7 @@ def _encode_scalar(shape: Shape, value: Any) -> Any:
 
 
 _ENCODERS: dict[str, Callable[[Shape, Any], Any]] = {
+    "string": lambda shape, value: value,
     "structure": _encode_structure,
     "list": _encode_list,
     "map": _encode_map,
