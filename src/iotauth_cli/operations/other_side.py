@@ -1,4 +1,4 @@
-"""Ask the other side why a device was refused: authorizer, permission, function, its log, its answer.
+"""Ask the other side why a device failed: authorizer, permission, function, its log, its answer.
 
 The questions are AWS API calls and go to AWS or to the emulator alike. Each may be denied to
 the operator, or fail; that is noted among what could not be seen, and the next is asked all the
@@ -97,8 +97,8 @@ class Inquiry:
         self.note(test=self.ask("the authorizer's answer", self.trial))
         yield Asking("the function's log")
         self.ask("the function's log", lambda: self.read_log(function, tried_at_ms))
-        test = self.found.test
-        if test is not None and test.outcome == "no-answer" and self.found.call is None:
+        test, call = self.found.test, self.found.call
+        if test is not None and test.outcome == "no-answer" and (call is None or call.error is None):
             yield Asking("the function itself")
             self.note(fault=self.ask("the function's own answer", lambda: self.fault(function)))
 

@@ -82,7 +82,7 @@ CAUSES = (
     refused(
         "function-timeout",
         when=(clues.timed_out,),
-        says="function `{function}` does not answer within the 5 s that AWS IoT waits",
+        says="function `{function}` does not answer in time; AWS IoT waits for 5 s at most",
         evidence=(clues.calls, clues.call_error, clues.test_outcome),
         remedy=f"see what it waits for: {LOG}",
         reference=TROUBLESHOOTING,
