@@ -42,8 +42,12 @@ from iotauth_cli.policy.evaluate import Decision
 
 WAITING_BYTES = 256 * 1024  # what a client may send ahead of its CONNACK before its socket is left alone
 
-# The client itself ended it, or nobody is left to be told: neither is worth a line in the log.
-_SILENT = (DisconnectReason.CLIENT_INITIATED_DISCONNECT, DisconnectReason.CONNECTION_LOST)
+# The client, the network or the emulator's own end: nothing was decided, so the log has no line for it.
+_SILENT = (
+    DisconnectReason.CLIENT_INITIATED_DISCONNECT,
+    DisconnectReason.CONNECTION_LOST,
+    DisconnectReason.SERVER_INITIATED_DISCONNECT,
+)
 # These clients do not read: waiting for their socket to drain would keep it for ever.
 _ABORTED = (DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT, DisconnectReason.THROTTLED)
 

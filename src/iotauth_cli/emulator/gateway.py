@@ -319,12 +319,17 @@ class _Trail:
 
     def attempt(self, outcome: str, verdict: Admission | Refusal) -> Attempt:
         """Return the line for the log; an admission was decided by the last check it passed."""
-        last = self._steps[-1] if self._steps else Step(EMULATOR, False, "")
+        if isinstance(verdict, Admission):
+            decided_by, sentence = self._steps[-1].check, self._steps[-1].sentence
+            client_id: str | None = verdict.client_id
+        else:
+            decided_by, sentence = verdict.check, verdict.sentence
+            client_id = self.connect.client_id or None
         return Attempt(
             outcome=outcome,
-            decided_by=last.check if isinstance(verdict, Admission) else verdict.check,
-            sentence=last.sentence if isinstance(verdict, Admission) else verdict.sentence,
-            client_id=verdict.client_id if isinstance(verdict, Admission) else self.connect.client_id,
+            decided_by=decided_by,
+            sentence=sentence,
+            client_id=client_id,
             authorizer=self.authorizer,
             peer=self.arrival.peer,
             connection_id=self.connection_id,

@@ -156,7 +156,8 @@ class Listener:
     def _protocol_for(self, transport: asyncio.Transport) -> asyncio.Protocol | None:
         """Return who speaks with the client that came through the door; None turns it away."""
         tls = transport.get_extra_info("ssl_object")
-        peer = str(transport.get_extra_info("peername")[0])
+        address = transport.get_extra_info("peername")  # None when the client is gone already
+        peer = str(address[0]) if address else ""
         alpn = tls.selected_alpn_protocol()
         if alpn == ALPN_CERTIFICATE:
             sentence = f"ALPN `{ALPN_CERTIFICATE}` is for client certificates, and custom authentication has none"

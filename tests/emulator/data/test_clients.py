@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib.util
 import queue
 import ssl
 import subprocess
@@ -180,13 +181,21 @@ async def test_mosquitto_that_tries_again_for_ever_is_counted(plane: Plane, cert
     assert [each.decided_by for each in plane.attempts.recent()] == ["iot:Connect", "iot:Subscribe"]
 
 
+@pytest.fixture
+def device_sdk() -> None:
+    """Skip without AWS's SDK, or fail where every peer is demanded."""
+    if importlib.util.find_spec("awsiot") is None:
+        missing("awsiotsdk is not installed")
+
+
 class AwsSdk:
     """AWS's device SDK, MQTT 3.1.1, by its builder for custom authorizers without websockets."""
 
     def __init__(self, port: int, certificates: Certificates, password: str = "right") -> None:
-        builder = self._builder()
+        from awsiot import mqtt_connection_builder
+
         self.closed: Future[object] = Future()
-        self.connection = builder.direct_with_custom_authorizer(
+        self.connection = mqtt_connection_builder.direct_with_custom_authorizer(
             auth_username="thermo",
             auth_authorizer_name="doors",
             auth_password=password,
@@ -200,14 +209,6 @@ class AwsSdk:
         )
         self.connection.port = port  # the builder insists on 443, whatever it is given
 
-    @staticmethod
-    def _builder() -> Any:
-        try:
-            from awsiot import mqtt_connection_builder
-        except ImportError:
-            missing("awsiotsdk is not installed")
-        return mqtt_connection_builder
-
     def _interrupted(self, error: object) -> None:
         if not self.closed.done():
             self.closed.set_result(error)
@@ -216,6 +217,7 @@ class AwsSdk:
         self.connection.disconnect().result(5)
 
 
+@pytest.mark.usefixtures("device_sdk")
 @in_loop
 async def test_the_aws_device_sdk(plane: Plane, certificates: Certificates) -> None:
     """Its user name carries the authorizer's name and the SDK's own parameters, and all works."""
@@ -245,6 +247,7 @@ async def test_the_aws_device_sdk(plane: Plane, certificates: Certificates) -> N
     assert username.startswith("thermo?x-amz-customauthorizer-name=doors&SDK=")
 
 
+@pytest.mark.usefixtures("device_sdk")
 @in_loop
 async def test_the_aws_device_sdk_with_a_wrong_password(plane: Plane, certificates: Certificates) -> None:
     """It reports what users of AWS report: an unexpected hang-up, not a refused connection."""
