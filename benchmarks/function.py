@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import compileall
 import importlib.util
+import io
 import json
 import os
 import random
@@ -61,7 +62,22 @@ for _ in range(calls):
     wall.append(time.perf_counter() - at)
 cpu = time.process_time() - cpu
 wall.sort()
-print(json.dumps({"p50": wall[len(wall) // 2] if wall else 0, "cpu": cpu / calls if calls else 0}), file=out)
+p50, cpu = (wall[calls // 2], cpu / calls) if calls else (0, 0)
+try:  # not getrusage: its peak begins with that of the process that forked us
+    peak = int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
+except OSError:
+    peak = 0
+print(json.dumps({"p50": p50, "cpu": cpu, "peak": peak}), file=out)
+"""
+
+PUT_OVER_BOTO3 = """
+import json, os
+import boto3
+client = boto3.client("dynamodb")
+item = json.loads(os.environ["ITEM"])
+def handler(event, context):
+    client.put_item(TableName="clients", Item=item)
+    return {"isAuthenticated": True}
 """
 
 OVER_BOTO3 = """
@@ -127,6 +143,13 @@ def handler(event, context):
     return {"isAuthenticated": True}
 """
 
+HANDLERS = {
+    "over_boto3": OVER_BOTO3,
+    "put_over_boto3": PUT_OVER_BOTO3,
+    "over_pydantic": OVER_PYDANTIC,
+    "raw": RAW,
+}
+
 STAND_IN = """
 import os, socket, ssl, sys, threading
 if hasattr(os, "sched_setaffinity"):
@@ -158,11 +181,12 @@ while True:
 
 
 class Sample(NamedTuple):
-    """One process: seconds from its start to its first answer; then per warm call."""
+    """One process: seconds from its start to its first answer; then per warm call; its peak memory."""
 
     cold_s: float
     warm_p50_s: float
     warm_cpu_s: float
+    peak_kib: int
 
 
 class Variant(NamedTuple):
@@ -179,9 +203,9 @@ class Bench:
         self.endpoint = endpoint
         self.ca_file = ca_file
         self.package = directory / "package"
-        self.zip_bytes = _pack(self.package, directory / "function.zip")
+        self.zip_bytes = _pack(self.package)
         (directory / "handlers").mkdir()
-        for name, source in (("over_boto3", OVER_BOTO3), ("over_pydantic", OVER_PYDANTIC), ("raw", RAW)):
+        for name, source in HANDLERS.items():
             (directory / "handlers" / f"{name}.py").write_text(source)
         compileall.compile_dir(directory / "handlers", quiet=1)
 
@@ -208,6 +232,7 @@ class Bench:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "ITEM": json.dumps(_item()),
         }
 
 
@@ -215,13 +240,10 @@ def measure(rounds: int = 9) -> list[Row]:
     """Measure everything and return the rows, goals included. Takes about a second per round."""
     with tempfile.TemporaryDirectory() as name, _bench(Path(name)) as bench:
         site = Path(importlib.util.find_spec("boto3").origin).parent.parent  # type: ignore[union-attr, arg-type]
-        ours, boto3, raw = (
-            bench.variant("iotauth_authorizer.handler"),
-            bench.variant("over_boto3", site),
-            bench.variant("raw"),
-        )
+        ours, raw = bench.variant("iotauth_authorizer.handler"), bench.variant("raw")
+        boto3, put = bench.variant("over_boto3", site), bench.variant("put_over_boto3", site)
         cold = _interleaved([ours, boto3], rounds, calls=0)
-        warm = _interleaved([ours, boto3, raw], max(rounds // 2, 3), calls=WARM_CALLS)
+        warm = _interleaved([ours, boto3, raw, put], max(rounds // 2, 3), calls=WARM_CALLS)
         return [
             _row("cold start to first answer / boto3.client", cold[0], cold[1], "cold_s", 0.25),
             _cold_beside_pydantic(bench, ours, site, rounds),
@@ -230,7 +252,8 @@ def measure(rounds: int = 9) -> list[Row]:
             _row("CPU per warm call / boto3.client", warm[0], warm[1], "warm_cpu_s", 0.25),
             Row("zip / 40 kB", f"{bench.zip_bytes / 1000:.1f} kB", "40 kB", bench.zip_bytes / 40_000, 1.0),
             _hash_row(warm[0]),
-            _credential_row(warm[1]),
+            _credential_row(warm[3]),
+            _memory_row(cold[0], cold[1]),
             not_measured("first call at 128 MB's CPU share / boto3", "needs a CPU cgroup", 0.02),
         ]
 
@@ -255,7 +278,15 @@ def _hash_row(ours: Sequence[Sample]) -> Row:
     return Row("checking one secret / a warm call", _time(check_s), _time(warm_s), check_s / warm_s, 0.02)
 
 
-def _credential_row(boto3: Sequence[Sample]) -> Row:
+def _memory_row(ours: Sequence[Sample], boto3: Sequence[Sample]) -> Row:
+    what = "peak memory / boto3.client"
+    mine, theirs = (statistics.median(sample.peak_kib for sample in samples) for samples in (ours, boto3))
+    if not theirs:
+        return not_measured(what, "needs /proc", 0.5)
+    return Row(what, f"{mine / 1024:.0f} MiB", f"{theirs / 1024:.0f} MiB", mine / theirs, 0.5)
+
+
+def _credential_row(put: Sequence[Sample]) -> Row:
     from iotauth_authorizer.credential import Slot, hash_secret, new_secret
     from iotauth_authorizer.grants import Grants
     from iotauth_authorizer.record import ClientRecord, to_item
@@ -267,8 +298,8 @@ def _credential_row(boto3: Sequence[Sample]) -> Row:
         return to_item(ClientRecord("thermo-1", slots={"A": slot}, grants=grants))
 
     made_s = _per_call(provision)
-    call_s = statistics.median(sample.warm_p50_s for sample in boto3)
-    what = "secret, hash and row of one client / one call over boto3"
+    call_s = statistics.median(sample.warm_p50_s for sample in put)
+    what = "secret, hash and row of one client / its put_item over boto3"
     return Row(what, _time(made_s), _time(call_s), made_s / call_s, 0.01)
 
 
@@ -314,7 +345,7 @@ def _run(variant: Variant, depth: int, calls: int) -> Sample:
             raise RuntimeError(f"{variant.module} did not answer")
         cold_s = time.perf_counter() - at
         warm = json.loads(process.stdout.read())
-    return Sample(cold_s, warm["p50"], warm["cpu"])
+    return Sample(cold_s, warm["p50"], warm["cpu"], warm["peak"])
 
 
 def _event() -> dict[str, Any]:
@@ -342,15 +373,14 @@ def _item() -> dict[str, Any]:
     return to_item(record) | {"Plain": {"S": SECRET}}
 
 
-def _pack(package: Path, archive: Path) -> int:
-    """Zip the kernel, unpack it to *package* as Lambda would, and return the size of the zip."""
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for path in sorted(KERNEL.iterdir()):
-            if path.is_file():
-                file.write(path, f"iotauth_authorizer/{path.name}")
-    with zipfile.ZipFile(archive) as file:
+def _pack(package: Path) -> int:
+    """Unpack the zip that is deployed, as Lambda would, and return its size."""
+    from iotauth_cli.bundle import authorizer_zip
+
+    packed = authorizer_zip()
+    with zipfile.ZipFile(io.BytesIO(packed)) as file:
         file.extractall(package)
-    return archive.stat().st_size
+    return len(packed)
 
 
 def _all_roots() -> str:

@@ -127,15 +127,22 @@ def refuse(reason: str, slot: str | None = None) -> Decision:
 def decide(
     request: ConnectRequest, record: ClientRecord | None, *, now: int, scope: ArnScope, settings: Settings
 ) -> Decision:
-    """Decide about *request*, given the row of its client id, or None when there is none.
+    """Decide about *request*, given the row of its client id, or None when there is none."""
+    credentials = examine(request, settings)
+    if isinstance(credentials, Decision):
+        return credentials
+    return judge(credentials, record, now=now, scope=scope, settings=settings)
+
+
+def judge(
+    credentials: Credentials, record: ClientRecord | None, *, now: int, scope: ArnScope, settings: Settings
+) -> Decision:
+    """Decide about *credentials* that `examine` took out of a request, given the row of their client id.
 
     The user part must equal the row's Username. A row without one accepts an empty user
     part or the client id itself: what the SDKs and what people put there. Anything else
     names somebody whom the row does not know, and is refused.
     """
-    credentials = examine(request, settings)
-    if isinstance(credentials, Decision):
-        return credentials
     match = _match(record, credentials.client_id, credentials.password, now)
     if record is None or record.client_id != credentials.client_id:
         return refuse("unknown-client")

@@ -266,7 +266,7 @@ def _decode(response: Response) -> dict[str, Any]:
     if checksum is not None and checksum != str(binascii.crc32(response.body)):
         raise ConnectionLost("the answer was damaged on its way: its CRC32 is wrong")
     try:
-        answer = json.loads(response.body)
+        answer = json.loads(response.body.decode())
     except ValueError:
         answer = None
     if not isinstance(answer, dict):

@@ -25,9 +25,10 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from iotauth_authorizer.authorize import Decision, Settings, client_id_of, decide, examine, refuse
+from iotauth_authorizer.authorize import Decision, Settings, client_id_of, examine, judge, refuse
 from iotauth_authorizer.dynamodb import (
     Client,
     ConnectionLost,
@@ -44,6 +45,7 @@ READ_BUDGET_S = 3.0
 RECORD_BUDGET_S = 0.5  # for noting a first use
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
+_scope = lru_cache(maxsize=1)(ArnScope.parse)  # a function is invoked under one ARN
 _OFF = ("", "0", "false", "no", "off")
 
 
@@ -131,10 +133,10 @@ class Function:
             return credentials
         if self._table is None:
             raise Misconfigured("IOTAUTH_TABLE is not set, or the endpoint is no address")
-        scope = ArnScope.parse(getattr(context, "invoked_function_arn", ""))
+        scope = _scope(getattr(context, "invoked_function_arn", ""))
         now = int(time.time())
         record = self._table.find(credentials.client_id)
-        decision = decide(request, record, now=now, scope=scope, settings=self._settings)
+        decision = judge(credentials, record, now=now, scope=scope, settings=self._settings)
         if record is not None and decision.first_use and decision.slot is not None:
             self._table.record_first_use(record, decision.slot, now)
         return decision

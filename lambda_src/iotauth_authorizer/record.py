@@ -32,6 +32,7 @@ from iotauth_authorizer.grants import Grants
 
 SLOT_NAMES = ("A", "B")
 SLOT_STATES: tuple[SlotState, ...] = get_args(SlotState)
+_STATE_OF_TEXT: Mapping[str, SlotState] = {state: state for state in SLOT_STATES}
 KEY = "Client_ID"
 
 Item = dict[str, dict[str, Any]]  # as DynamoDB's JSON has it: {"Client_ID": {"S": "thermo-1"}}
@@ -183,8 +184,8 @@ def _slots(item: Mapping[str, Any]) -> dict[str, Slot]:
 
 
 def _slot(members: Mapping[str, Any], name: str) -> Slot:
-    encoded, created_at, text = _text(members, "Hash"), _number(members, "Created"), _text(members, "State")
-    state = next((state for state in SLOT_STATES if state == text), None)
+    encoded, created_at = _text(members, "Hash"), _number(members, "Created")
+    state = _STATE_OF_TEXT.get(_text(members, "State") or "")
     if encoded is None or created_at is None or state is None:
         raise MalformedRecord(f"`{name}` lacks its hash, its date or a state that is known")
     return Slot(encoded, created_at, state, _number(members, "Expires"), _number(members, "First_used"))
