@@ -20,7 +20,7 @@ REGION = "eu-west-1"
 def aws_target(**changes: Any) -> Target:
     """A target on AWS whose keys are known and useless."""
     known: dict[str, Any] = {
-        "label": f"AWS, {REGION}",
+        "label": f"AWS {REGION}",
         "region": REGION,
         "store_name": f"aws-{REGION}",
         "access_key": "AKIAIOSFODNN7EXAMPLE",

@@ -1,7 +1,5 @@
 """A value that must not be seen: it prints as dots wherever it lands."""
 
-import hmac
-
 MASK = "••••"
 
 
@@ -31,7 +29,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        from hmac import compare_digest  # here: it loads OpenSSL, and most commands compare no secrets
+
+        return compare_digest(self._text.encode(), other._text.encode())
 
     __hash__ = None  # type: ignore[assignment]  # a hash of a secret is a way to guess it
 

@@ -62,10 +62,10 @@ CALLS: list[Callable[[ClientTable], object]] = [
 @pytest.mark.parametrize(
     ("problem", "kind", "words"),
     [
-        (DynamoDBError("ResourceNotFoundException", "", 400), NotFound, "AWS, eu-west-1 has no table `clients`"),
+        (DynamoDBError("ResourceNotFoundException", "", 400), NotFound, "AWS eu-west-1 has no table `clients`"),
         (DynamoDBError("AccessDeniedException", "", 400), AccessDenied, "may not call `dynamodb:"),
-        (DynamoDBError("ThrottlingException", "Slow", 400), Throttled, "was refused: Slow"),
-        (ConnectionLost("h did not answer"), AwsError, "AWS, eu-west-1 gave no answer: h did not answer"),
+        (DynamoDBError("ThrottlingException", "Slow", 400), Throttled, "failed: Slow"),
+        (ConnectionLost("h did not answer"), AwsError, "AWS eu-west-1 gave no answer: h did not answer"),
         (NoCredentials("none"), ConfigError, "no AWS keys were found"),
     ],
     ids=lambda value: value.code if isinstance(value, DynamoDBError) else None,

@@ -115,7 +115,7 @@ def test_a_call_translates_what_botocore_raises() -> None:
     session = Session(aws_target())
     with stubbed(session, "iot") as stub:
         stub.add_client_error("describe_authorizer", "ServiceUnavailableException", "Try later.", 503)
-        with pytest.raises(AwsError, match="`iot:DescribeAuthorizer` was refused: Try later") as caught:
+        with pytest.raises(AwsError, match="`iot:DescribeAuthorizer` failed: Try later") as caught:
             session.call("iot", "describe_authorizer", authorizerName="doors")
     assert isinstance(caught.value.__cause__, foreign.ClientError)
 
@@ -126,7 +126,7 @@ def test_pages_are_translated_too() -> None:
     with stubbed(session, "iot") as stub:
         stub.add_response("list_authorizers", {"authorizers": [], "nextMarker": "bW9yZQ=="})
         stub.add_client_error("list_authorizers", "ThrottlingException", "Rate exceeded")
-        with pytest.raises(Throttled, match="`iot:ListAuthorizers` was refused: Rate exceeded"):
+        with pytest.raises(Throttled, match="`iot:ListAuthorizers` failed: Rate exceeded"):
             list(session.pages("iot", "list_authorizers"))
 
 

@@ -50,7 +50,7 @@ def test_keys_in_the_environment_are_used_as_they_are(tmp_path: Path) -> None:
     """boto3 is not needed to find them, and their secret does not print."""
     found = target(tmp_path, KEYS | {"AWS_REGION": "eu-west-1", "AWS_SESSION_TOKEN": "canary-token"})
     assert (found.label, found.store_name, found.access_key) == (
-        "AWS, eu-west-1",
+        "AWS eu-west-1",
         "aws-eu-west-1",
         KEYS["AWS_ACCESS_KEY_ID"],
     )

@@ -90,7 +90,7 @@ def from_code(code: str, message: str, action: str, target: Target) -> IotauthEr
     if kind is AccessDenied:
         return denied(message, action)
     said = message.strip().rstrip(".") or code or "no reason was given"
-    return kind(f"`{action}` was refused: {said}", hint=HINTS.get(kind))
+    return kind(f"`{action}` failed: {said}", hint=HINTS.get(kind))
 
 
 HINTS: dict[type[AwsError], str] = {
@@ -132,8 +132,7 @@ def from_botocore(problem: Exception, target: Target) -> IotauthError:
 
 def no_credentials() -> ConfigError:
     return ConfigError(
-        "no AWS keys were found, and the emulator is not meant either",
-        hint="set them with `aws configure`, or work without AWS: add `--emulator`",
+        "no AWS keys were found", hint="set them with `aws configure`, or work without AWS: add `--emulator`"
     )
 
 

@@ -7,6 +7,7 @@ typer and nothing else; see `lazy` for why.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -115,7 +116,7 @@ def report(problem: BaseException, flags: dict[str, Any]) -> int:
 
 def usage_error(problem: _click.exceptions.ClickException) -> InputError:
     """Word click's refusals as ours: lower case, no full stop, a hint that can be typed."""
-    message = problem.format_message().rstrip(".")
+    message = re.sub(r"'([^']*)'", r"`\1`", problem.format_message().rstrip("."))
     context = getattr(problem, "ctx", None)
     path = context.command_path if context else "iotauth"
     return InputError(message[:1].lower() + message[1:], hint=f"see `{path} --help`")

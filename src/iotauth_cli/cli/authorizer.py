@@ -61,7 +61,8 @@ def create(
     context.output.say(*lines)
     carry_out(context.output, authorizers.apply(context.session, plan))
     context.output.result(render.plan_document(plan, applied=True), render.ready(plan, context.target.label))
-    context.output.say("next: `iotauth client add thermo-1 --topic sensors/thermo-1`")
+    add = context.command("client add thermo-1 --topic sensors/thermo-1")
+    context.output.say(*render.unsettled(plan.wish, ctx.obj.settings), f"next: {add}")
 
 
 def list_(ctx: typer.Context) -> None:
@@ -90,7 +91,8 @@ def show(ctx: typer.Context, name: Name = None) -> None:
     shown = authorizers.show(context.session, context.wish())
     context.output.facts(render.installation_document(shown), render.installation(shown))
     if any(step.action != "keep" for step in shown.drift):
-        context.output.say(f"next: `iotauth authorizer create {shown.authorizer.name}` puts that right")
+        create = ctx.obj.command(f"authorizer create {shown.authorizer.name}")
+        context.output.say(f"next: {create} puts that right")
 
 
 def invoke(

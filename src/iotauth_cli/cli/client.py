@@ -62,7 +62,8 @@ def add(
     store = None if no_save else context.store
     added = clients.add(context.clients, store, wish, partition=context.partition, now=int(time.time()))
     context.output.facts(render.added_document(added), render.added(added))
-    context.output.say(*render.after_adding(added))
+    kept_at = context.shown(added.kept_at) if added.kept_at else None
+    context.output.say(*render.after_adding(added, kept_at, context.command(f"test-connect {client_id}")))
 
 
 def list_(ctx: typer.Context) -> None:
@@ -88,7 +89,8 @@ def show(ctx: typer.Context, client_id: ClientId) -> None:
     from iotauth_cli.operations import clients
 
     shown = clients.show(ctx.obj.clients, ctx.obj.store, client_id, ctx.obj.scope)
-    ctx.obj.output.facts(render.shown_client_document(shown), render.shown_client(shown))
+    kept_at = ctx.obj.shown(shown.credential_at) if shown.credential_at else None
+    ctx.obj.output.facts(render.shown_client_document(shown), render.shown_client(shown, kept_at))
 
 
 def remove(ctx: typer.Context, client_id: ClientId) -> int:

@@ -21,5 +21,5 @@ def show(ctx: typer.Context) -> None:
     from iotauth_cli.cli import render
 
     settings = ctx.obj.settings
-    columns, rows = render.settings(settings)
+    columns, rows = render.settings(settings, ctx.obj.shown(settings.state_dir))
     ctx.obj.output.table(render.settings_document(settings), columns, rows, empty="there are no settings")

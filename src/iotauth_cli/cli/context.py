@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,18 +20,21 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.installation import Wish
 
 
-@dataclass(frozen=True)
 class Context:
     """What a command gets: its voice and, on demand, its settings and doors.
 
     Nothing is imported, read or called before the property that needs it is asked for.
+    *opened* closes what was opened, when the command is over.
     """
 
-    flags: Mapping[str, Any]
-    output: Output
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    cwd: Path = field(default_factory=Path.cwd)
-    opened: ExitStack = field(default_factory=ExitStack)  # what has to be closed when the command is over
+    def __init__(
+        self, flags: Mapping[str, Any], output: Output, environ: Mapping[str, str], cwd: Path, opened: ExitStack
+    ) -> None:
+        self.flags = flags
+        self.output = output
+        self.environ = environ
+        self.cwd = cwd
+        self.opened = opened
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> Context:
@@ -42,12 +44,27 @@ class Context:
             assume_yes=bool(flags.get("yes")),
             may_ask=not flags.get("no_input"),
         )
-        return cls(flags, output)
+        return cls(flags, output, os.environ, Path.cwd(), ExitStack())
 
     def with_flags(self, **flags: Any) -> Context:
         """Return the same with settings that this command's own options give; None is not given."""
         given = {name: value for name, value in flags.items() if value is not None}
         return Context({**self.flags, **given}, self.output, self.environ, self.cwd, self.opened)
+
+    def command(self, words: str) -> str:
+        """Return a command to type next, with the flags of this one that say where: it must mean the same place."""
+        import shlex
+
+        emulator = {None: "", True: " --emulator", False: " --no-emulator"}[self.flags.get("emulator")]
+        named = [(name, self.flags.get(name)) for name in ("profile", "region", "config")]
+        places = "".join(f" --{name} {shlex.quote(value)}" for name, value in named if value)
+        return f"`iotauth {words}{emulator}{places}`"
+
+    def shown(self, path: Path) -> str:
+        """Return *path* as a person would write it here."""
+        from iotauth_cli.config import shown
+
+        return shown(path, self.environ, self.cwd)
 
     @cached_property
     def settings(self) -> Settings:

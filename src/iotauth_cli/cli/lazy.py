@@ -47,11 +47,13 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
     def load(self, name: str) -> _click.Command:
-        """Import the command *name* and keep it."""
-        module_name, _, attribute = self.table[name][0].partition(":")
+        """Import the command *name* and keep it, listed with the same line as before."""
+        place, help_line = self.table[name]
+        module_name, _, attribute = place.partition(":")
         found = getattr(importlib.import_module(module_name), attribute)
         command = found if isinstance(found, LazyGroup) else self.build(name, found)
         command.rich_markup_mode = self.rich_markup_mode
+        command.short_help = help_line
         self.commands[name] = command
         return command
 

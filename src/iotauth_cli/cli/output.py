@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.secret import Secret
@@ -29,8 +27,15 @@ def write_line(text: str, stream: TextIO | None = None) -> None:
     print(text, file=stream or sys.stdout)
 
 
-@dataclass(frozen=True)
-class Output:
+def as_text(document: Any) -> str:
+    import json
+
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+class Output(NamedTuple):
+    """How to speak, as the flags say. A named tuple, because a dataclass takes a millisecond to make."""
+
     as_json: bool = False
     quiet: bool = False
     assume_yes: bool = False
@@ -46,7 +51,7 @@ class Output:
     def result(self, document: Any, text: str | Sequence[str] = ()) -> None:
         """Print the result of a command: *document* under ``--json``, else *text*."""
         if self.as_json:
-            write_line(json.dumps(document, indent=2, ensure_ascii=False))
+            write_line(as_text(document))
             return
         for line in [text] if isinstance(text, str) else text:
             write_line(emphasise(line, sys.stdout))
@@ -163,7 +168,7 @@ def show_error(problem: IotauthError, *, as_json: bool, debug: bool) -> None:
     """Say what is wrong and what to do; under ``--json`` the same as a document on stdout."""
     if as_json:
         error = {"code": problem.code, "message": problem.message, "hint": problem.hint}
-        write_line(json.dumps({"ok": False, "error": error}, indent=2, ensure_ascii=False))
+        write_line(as_text({"ok": False, "error": error}))
     else:
         write_line(emphasise(f"error: {problem.message}", sys.stderr), sys.stderr)
         if problem.hint:
@@ -206,7 +211,7 @@ def replace_closed_streams() -> None:
     """Give a program that was started with `>&-` something to write to, or to read the end of."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # stays open to the end
 
 
 def give_up_stdout() -> int:

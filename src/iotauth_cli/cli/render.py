@@ -27,10 +27,10 @@ def several(name: str, values: Sequence[str]) -> Facts:
     return [(name, value) for value in values]
 
 
-def settings(found: Settings) -> Table:
-    rows: list[Sequence[str]] = [
-        (name, shown(value), found.sources[name]) for name, value in settings_values(found).items()
-    ]
+def settings(found: Settings, state_dir: str) -> Table:
+    """Return every setting with its source; *state_dir* is the folder as it is to be shown."""
+    values = settings_values(found) | {"state_dir": state_dir}
+    rows: list[Sequence[str]] = [(name, shown(value), found.sources[name]) for name, value in values.items()]
     return ("setting", "value", "source"), rows
 
 

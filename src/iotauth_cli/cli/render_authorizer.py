@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from iotauth_cli.cli.render import Facts, Table, several
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.authorizers import Attempt, Authorizer, Installation, InvokeAnswer, Plan, Step
+    from iotauth_cli.config import Settings
+    from iotauth_cli.operations.authorizers import Attempt, Authorizer, Installation, InvokeAnswer, Plan, Step, Wish
 
 PAST = {"create": "created", "update": "updated", "delete": "deleted", "keep": "kept"}
 
@@ -41,6 +42,16 @@ def ready(found: Plan, where: str) -> str:
     """Return the sentence that closes `authorizer create`."""
     name = f"authorizer `{found.wish.authorizer}` in {where}"
     return f"{name} is ready" if found.changes else f"{name} is as it should be; nothing was changed"
+
+
+def unsettled(wish: Wish, settings: Settings) -> list[str]:
+    """Say which names of *wish* other commands will not know unless the settings get them."""
+    names = {"authorizer": wish.authorizer, "table": wish.table}
+    return [
+        f"to use it in other commands, write `{setting}: {name}` into iotauth.yaml"
+        for setting, name in names.items()
+        if name != getattr(settings, setting)
+    ]
 
 
 def unfinished(steps: Sequence[Step]) -> str:

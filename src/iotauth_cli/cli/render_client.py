@@ -16,11 +16,8 @@ MAX_TOPICS = 3  # in the list; `client show` has them all
 
 
 def added(found: Added) -> Facts:
-    return [
-        ("client id", found.credential.client_id),
-        ("user name", found.device_username),
-        ("password", found.credential.password.reveal()),
-    ]
+    password = [("password", found.credential.password.reveal())] if found.is_generated else []
+    return [("client id", found.credential.client_id), ("user name", found.device_username), *password]
 
 
 def added_document(found: Added) -> dict[str, Any]:
@@ -28,7 +25,7 @@ def added_document(found: Added) -> dict[str, Any]:
     return {
         "client_id": credential.client_id,
         "username": found.device_username,
-        "password": credential.password.reveal(),
+        "password": credential.password.reveal() if found.is_generated else None,
         "authorizer": credential.authorizer,
         "table": credential.table,
         "publish": list(credential.publish),
@@ -37,15 +34,16 @@ def added_document(found: Added) -> dict[str, Any]:
     }
 
 
-def after_adding(found: Added) -> list[str]:
+def after_adding(found: Added, kept_at: str | None, next_command: str) -> list[str]:
     """Return what to tell beside the credential."""
-    client_id = found.credential.client_id
-    told = f"added client `{client_id}` to table `{found.credential.table}`; its password is shown this once"
+    told = [f"added client `{found.credential.client_id}` to table `{found.credential.table}`"]
+    if found.is_generated:
+        told.append("the password is shown this once" + (f", and kept in `{kept_at}`" if kept_at else ""))
+    elif kept_at:
+        told.append(f"the password is kept in `{kept_at}`")
     if found.why_not_kept:
-        return [told, f"keep it yourself: {found.why_not_kept}"]
-    if found.kept_at is None:
-        return [told]
-    return [f"{told} and kept in `{found.kept_at}`", f"next: `iotauth test-connect {client_id}`"]
+        told.append(f"keep the password yourself: {found.why_not_kept}")
+    return [*told, f"next: {next_command}"] if kept_at else told
 
 
 def clients(found: Sequence[Listed]) -> Table:
@@ -73,7 +71,7 @@ def some(topics: Sequence[str]) -> str:
     return ", ".join(topics[:MAX_TOPICS]) + more or NOTHING
 
 
-def shown_client(found: Shown) -> Facts:
+def shown_client(found: Shown, kept_at: str | None) -> Facts:
     record, grants = found.record, found.record.grants
     optional = [
         ("user name", record.username),
@@ -92,7 +90,7 @@ def shown_client(found: Shown) -> Facts:
         *several("older read topic", [grants.older_read] if grants.older_read else []),
         *several("older write topic", [grants.older_write] if grants.older_write else []),
         *several("tag", [f"{name}={value}" for name, value in record.tags.items()]),
-        ("credential", str(found.credential_at) if found.credential_at else "not kept here"),
+        ("credential", kept_at or "not kept here"),
         *several("policy", statements(found.policies) or [f"none: {found.problem}"]),
     ]
 

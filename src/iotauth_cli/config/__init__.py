@@ -6,15 +6,16 @@ read from a file of ours.
 
 The emulator is an address, not a mode: `Settings.target` decides once whether that is the
 emulator's or AWS's, and no other module asks again.
+
+Every command loads this, so its values are named tuples: a dataclass takes a millisecond to make.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from iotauth_cli.config.file import parse
 from iotauth_cli.config.target import Target, aws_target, emulator_target
@@ -39,8 +40,7 @@ YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Every setting with a value; *sources* says for each where it came from.
 
     *state_dir* is the emulator's. *project_dir* is where `iotauth.yaml` lies, else where the
@@ -56,7 +56,7 @@ class Settings:
     account: str | None
     state_dir: Path
     project_dir: Path
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str]
 
     def target(self, environ: Mapping[str, str]) -> Target:
         """Return the outside world that these settings mean.
@@ -68,8 +68,7 @@ class Settings:
         return emulator_target(self.state_dir) if self.emulator else aws_target(self, environ)
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A setting as it was written, where, and the folder that its relative paths count from."""
 
     text: str | None

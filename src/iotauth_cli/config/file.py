@@ -15,9 +15,9 @@ Entries = dict[str, tuple[str | None, int]]  # setting: (its text, its line)
 
 # A project's file is usually a few plain words, and importing yaml for them would cost every
 # command as much as starting Python does. Whatever is not obviously plain goes to yaml.
-PLAIN_LINE = re.compile(r"([a-z_]+):(?:[ \t]+([A-Za-z0-9/_.][A-Za-z0-9/_.@=+-]*))?[ \t]*")
+PLAIN_LINE = re.compile(r"([a-z_]+):(?: +([A-Za-z0-9/_.][A-Za-z0-9/_.@=+-]*))? *")
 NULL = "tag:yaml.org,2002:null"
-COMMENT = re.compile(r"(?:^|[ \t])#.*")
+COMMENT = re.compile(r"(?:^| )#.*")
 
 
 def parse(text: str, name: str) -> Entries:
@@ -35,7 +35,7 @@ def parse_plain(text: str) -> Entries | None:
     entries: Entries = {}
     for number, line in enumerate(text.split("\n"), start=1):
         content = COMMENT.sub("", line)
-        if not content.strip(" \t"):
+        if not content.strip(" "):
             continue
         match = PLAIN_LINE.fullmatch(content)
         if match is None or match[1] in entries:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iotauth_cli.errors import ConfigError, EmulatorError
 from iotauth_cli.files import read_text
@@ -18,15 +16,14 @@ if TYPE_CHECKING:
     from iotauth_cli.config import Settings
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where calls go and devices connect, and how to get in.
 
     The keys are None where boto3 has to find them (profile, SSO). *data_host* is None where AWS
     has to be asked for the endpoint. *store_name* names the credentials kept for this target.
     """
 
-    label: str  # "the emulator", "AWS, eu-west-1"
+    label: str  # "the emulator", "AWS eu-west-1"
     region: str
     store_name: str
     profile: str | None = None
@@ -46,15 +43,15 @@ class Target:
 def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
     if settings.region is None:
         raise ConfigError(
-            "no AWS region is set, and the emulator is not meant either",
-            hint="set both region and keys with `aws configure`, or work without AWS: add `--emulator`",
+            "no AWS region is set",
+            hint="set region and keys with `aws configure`, or work without AWS: add `--emulator`",
         )
     # A profile that was asked for beats keys in the environment; AWS_PROFILE does not. As boto3.
     asked_for = settings.profile and not settings.sources.get("profile", "").startswith("AWS_")
     keys = {} if asked_for else keys_in(environ)
     suffix = f"-{settings.profile}" if asked_for else ""
     return Target(
-        label=f"AWS, {settings.region}",
+        label=f"AWS {settings.region}",
         region=settings.region,
         store_name=f"aws-{settings.region}{suffix}",
         profile=settings.profile if asked_for else None,
@@ -101,6 +98,8 @@ def ready_file(state_dir: Path) -> dict[str, Any]:
     Raises:
         EmulatorError: nothing there, or it died without clearing up.
     """
+    import json
+
     start = "start it with `iotauth emulator start`"
     text = read_text(state_dir / "emulator.json")
     if text is None:

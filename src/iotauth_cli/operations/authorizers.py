@@ -152,7 +152,13 @@ def show(session: Session, wish: Wish) -> Installation:
     found = require(session, wish.authorizer)
     wish = with_its_function(session, wish, found)
     drift = tuple(step for part in parts(session, wish) if (step := examine(part)).reason != AS_IT_SHOULD_BE)
-    return Installation(found, iot.data_endpoint(session), missing_function(session, wish) + drift)
+    return Installation(found, endpoint(session), missing_function(session, wish) + drift)
+
+
+def endpoint(session: Session) -> str:
+    """Return host and port that devices connect to."""
+    target = session.target
+    return f"{target.data_host or iot.data_endpoint(session)}:{target.data_port}"
 
 
 def examine(part: AnyPart) -> Step:

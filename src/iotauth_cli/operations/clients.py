@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iotauth_authorizer.credential import Slot, hash_secret, new_secret, profile_for
@@ -48,11 +48,15 @@ class NewClient:
 
 @dataclass(frozen=True)
 class Added:
-    """A client that was added. *kept_at* is where its credential lies, *why_not_kept* why it does not."""
+    """A client that was added. *kept_at* is where its credential lies, *why_not_kept* why it does not.
+
+    A password that was not generated is known to whoever gave it, and need not be shown.
+    """
 
     credential: Credential
     record: ClientRecord
     policies: tuple[str, ...]
+    is_generated: bool
     kept_at: Path | None = None
     why_not_kept: str | None = None
 
@@ -124,7 +128,7 @@ def add(table: ClientTable, store: Store | None, wish: NewClient, *, partition: 
         subscribe=grants.subscribe,
         created_at=now,
     )
-    return keep(store, Added(credential, record, policies))
+    return keep(store, Added(credential, record, policies, is_generated=wish.password is None))
 
 
 def keep(store: Store | None, added: Added) -> Added:
@@ -133,9 +137,9 @@ def keep(store: Store | None, added: Added) -> Added:
     if store is None:
         return added
     try:
-        return Added(added.credential, added.record, added.policies, kept_at=store.save(added.credential))
+        return replace(added, kept_at=store.save(added.credential))
     except InputError as problem:
-        return Added(added.credential, added.record, added.policies, why_not_kept=problem.message)
+        return replace(added, why_not_kept=problem.message)
 
 
 def check(wish: NewClient) -> Grants:
