@@ -1,0 +1,38 @@
+"""Every transcript in `scenarios/` is what a person sees; `support_scenarios` says how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support_emulator import RunningEmulator, running_emulator
+from support_scenarios import Scenario, in_process, replay
+
+SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulator]:
+    """One emulator for all scenarios that want one, so each uses names of its own and removes what it adds."""
+    with running_emulator(tmp_path_factory.mktemp("scenarios")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_scenario(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The program says what the transcript says, line by line, on the right stream, with the right exit code."""
+    scenario = Scenario.parse(path.read_text(encoding="utf-8"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name)
+    if scenario.needs_emulator:
+        monkeypatch.setenv("IOTAUTH_EMULATOR", "1")
+        monkeypatch.setenv("IOTAUTH_STATE_DIR", str(request.getfixturevalue("emulator").state_dir))
+        assert in_process(["authorizer", "create", "--quiet", "--json"], b"")[-1] == "}"
+    expected, seen = replay(scenario, work, monkeypatch.setenv)
+    assert seen == expected, f"{path.name} saw:\n\n{seen}\n"
