@@ -26,8 +26,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from iotauth_authorizer.event import Answer, ConnectRequest
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.iam.service import IamService
-from iotauth_cli.emulator.control.iot.limits import Limits
 from iotauth_cli.emulator.control.iot.service import IotService
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.lambda_.service import LambdaService
@@ -169,7 +169,7 @@ class Control:
     def __init__(self, server: ControlServer, directory: Path) -> None:
         self.server = server
         self.directory = directory
-        self.limits = Limits()
+        self.behaviour = Behaviour()
         self.open()
 
     def open(self) -> None:
@@ -183,7 +183,7 @@ class Control:
         self.functions = LambdaService(self.state, self.iam, self.runner)
         self.authorizers = AuthorizerStore(self.state)
         invoker = InvokerAsIotSeesIt(self.functions, self.runner)
-        self.iot = IotService(self.authorizers, invoker, self.limits)
+        self.iot = IotService(self.authorizers, invoker, self.behaviour)
         return [StsService(), self.iam, self.logs, self.functions, self.iot]
 
     def close(self) -> None:

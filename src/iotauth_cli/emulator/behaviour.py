@@ -112,6 +112,15 @@ class Behaviour:
     refresh_checks_connect: bool = _choice(
         True, OWN, "no source", "when a refreshed policy no longer allows iot:Connect, the connection is closed"
     )
+    authorizers_per_region: int = _choice(
+        10, DOCUMENTED, "AWS IoT limits, 2019", "a further CreateAuthorizer is a LimitExceededException (410)"
+    )
+    authorizer_calls_per_second: int = _choice(
+        0,
+        OWN,
+        "AWS IoT limits, 2019: 10; but a test suite is not an account",
+        "more calls of one authorizer operation are a ThrottlingException (400); 0 counts none",
+    )
 
     def choices(self) -> tuple[Choice, ...]:
         """Return every choice with its value, in the order of the fields."""

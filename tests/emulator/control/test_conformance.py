@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from iotauth_cli import token as tokens
-from iotauth_cli.emulator.control.iot.limits import Limits
+from iotauth_cli.emulator.behaviour import Behaviour
 from support_control import Control, code_of, message_of, signed
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:doors"
@@ -160,13 +160,13 @@ def test_row_009_the_eleventh_authorizer_is_over_the_limit(iot: Any) -> None:
 def test_row_010_too_many_calls_are_throttled(control: Control, iot: Any) -> None:
     """ThrottlingException is a 400; the emulator counts calls only where asked to."""
     control.close()
-    control.limits = Limits(calls_per_second=2)
+    control.behaviour = Behaviour(authorizer_calls_per_second=2)
     control.open()
     for _ in range(2):
         iot.list_authorizers()
     code, status, _ = refused(iot.list_authorizers)
     assert (code, status) == ("ThrottlingException", 400)
-    refused(lambda: describe(iot))  # another operation has its own bucket: this is the 404 of row 12
+    assert refused(lambda: describe(iot))[0] == "ResourceNotFoundException"  # each operation has its own bucket
 
 
 def test_row_011_describe_shows_keys_and_dates_but_no_tags(control: Control, iot: Any, key: Any) -> None:

@@ -20,7 +20,6 @@ from iotauth_cli.emulator.control.iot.errors import (
     limit_exceeded,
     no_default,
 )
-from iotauth_cli.emulator.control.iot.limits import Limits
 from iotauth_cli.emulator.control.iot.signing import check_signing
 from iotauth_cli.emulator.control.iot.store import AuthorizerRecord, AuthorizerStore
 from iotauth_cli.emulator.control.lambda_.names import parse_arn
@@ -33,9 +32,9 @@ SIGNING_FIELDS = ("tokenKeyName", "tokenSigningPublicKeys")
 
 
 class Authorizers:
-    def __init__(self, store: AuthorizerStore, limits: Limits, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: AuthorizerStore, max_authorizers: int, clock: Callable[[], float] = time.time) -> None:
         self._store = store
-        self._limits = limits
+        self._max_authorizers = max_authorizers
         self._clock = clock
         self.operations: Mapping[str, Handler] = {
             "CreateAuthorizer": self.create_authorizer,
@@ -75,8 +74,8 @@ class Authorizers:
         check_signing(authorizer)
         if self._store.find(context.region, name) is not None:
             raise already_exists(f"Authorizer {name} already exists.", name, arn)
-        if len(self._store.all(context.region)) >= self._limits.authorizers:
-            raise limit_exceeded(f"The maximum of {self._limits.authorizers} authorizers is reached.")
+        if len(self._store.all(context.region)) >= self._max_authorizers:
+            raise limit_exceeded(f"The maximum of {self._max_authorizers} authorizers is reached.")
         now = self._clock()
         self._store.save(context.region, AuthorizerRecord(authorizer, now, now))
         tags = {tag["Key"]: tag.get("Value", "") for tag in parameters.get("tags", ())}

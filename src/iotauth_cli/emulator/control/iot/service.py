@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.iot.authorizers import Authorizers
 from iotauth_cli.emulator.control.iot.errors import invalid
-from iotauth_cli.emulator.control.iot.limits import Limits, Throttle
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.iot.test_invoke import InvokeTest
+from iotauth_cli.emulator.control.iot.throttle import Throttle
 from iotauth_cli.emulator.control.service import (
     Context,
     Handler,
@@ -37,14 +38,14 @@ class IotService:
         self,
         store: AuthorizerStore,
         invoker: AuthorizerInvoker,
-        limits: Limits | None = None,
+        behaviour: Behaviour | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        limits = limits or Limits()
-        authorizers = Authorizers(store, limits, clock)
+        behaviour = behaviour or Behaviour()
+        authorizers = Authorizers(store, behaviour.authorizers_per_region, clock)
         limited = {**authorizers.operations, **InvokeTest(authorizers, invoker).operations}
-        throttle = Throttle(limits)
+        throttle = Throttle(behaviour.authorizer_calls_per_second)
         self.operations: Mapping[str, Handler] = {
             **{name: throttle.around(name, handler) for name, handler in limited.items()},
             "DescribeEndpoint": self.describe_endpoint,
