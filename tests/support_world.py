@@ -29,6 +29,7 @@ TOPIC = "sensors/thermo-1"
 WISH = Wish("doors", "doors-clients", "doors-authorizer")
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 ASSUME_ROLE = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
+SESSIONS: dict[str, Session] = {}  # by the address of the APIs
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ class Place:
         flags = {"emulator": True, "state_dir": str(self.emulator.state_dir)}
         return load(flags, {"HOME": str(self.project)}, self.project).target({})
 
-    @cached_property
+    @property
     def session(self) -> Session:
-        return Session(self.target)
+        """One for each emulator: making boto3's clients takes longer than a test."""
+        return SESSIONS.setdefault(str(self.target.endpoint_url), Session(self.target))
 
     @cached_property
     def store(self) -> Store:
@@ -137,10 +139,18 @@ def document(*statements: tuple[str, str, str]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": listed}
 
 
-def installed(emulator: RunningEmulator, project: Path) -> Iterator[Place]:
-    """Yield a place with the authorizer `doors` and the client `thermo-1`."""
+@contextlib.contextmanager
+def standing(emulator: RunningEmulator, project: Path) -> Iterator[Place]:
+    """Yield a place with nothing on it."""
     place = Place(emulator, project)
-    place.install()
-    place.add()
     yield place
     place.table.close()
+
+
+@contextlib.contextmanager
+def installed(emulator: RunningEmulator, project: Path) -> Iterator[Place]:
+    """Yield a place with the authorizer `doors` and the client `thermo-1`."""
+    with standing(emulator, project) as place:
+        place.install()
+        place.add()
+        yield place

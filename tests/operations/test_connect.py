@@ -26,8 +26,8 @@ ALLOW_ALL = ("Allow", "iot:*", "*")
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("connect")
-    with running_emulator(directory) as emulator:
-        yield from installed(emulator, directory)
+    with running_emulator(directory) as emulator, installed(emulator, directory) as place:
+        yield place
 
 
 def cause_of(report: Report) -> str:
@@ -254,14 +254,13 @@ def test_a_function_that_is_gone(place: Place) -> None:
 
 def test_a_table_that_is_gone(tmp_path: Path) -> None:
     """The function runs and cannot read; its log names the kind of failure."""
-    with running_emulator(tmp_path) as emulator:
-        for place in installed(emulator, tmp_path):
-            dynamodb = emulator.client("dynamodb")
-            dynamodb.update_table(TableName=place.wish.table, DeletionProtectionEnabled=False)
-            dynamodb.delete_table(TableName=place.wish.table)
-            report = place.knock()
-            assert cause_of(report) == "table-unavailable"
-            assert "ResourceNotFoundException" in evidence_of(report)
+    with running_emulator(tmp_path) as emulator, installed(emulator, tmp_path) as place:
+        dynamodb = emulator.client("dynamodb")
+        dynamodb.update_table(TableName=place.wish.table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=place.wish.table)
+        report = place.knock()
+    assert cause_of(report) == "table-unavailable"
+    assert "ResourceNotFoundException" in evidence_of(report)
 
 
 @dataclass(frozen=True)

@@ -204,17 +204,17 @@ def look_at_row(world: World) -> Play:
         "dynamodb", "get_item", TableName=world.table.name, Key=key(CLIENT), ConsistentRead=True
     )
     item: Item = answer.get("Item", {})
-    return Row(item), item_fault(item, kept_password(world))
+    return Row(item), item_fault(item, kept_password(world), CLIENT)
 
 
-def item_fault(item: Item, password: Secret) -> str | None:
-    """Say what is wrong with the stored item; None if it holds the secret's hash and not the secret."""
+def item_fault(item: Item, password: Secret, client_id: str) -> str | None:
+    """Say what is wrong with a stored item; None if it holds the secret's hash and not the secret."""
     if not item:
-        return f"client `{CLIENT}` is not in the table"
+        return f"client `{client_id}` is not in the table"
     if password.reveal() in json.dumps(item):
         return "the secret lies in the table as it is"
     slots = from_item(item).slots.values()
-    if not any(verify(slot.hash, CLIENT, password.reveal().encode()) for slot in slots):
+    if not any(verify(slot.hash, client_id, password.reveal().encode()) for slot in slots):
         return "the hash in the table is not the secret's"
     return None
 
