@@ -37,7 +37,7 @@ __all__ = [
 Item = dict[str, dict[str, Any]]
 
 BUDGET_S = 3.0  # for one call with all its retries, unless the caller says otherwise
-ATTEMPT_S = 1.0  # for connecting, and for each wait for bytes; DynamoDB answers in milliseconds
+ATTEMPT_S = 1.0  # for one attempt, connecting included; DynamoDB answers in milliseconds
 FIRST_PAUSE_S = 0.05  # the longest first pause; doubles with each attempt
 LONGEST_PAUSE_S = 1.0
 
@@ -247,7 +247,7 @@ class Client:
             at=time.time(),
         )
         headers["content-type"] = "application/x-amz-json-1.0"
-        left_s = max(deadline - self._clock(), 0.001)  # 0 would mean a socket that never waits
+        left_s = deadline - self._clock()
         was_open = self._connection.is_open
         try:
             response = self._connection.request("POST", self._path, headers, payload, timeout_s=min(left_s, ATTEMPT_S))

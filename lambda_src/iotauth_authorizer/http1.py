@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -51,24 +52,26 @@ class Connection:
         self._trusts = _trusts(ca_file) if is_tls else []
         self._context: SSLContext | None = None
         self._socket: socket.socket | None = None
-        self._reader = Reader(lambda: b"")
+        self._reader = Reader(self._receive)
+        self._deadline = 0.0  # of the request that is under way, by the monotonic clock
 
     @property
     def is_open(self) -> bool:
         return self._socket is not None
 
     def open(self, timeout_s: float) -> None:
-        """Connect and shake hands, unless that is done; *timeout_s* bounds each wait.
+        """Connect and shake hands within *timeout_s*, unless that is done.
 
         Raises:
             Broken: nobody answers, or nobody whom we trust.
         """
+        self._deadline = time.monotonic() + timeout_s
         if self._socket is None:
+            self._reader = Reader(self._receive)
             try:
-                opened = self._socket = self._connected(timeout_s)
+                self._socket = self._connected()
             except OSError as error:
                 raise Broken(f"{self.host} cannot be reached: {error}") from error
-            self._reader = Reader(lambda: opened.recv(_RECEIVE_BYTES))
 
     def close(self) -> None:
         if self._socket is not None:
@@ -78,7 +81,7 @@ class Connection:
     def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, timeout_s: float
     ) -> Response:
-        """Send one request and read its whole answer; *timeout_s* bounds each wait for bytes.
+        """Send one request and read its whole answer within *timeout_s*, opening the connection included.
 
         `content-length` is added, and `host` where *headers* (lower case) have none. Whatever
         goes wrong closes the connection.
@@ -92,7 +95,7 @@ class Connection:
         head = f"{method} {path} HTTP/1.1\r\n{lines}\r\n"
         try:
             assert self._socket is not None
-            self._socket.settimeout(timeout_s)
+            self._socket.settimeout(self._left_s())
             # One write: a head that waits for its body's packet would wait for the server's delayed ACK.
             self._socket.sendall(head.encode("latin-1") + body)
             response, stays_open = self._reader.response()
@@ -103,8 +106,19 @@ class Connection:
             self.close()
         return response
 
-    def _connected(self, timeout_s: float) -> socket.socket:
-        plain = socket.create_connection(self._address, timeout_s)
+    def _receive(self) -> bytes:
+        assert self._socket is not None
+        self._socket.settimeout(self._left_s())
+        return self._socket.recv(_RECEIVE_BYTES)
+
+    def _left_s(self) -> float:
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        return left_s
+
+    def _connected(self) -> socket.socket:
+        plain = socket.create_connection(self._address, self._left_s())
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._trusts:
             return plain
@@ -113,6 +127,7 @@ class Connection:
 
         try:
             self._context = self._context or self._trusts[0]()
+            plain.settimeout(self._left_s())
             return self._context.wrap_socket(plain, server_hostname=self._address[0])
         except OSError as error:
             plain.close()
@@ -120,7 +135,7 @@ class Connection:
                 raise
         del self._trusts[0]  # for this connection and all later ones
         self._context = None
-        return self._connected(timeout_s)
+        return self._connected()
 
 
 class Reader:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from itertools import pairwise
@@ -149,6 +151,26 @@ def test_silence_ends_with_the_timeout(connect: Connect) -> None:
         connection = connect(f"http://127.0.0.1:{listener.getsockname()[1]}")
         with pytest.raises(Broken, match="timed out"):
             connection.request("GET", "/", {}, timeout_s=0.05)
+
+
+def test_a_trickle_ends_with_the_timeout_too(connect: Connect) -> None:
+    """The timeout is for the whole answer: a byte now and then does not buy more time."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = connect(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        threading.Thread(target=trickle, args=(listener,), daemon=True).start()
+        started = time.monotonic()
+        with pytest.raises(Broken, match="timed out"):
+            connection.request("GET", "/", {}, timeout_s=0.1)
+    assert time.monotonic() - started < 1
+
+
+def trickle(listener: socket.socket) -> None:
+    """Answer one connection with a byte every 10 ms, for 2 s at most."""
+    wire, _ = listener.accept()
+    with suppress(OSError), wire:
+        for _ in range(200):
+            wire.sendall(b"H")
+            time.sleep(0.01)
 
 
 def test_nobody_listening_is_broken() -> None:
