@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -164,11 +165,18 @@ class Clock:
         return self.now
 
 
+def state_in_memory() -> State:
+    """State without a file: most tests have nothing to find again."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    return State(Path(), db)
+
+
 class Plane:
     """Gateway and broker, with an active unsigned authorizer `doors` that lets everybody in."""
 
-    def __init__(self, directory: Path, **behaviour: Any) -> None:
-        self.state = State.open(directory)
+    def __init__(self, directory: Path | None = None, **behaviour: Any) -> None:
+        self.state = state_in_memory() if directory is None else State.open(directory)
         self.clock = Clock()
         self.attempts = AttemptLog(self.state, self.clock)
         self.authorizers, self.functions, self.runner = Authorizers(), Functions(), Runner()

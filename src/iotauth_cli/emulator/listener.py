@@ -41,6 +41,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 HANDSHAKE_TIMEOUT_S = 10.0
 SHUTDOWN_TIMEOUT_S = 2.0  # for the client's part of TLS's goodbye; asyncio would wait 30 s
 TLS_BUFFER_BYTES = 16 * 1024  # one TLS record
+BACKLOG = 1024  # a fleet that reconnects at once; asyncio would let 100 wait
 PORT_ATTEMPTS = 20  # for a port that is free on both addresses, when any will do
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Listener:
         for host, family in LOOPBACK:
             try:
                 server = await loop.create_server(
-                    self._door, host, port, family=family, ssl=self._context, **_timeouts()
+                    self._door, host, port, family=family, ssl=self._context, backlog=BACKLOG, **_timeouts()
                 )
             except OSError as error:
                 if family is socket.AF_INET6 and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):

@@ -48,9 +48,9 @@ async def test_row_059_not_authenticated(plane: Plane) -> None:
 
 
 @in_loop
-async def test_row_059_a_connack_5_where_that_behaviour_is_chosen(tmp_path: Any) -> None:
+async def test_row_059_a_connack_5_where_that_behaviour_is_chosen() -> None:
     """The sources disagree, so the other form can be had."""
-    plane = Plane(tmp_path, answers_refused_connect=True)
+    plane = Plane(answers_refused_connect=True)
     plane.runner.reply = answer(isAuthenticated=False)
     device = plane.device()
     await device.connect()

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from iotauth_cli.emulator.attempts import AttemptLog
-from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.mqtt.packets import (
     Connack,
     Connect,
@@ -27,8 +25,7 @@ from iotauth_cli.emulator.mqtt.packets import (
     Unsubscribe,
     Will,
 )
-from iotauth_cli.emulator.state import State
-from support_data import IOT, Clock, Device, Plane, answer, in_loop, policy, settle, statement
+from support_data import IOT, Device, Plane, answer, in_loop, policy, settle, statement
 
 DEEP = "/".join("123456789")  # eight slashes
 
@@ -79,9 +76,9 @@ async def test_row_079_a_denied_subscribe(plane: Plane) -> None:
 
 
 @in_loop
-async def test_row_079_a_suback_where_that_behaviour_is_chosen(tmp_path: Path) -> None:
+async def test_row_079_a_suback_where_that_behaviour_is_chosen() -> None:
     """The documentation's prose speaks of failure acknowledgements, so they can be had."""
-    plane = Plane(tmp_path, answers_refused_subscribe=True)
+    plane = Plane(answers_refused_subscribe=True)
     plane.lets_in_under()
     device = await plane.connected()
     await device.subscribe("a", "b")
@@ -563,15 +560,12 @@ async def test_when_the_emulator_stops_every_connection_ends(plane: Plane) -> No
 
 
 @in_loop
-async def test_the_broker_keeps_its_own_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_broker_keeps_its_own_time(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once started it looks at its timers again and again."""
     monkeypatch.setattr("iotauth_cli.emulator.broker.TICK_S", 0.001)
-    state, clock = State.open(tmp_path), Clock()
-    broker = Broker(state, AttemptLog(state, clock), clock=clock)
     ticks: list[float] = []
-    monkeypatch.setattr(broker, "tick", lambda: ticks.append(clock.now))
-    broker.start()
+    monkeypatch.setattr(plane.broker, "tick", lambda: ticks.append(plane.clock.now))
+    plane.broker.start()
     while len(ticks) < 3:
         await settle()
-    broker.stop()
-    state.close()
+    plane.broker.stop()

@@ -113,11 +113,9 @@ async def test_a_client_by_address_sends_no_name_and_is_let_in(plane: Plane, cer
 
 
 @in_loop
-async def test_a_client_without_a_name_is_refused_where_that_is_chosen(
-    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
-) -> None:
+async def test_a_client_without_a_name_is_refused_where_that_is_chosen(certificates: Certificates) -> None:
     """As AWS IoT does."""
-    plane = Plane(tmp_path_factory.mktemp("strict"), requires_server_name=True)
+    plane = Plane(requires_server_name=True)
     async with listening(plane, certificates) as listener:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await exchange(listener, client_context(certificates, "mqtt"), CONNECT, server_name="127.0.0.1")
