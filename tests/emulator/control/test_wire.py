@@ -57,12 +57,33 @@ def test_the_data_plane_is_signed_under_another_name() -> None:
     assert envelope.title == "iot-data:DeleteConnection"
 
 
-def test_a_presigned_address_carries_its_scope_in_the_query() -> None:
-    """Without an Authorization header the query string is looked at."""
+def test_a_presigned_address_is_not_accepted() -> None:
+    """A web page can have a browser open any address; it must not act for the user by that."""
     credential = f"K%2F20260101%2F{REGION}%2Fsts%2Faws4_request"
-    target = f"/?Action=GetCallerIdentity&X-Amz-Credential={credential}"
-    envelope = exchange.open_envelope(request(target, "GET"))
-    assert envelope.title == "sts:GetCallerIdentity"
+    target = f"/?Action=GetCallerIdentity&X-Amz-Credential={credential}&X-Amz-Signature=00"
+    assert exchange.open_envelope(request(target, "GET")).service is None
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:4588", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:4588", 200),
+        ("LocalHost", 200),
+        ("a1b2.iot.us-east-1.localhost:4588", 200),
+        ("evil.example:4588", 403),
+        ("localhost.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("192.0.2.7:4588", 403),
+    ],
+)
+def test_only_names_of_this_machine_are_answered(control: Control, host: str, status: int) -> None:
+    """Another name that leads to loopback is a web page's way in, and is refused."""
+    headers = {"Host": host, **signed("iot")}
+    answered, _, body = control.server.send("GET", "/authorizers/", headers)
+    assert answered == status
+    assert status == 200 or "answers to names of this machine only" in json.loads(body)["message"]
 
 
 @pytest.mark.parametrize("header", ["Bearer abc", "AWS4-HMAC-SHA256 Credential=broken", "AWS4-HMAC-SHA256", ""])

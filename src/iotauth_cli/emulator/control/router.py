@@ -1,6 +1,10 @@
 """The control plane's front: every request of every service comes in here and gets an answer.
 
 The order is AWS's: signed at all, then which operation, then the parameters, then the service.
+Before that comes a check of ours: whoever may call Lambda here may run code on this machine, so
+a request must name this machine as its host. A web page that has its own name lead to loopback
+(DNS rebinding) does not get in.
+
 A handler that fails is an InternalFailure to the caller and one line in the log. The line names
 the place and the kind of the failure and nothing of the request, which may hold secrets.
 """
@@ -9,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +28,9 @@ from iotauth_cli.emulator.control.service import (
 )
 from iotauth_cli.emulator.control.wire import exchange
 from iotauth_cli.emulator.model import ACCOUNT, HttpRequest, HttpResponse
+
+PORT = re.compile(r":\d*$")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +67,7 @@ class ControlPlane:
         return await result if inspect.isawaitable(result) else result
 
     def _handler(self, envelope: exchange.Envelope) -> Handler:
+        require_local_host(envelope.request)
         if envelope.service is None:
             raise missing_authentication(envelope.protocol)
         if envelope.service in self._services and envelope.operation is None:
@@ -68,6 +77,14 @@ class ControlPlane:
         if handler is None:
             raise NotImplementedHere(envelope.title)
         return handler
+
+
+def require_local_host(request: HttpRequest) -> None:
+    """Raise AccessDeniedException, 403, for a request that was sent to some other machine's name."""
+    name = PORT.sub("", request.header("host") or "localhost").lower()
+    if name not in LOCAL_HOSTS and not name.endswith(".localhost"):
+        message = f"the iotauth emulator answers to names of this machine only, not to {name}"
+        raise ServiceError("AccessDeniedException", message, 403)
 
 
 def missing_authentication(protocol: str) -> ServiceError:

@@ -12,7 +12,6 @@ import re
 import uuid
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import parse_qsl
 
 from iotauth_cli.emulator.control.service import NotImplementedHere, Parameters, Result, ServiceError
 from iotauth_cli.emulator.control.wire import check, json_rpc, models, query, rest_json
@@ -22,6 +21,7 @@ from iotauth_cli.emulator.model import DEFAULT_REGION, HttpRequest, HttpResponse
 
 CREDENTIAL = re.compile(r"[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signing_name>[^/]+)/aws4_request")
 SIGNED_AS = {"iotdata": "iot-data"}  # signing name → botocore's service name, where they differ
+BY_MODEL = ("rest-json", "rest-xml", "ec2")  # a body, which may be a zip, is not searched for a form's Action
 CBOR_PATH = re.compile(r"/service/\w+/operation/(\w+)")
 
 
@@ -93,12 +93,10 @@ def open_envelope(request: HttpRequest) -> Envelope:
 
 
 def _credential_scope(request: HttpRequest) -> re.Match[str] | None:
-    """Find the scope in the Authorization header or, for a presigned URL, in the query string."""
-    header = request.header("authorization")
-    if header is not None:
-        return CREDENTIAL.search(header) if header.startswith("AWS4-") else None
-    parameters = dict(parse_qsl(request.target.partition("?")[2]))
-    return CREDENTIAL.fullmatch(parameters.get("X-Amz-Credential", ""))
+    # Presigned URLs are left out on purpose. Signatures are not verified here, and a web page
+    # can make a browser send any URL, but not an Authorization header: that needs our consent.
+    header = request.header("authorization") or ""
+    return CREDENTIAL.search(header) if header.startswith("AWS4-") else None
 
 
 def _protocol(request: HttpRequest, model: ServiceModel | None) -> str:
@@ -107,10 +105,10 @@ def _protocol(request: HttpRequest, model: ServiceModel | None) -> str:
         return "smithy-rpc-v2-cbor"
     if request.header("x-amz-target") is not None:
         return "json"
-    modelled = model.protocols[0] if model else None
-    if modelled in (None, "smithy-rpc-v2-cbor", "json", "query"):
-        return "query" if query.operation_name(request, model) else modelled or "rest-json"
-    return modelled or "rest-json"
+    modelled = model.protocols[-1] if model else None
+    if modelled in BY_MODEL:
+        return modelled
+    return "query" if query.operation_name(request, model) else "rest-json"
 
 
 def _operation_name(protocol: str, request: HttpRequest, model: ServiceModel | None) -> str | None:
