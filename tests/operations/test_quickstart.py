@@ -37,7 +37,7 @@ def place(emulator: RunningEmulator, tmp_path: Path) -> Iterator[Place]:
 
 
 def world_of(place: Place) -> World:
-    return World(place.session, place.store, place.table, place.wish, "aws", int(time.time()))
+    return World(place.session, place.store, place.table, place.wish, "aws", " --emulator", int(time.time()))
 
 
 def story(place: Place) -> Iterator[Event]:

@@ -51,14 +51,18 @@ class Context:
         given = {name: value for name, value in flags.items() if value is not None}
         return Context({**self.flags, **given}, self.output, self.environ, self.cwd, self.opened)
 
-    def command(self, words: str) -> str:
-        """Return a command to type next, with the flags of this one that say where: it must mean the same place."""
+    @property
+    def places(self) -> str:
+        """The flags of this command that say where: a command to type next must mean the same place."""
         import shlex
 
         emulator = {None: "", True: " --emulator", False: " --no-emulator"}[self.flags.get("emulator")]
         named = [(name, self.flags.get(name)) for name in ("profile", "region", "config")]
-        places = "".join(f" --{name} {shlex.quote(value)}" for name, value in named if value)
-        return f"`iotauth {words}{emulator}{places}`"
+        return emulator + "".join(f" --{name} {shlex.quote(value)}" for name, value in named if value)
+
+    def command(self, words: str) -> str:
+        """Return a command to type next, for the same place."""
+        return f"`iotauth {words}{self.places}`"
 
     def shown(self, path: Path) -> str:
         """Return *path* as a person would write it here."""

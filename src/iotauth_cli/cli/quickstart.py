@@ -60,6 +60,7 @@ def events(context: Context, ports: Ports) -> Iterator[Event]:
             table=context.clients,
             settings=context.wish(),
             partition=context.partition,
+            where=context.places,
             now=int(time.time()),
         )
     )

@@ -55,7 +55,7 @@ def connect(
         subscribe=subscribe,
         timeout_s=timeout,
     )
-    prepared = prepare(context.session, context.store, context.wish(), visit)
+    prepared = prepare(context.session, context.store, context.wish(), visit, where=context.places)
     report = tell(context.output, knock(context.session, prepared))
     return 0 if report.ok else REFUSED if report.was_refused else UNKNOWN
 

@@ -21,6 +21,7 @@ class Target(NamedTuple):
 
     The keys are None where boto3 has to find them (profile, SSO). *data_host* is None where AWS
     has to be asked for the endpoint. *store_name* names the credentials kept for this target.
+    *aws_command* is how a shell calls the AWS CLI for the same place.
     """
 
     label: str  # "the emulator", "AWS eu-west-1"
@@ -37,6 +38,7 @@ class Target(NamedTuple):
     ca_file: Path | None = None
     data_host: str | None = None
     data_port: int = 443
+    aws_command: str = "aws"
     when_unreachable: str = "check the network, the region and the proxy"
 
 
@@ -58,6 +60,7 @@ def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
         account=settings.account,
         table_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None,
         table_ca=environ.get("AWS_CA_BUNDLE") or None,
+        aws_command=f"aws --region {settings.region}" + (f" --profile {settings.profile}" if asked_for else ""),
         **keys,
     )
 
@@ -88,6 +91,7 @@ def emulator_target(state_dir: Path) -> Target:
         ca_file=Path(found["ca_file"]),
         data_host=found["data_endpoint"]["host"],
         data_port=found["data_endpoint"]["port"],
+        aws_command='eval "$(iotauth emulator env)"; aws',
         when_unreachable="see `iotauth emulator status`",
     )
 

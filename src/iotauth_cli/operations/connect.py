@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +103,10 @@ class Report:
         }
 
 
-def prepare(session: Session, store: Store, settings: Wish, visit: Visit) -> Knock:
+def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, where: str = "") -> Knock:
     """Fill in what was not typed: from the stored credential, then the settings, then AWS.
+
+    *where* are the flags that commands to type next need to mean the same place.
 
     Raises:
         InputError: it is not clear which client is meant, or there is no password for it.
@@ -118,7 +120,14 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit) -> Kno
         endpoint=find_endpoint(session, visit),
         login=Login(client_id, device_username(user, authorizer), visit.password or (kept.password if kept else None)),
         errand=choose(wanted, kept.publish, kept.subscribe) if kept else wanted,
-        names=Names(authorizer, settings.function, kept.table if kept else settings.table, session.target.label),
+        names=Names(
+            authorizer=authorizer,
+            function=settings.function,
+            table=kept.table if kept else settings.table,
+            place=session.target.label,
+            where=where,
+            aws=session.target.aws_command,
+        ),
         typed=visit.typed,
         timeout_s=visit.timeout_s,
     )
@@ -188,4 +197,4 @@ def named(names: Names, found: OtherSide) -> Names:
     if not isinstance(found.authorizer, AuthorizerFound):
         return names
     function = found.authorizer.function_arn.split(":")[6]
-    return Names(names.authorizer, function, names.table, names.place)
+    return replace(names, function=function)

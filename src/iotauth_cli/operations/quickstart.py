@@ -64,13 +64,17 @@ NEXT = (
 
 @dataclass(frozen=True)
 class World:
-    """Where the story plays: the doors of the emulator, and the names of the settings."""
+    """Where the story plays: the doors of the emulator, and the names of the settings.
+
+    *where* are the flags that commands to type need to mean it.
+    """
 
     session: Session
     store: Store
     table: ClientTable
     settings: Wish
     partition: str
+    where: str
     now: int
 
 
@@ -256,7 +260,7 @@ def refusal_fault(report: Report, cause: str, before_the_function: bool) -> str 
 
 
 def knock(world: World, visit: Visit) -> Generator[Any, None, Report]:
-    prepared = connect.prepare(world.session, world.store, world.settings, visit)
+    prepared = connect.prepare(world.session, world.store, world.settings, visit, where=world.where)
     return (yield from connect.knock(world.session, prepared))
 
 

@@ -72,6 +72,8 @@ def names_of(case: Case) -> Mapping[str, Any]:
         "function": case.names.function,
         "table": case.names.table,
         "place": case.names.place,
+        "where": case.names.where,
+        "aws": case.names.aws,
         "function_arn": found.function_arn if found else "",
         "action": action,
         "resource": resource,

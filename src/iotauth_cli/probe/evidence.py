@@ -152,12 +152,18 @@ class OtherSide:
 
 @dataclass(frozen=True)
 class Names:
-    """The user's own words for the sentences; *place* is ``AWS, eu-west-1`` or ``the emulator``."""
+    """The user's own words for the sentences; *place* is ``AWS eu-west-1`` or ``the emulator``.
+
+    *where* are the flags that a command to type needs to mean the same place, *aws* is how the
+    AWS CLI is called for it.
+    """
 
     authorizer: str
     function: str
     table: str
     place: str
+    where: str = ""
+    aws: str = "aws"
 
 
 @dataclass(frozen=True)

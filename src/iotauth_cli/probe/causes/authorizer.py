@@ -40,7 +40,7 @@ CAUSES = (
         when=(clues.names_no_authorizer, clues.authorizer_is_absent),
         says="the user name names no authorizer, and {place} has no default one",
         evidence=(clues.calls,),
-        remedy="name one: `iotauth test-connect {client} --authorizer NAME`",
+        remedy="name one: `iotauth test-connect {client} --authorizer NAME{where}`",
         reference=CUSTOM_AUTH,
     ),
     refused(
@@ -48,7 +48,7 @@ CAUSES = (
         when=(clues.authorizer_is_absent,),
         says="there is no authorizer `{authorizer}` in {place}",
         evidence=(clues.calls,),
-        remedy="create it: `iotauth authorizer create {authorizer}`",
+        remedy="create it: `iotauth authorizer create {authorizer}{where}`",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -56,7 +56,7 @@ CAUSES = (
         when=(clues.authorizer_is_inactive, clues.may_not_have_been_called),
         says="authorizer `{authorizer}` is INACTIVE, so AWS IoT does not ask it",
         evidence=(clues.calls,),
-        remedy="activate it: `iotauth authorizer create {authorizer}`",
+        remedy="activate it: `iotauth authorizer create {authorizer}{where}`",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -64,14 +64,14 @@ CAUSES = (
         when=(clues.signature_is_missing, clues.may_not_have_been_called),
         says="authorizer `{authorizer}` wants a signed token, and the user name carries none",
         evidence=(clues.calls,),
-        remedy="use an authorizer without signing: `iotauth test-connect {client} --authorizer NAME`",
+        remedy="use an authorizer without signing: `iotauth test-connect {client} --authorizer NAME{where}`",
         reference=CUSTOM_AUTH,
     ),
     refused(
         "function-missing",
         when=(clues.function_is_absent,),
         says="authorizer `{authorizer}` asks a function that is not there: `{function_arn}`",
-        remedy="create it: `iotauth authorizer create {authorizer}`",
+        remedy="create it: `iotauth authorizer create {authorizer}{where}`",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -79,7 +79,7 @@ CAUSES = (
         when=(clues.permission_is("none"), clues.may_not_have_been_called),
         says="AWS IoT may not invoke function `{function}`",
         evidence=(clues.permission, clues.calls),
-        remedy="permit it: `iotauth authorizer create {authorizer}`",
+        remedy="permit it: `iotauth authorizer create {authorizer}{where}`",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -87,7 +87,7 @@ CAUSES = (
         when=(clues.permission_is("other-authorizer"), clues.may_not_have_been_called),
         says="AWS IoT may invoke function `{function}`, but not for authorizer `{authorizer}`",
         evidence=(clues.permission, clues.calls),
-        remedy="permit it: `iotauth authorizer create {authorizer}`",
+        remedy="permit it: `iotauth authorizer create {authorizer}{where}`",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -95,7 +95,7 @@ CAUSES = (
         when=(clues.permission_is("other-account"), clues.may_not_have_been_called),
         says="AWS IoT may invoke function `{function}`, but only for another account",
         evidence=(clues.permission, clues.calls),
-        remedy="permit it: `iotauth authorizer create {authorizer}`",
+        remedy="permit it: `iotauth authorizer create {authorizer}{where}`",
         reference=TROUBLESHOOTING,
     ),
     refused(

@@ -26,7 +26,7 @@ CAUSES = (
         symptoms=(S.UNTRUSTED,),
         says="the certificate of `{endpoint}` is signed by nobody whom this machine trusts",
         evidence=(clues.certificate, clues.trusted_root),
-        remedy="give the root that signed it: `iotauth test-connect {client} --ca FILE`",
+        remedy="give the root that signed it: `iotauth test-connect {client} --ca FILE{where}`",
         reference=SERVER_CERTIFICATES,
     ),
     handshake(
@@ -35,7 +35,7 @@ CAUSES = (
         when=(clues.leaf_is_in_date,),
         says="the root that signed the certificate of `{endpoint}` has expired",
         evidence=(clues.certificate, clues.term, clues.trusted_root),
-        remedy="give a root that is in date: `iotauth test-connect {client} --ca FILE`",
+        remedy="give a root that is in date: `iotauth test-connect {client} --ca FILE{where}`",
         reference=VALIDITY,
     ),
     handshake(
@@ -68,7 +68,7 @@ CAUSES = (
         symptoms=(S.WRONG_NAME,),
         says="the certificate of `{endpoint}` is not made out to `{host}`",
         evidence=(clues.certificate_names, clues.data_endpoint),
-        remedy="connect to a name that it has: `iotauth test-connect {client} --endpoint {certified}`",
+        remedy="connect to a name that it has: `iotauth test-connect {client} --endpoint {certified}{where}`",
         reference=SERVER_CERTIFICATES,
     ),
     handshake(

@@ -11,9 +11,11 @@ from iotauth_cli.probe.causes.references import FUNCTION, REASONS, TROUBLESHOOTI
 refused = partial(Cause, stages=("connect",), symptoms=ANY_END)
 
 ROW = "the row of `{client}` in table `{table}`"
-REPLACE = "replace it: `iotauth client remove {client}`, then `iotauth client add {client}` with its topics"
-IN_ORDER = "bring table, role and function in order: `iotauth authorizer create {authorizer}`"
-LOG = "`aws logs tail /aws/lambda/{function}`"
+REPLACE = (
+    "replace it: `iotauth client remove {client}{where}`, then `iotauth client add {client}{where}` with its topics"
+)
+IN_ORDER = "bring table, role and function in order: `iotauth authorizer create {authorizer}{where}`"
+LOG = "`{aws} logs tail /aws/lambda/{function}`"
 
 
 def logged(reason: str, says: str, remedy: str) -> Cause:
@@ -41,19 +43,21 @@ CAUSES = (
     logged(
         "unknown-client",
         "there is no client `{client}` in table `{table}`",
-        "add it: `iotauth client add {client}` with its topics",
+        "add it: `iotauth client add {client}{where}` with its topics",
     ),
     logged(
         "wrong-username",
         "the user name of client `{client}` is not `{user}`",
-        "see it with `iotauth client show {client}`, and give it with `--username`",
+        "see it with `iotauth client show {client}{where}`, and give it with `--username`",
     ),
     logged("disabled", "client `{client}` is disabled", f"set `allow_connect` to true in {ROW}"),
     logged("expired", "client `{client}` has expired", f"raise or remove `Expires` in {ROW}"),
     logged("secret-retired", "the password of client `{client}` was retired by a rotation", REPLACE),
     logged("secret-expired", "the password of client `{client}` has expired", REPLACE),
     logged("no-password", "the device sends no password", "give one with `--password-stdin`"),
-    logged("no-client-id", "the device sends no client id that can be one", "name it: `iotauth test-connect CLIENT`"),
+    logged(
+        "no-client-id", "the device sends no client id that can be one", "name it: `iotauth test-connect CLIENT{where}`"
+    ),
     logged(
         "signature-required",
         "function `{function}` wants signed tokens, and authorizer `{authorizer}` checks none",
@@ -67,7 +71,7 @@ CAUSES = (
     logged(
         "malformed-record",
         f"{ROW} holds a value that the function cannot use",
-        "find it with `iotauth client show {client}`, and mend the row",
+        "find it with `iotauth client show {client}{where}`, and mend the row",
     ),
     logged("table-unavailable", "function `{function}` cannot read table `{table}`: {cause}", IN_ORDER),
     logged("misconfigured", "function `{function}` is not told its table in IOTAUTH_TABLE", IN_ORDER),
@@ -100,7 +104,7 @@ CAUSES = (
         when=(clues.answer_is_invalid,),
         says="AWS IoT does not take the answer of function `{function}`: {fault}",
         evidence=(clues.calls, clues.test_outcome),
-        remedy="mend the answer, and try it: `iotauth authorizer test-invoke {authorizer} --client {client}`",
+        remedy="mend the answer, and try it: `iotauth authorizer test-invoke {authorizer} --client {client}{where}`",
         reference=FUNCTION,
     ),
     refused(
