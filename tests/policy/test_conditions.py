@@ -94,6 +94,21 @@ def test_a_colon_in_a_variables_value_ends_no_part_of_an_arn() -> None:
     assert check([moved], context, "iot:Connect", context.variables).outcome is Outcome.FAILS
 
 
+def test_a_colon_in_a_topic_ends_no_part_of_an_arn() -> None:
+    """MQTT topics may hold colons, in the policy's text as well as in the request."""
+    topic = "arn:aws:iot:us-east-1:123456789012:topic/a:b:c"
+    context = Context(last_will_topic=topic)
+    for pattern in (topic, topic.replace(":c", ":*")):
+        condition = Condition("ArnLike", "iot:LastWillTopic", (pattern,))
+        assert check([condition], context, "iot:Connect", {}).outcome is Outcome.HOLDS
+
+
+def test_null_holds_when_either_of_its_values_does() -> None:
+    """Values of one key are alternatives, here as everywhere; a list of both always holds."""
+    assert outcome("Null", "iot:ClientId", "true", "false") is Outcome.HOLDS
+    assert outcome("Null", "iot:DomainName", "true", "false") is Outcome.HOLDS
+
+
 def test_the_will_has_no_topic_after_connect() -> None:
     """The key describes the CONNECT packet: for a PUBLISH it is absent."""
     arn = "arn:aws:iot:us-east-1:123456789012:topic/w"

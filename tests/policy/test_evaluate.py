@@ -181,14 +181,38 @@ def test_the_reason_for_an_allow_and_for_no_answer() -> None:
     )
 
 
-def test_several_resources_that_miss_are_counted() -> None:
+@pytest.mark.parametrize(
+    ("resources", "line"),
+    [
+        (["topic/a", "topic/b", "topic/c"], "resources topic/a, topic/b, topic/c do not match topic/9"),
+        (
+            ["topic/a", "topic/b", "topic/c", "topic/d"],
+            "resources topic/a, topic/b, topic/c and 1 more do not match topic/9",
+        ),
+    ],
+)
+def test_several_resources_that_miss_are_counted(resources: list[str], line: str) -> None:
     """Three are named, the rest is a number: a trace line stays a line."""
-    topics = [f"{SCOPE}topic/{number}" for number in range(6)]
-    document = policy({"Effect": "Allow", "Action": ["iot:Publish", "iot:Receive"], "Resource": topics})
-    trace = evaluate([document], Request("iot:Publish", f"{SCOPE}topic/9")).trace
-    assert trace == ("document 1, statement 1: resources topic/0, topic/1, topic/2 and 3 more do not match topic/9",)
+    whole = [f"{SCOPE}{resource}" for resource in resources]
+    document = policy({"Effect": "Allow", "Action": "iot:Publish", "Resource": whole})
+    assert evaluate([document], Request("iot:Publish", f"{SCOPE}topic/9")).trace == (
+        f"document 1, statement 1: {line}",
+    )
+
+
+def test_several_actions_that_miss_are_listed() -> None:
+    """The verb agrees, and nothing is said about resources that the action never reaches."""
+    document = policy({"Effect": "Allow", "Action": ["iot:Publish", "iot:Receive"], "Resource": "*"})
     trace = evaluate([document], Request("iot:Connect", f"{SCOPE}client/9")).trace
     assert trace == ("document 1, statement 1: actions iot:Publish, iot:Receive do not match iot:Connect",)
+
+
+def test_resources_are_whole_where_the_account_may_be_the_reason() -> None:
+    """One resource of another account is enough: shortened, the line would say that topic/a misses topic/a."""
+    foreign = "arn:aws:iot:us-east-1:210987654321:topic/a"
+    document = policy({"Effect": "Allow", "Action": "iot:Publish", "Resource": [f"{SCOPE}topic/b", foreign]})
+    (line,) = evaluate([document], Request("iot:Publish", f"{SCOPE}topic/a")).trace
+    assert line.endswith(f"resources {SCOPE}topic/b, {foreign} do not match {SCOPE}topic/a")
 
 
 def test_a_client_that_invents_topics_cannot_fill_the_memory() -> None:
