@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support_emulator import RunningEmulator, running_emulator
 from support_scenarios import Scenario, in_process, replay
 
 SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulator]:
-    """One emulator for all scenarios that want one, so each uses names of its own and removes what it adds."""
-    with running_emulator(tmp_path_factory.mktemp("scenarios")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

@@ -80,6 +80,8 @@ def run(arguments: list[str]) -> int:
     output.replace_closed_streams()
     try:
         code = Root().main(args=arguments, prog_name="iotauth", standalone_mode=False)
+        if code == INTERRUPTED:  # typer has made that of Ctrl-C, in silence
+            output.say_interrupted()
         sys.stdout.flush()  # here, where a full disk or a reader that left can still be told
         return code if isinstance(code, int) else 0
     except BaseException as problem:  # one place where every way to fail becomes an exit code

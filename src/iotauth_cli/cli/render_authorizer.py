@@ -125,22 +125,27 @@ def answer_document(found: InvokeAnswer) -> dict[str, Any]:
         "principal_id": found.principal_id,
         "refresh_after_s": found.refresh_after_s,
         "disconnect_after_s": found.disconnect_after_s,
-        "policy_documents": [json.loads(document) for document in found.policy_documents],
+        "policy_documents": [json.loads(document) for document in found.policy_documents if found.is_authenticated],
     }
 
 
 def statements(documents: Sequence[str]) -> list[str]:
     """Return each statement of *documents* as a line: `allow iot:Publish on topic/doors/1`."""
+    found = [statement for document in documents for statement in texts(json.loads(document).get("Statement"))]
     return [
-        f"{statement.get('Effect', '?').lower()} {listed(statement.get('Action'))} on "
-        + listed([resource.rpartition(":")[2] for resource in texts(statement.get("Resource"))])
-        for document in documents
-        for statement in texts(json.loads(document).get("Statement"))
+        f"{statement.get('Effect', '?').lower()} {side(statement, 'Action')} on {side(statement, 'Resource')}"
+        for statement in found
     ]
 
 
-def listed(found: Any) -> str:
-    return ", ".join(map(str, texts(found)))
+def side(statement: dict[str, Any], name: str) -> str:
+    """Return the actions or the resources of *statement*, or what it says that they are not."""
+    turned = f"Not{name}" if f"Not{name}" in statement else ""
+    shortened = [
+        str(text).rpartition(":")[2] if name == "Resource" else str(text)
+        for text in texts(statement.get(turned or name))
+    ]
+    return f"{turned} {', '.join(shortened)}".strip()
 
 
 def texts(found: Any) -> list[Any]:
