@@ -33,9 +33,12 @@ class State:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         db = sqlite3.connect(path, isolation_level=None)
         db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.execute("PRAGMA foreign_keys=ON")
+        try:
+            for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+                db.execute(f"PRAGMA {setting}")
+        except sqlite3.Error:
+            db.close()
+            raise
         return cls(directory, db)
 
     def create(self, schema: str) -> None:
