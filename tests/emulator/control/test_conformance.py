@@ -1,7 +1,7 @@
 """Rows 1 to 37 of the conformance table: AWS IoT's control plane and TestInvokeAuthorizer.
 
-The numbers are those of the table in ``docs``; each test names its row. Functions are real: their
-zip runs in a child process, and what an authorizer was asked is read from its own log.
+Each test carries its row's number. Functions are real: their zip runs in a child process, and what
+an authorizer was asked is read from its own log.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Authorizers: created, described, changed, deleted, listed, and one of them the default.
 
 Where AWS's behaviour is not documented the emulator's choice is marked UNCONFIRMED; the fact
-behind every other rule has its number in the conformance table (tests named ``test_row_…``).
+behind every other rule is a row of the conformance table, and a test named after it (``test_row_…``).
 """
 
 from __future__ import annotations

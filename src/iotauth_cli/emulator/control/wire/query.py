@@ -14,7 +14,7 @@ from iotauth_cli.emulator.control.wire.models import Operation, ServiceModel, Sh
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
+NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, section 2.2
 
 Tree = dict[str, Any]  # a form's dotted names, as nested dicts; the leaves are texts
 
@@ -65,7 +65,7 @@ def _decode(shape: Shape, node: Any) -> Any:
         return _decode_map(shape, node if isinstance(node, dict) else {})
     if isinstance(node, dict):
         raise values.serialization_error("Start of structure or map found where not expected")
-    return _decode_text(shape, node)
+    return values.from_text(shape, node)
 
 
 def _decode_structure(shape: Shape, node: Tree) -> dict[str, Any]:
@@ -89,26 +89,6 @@ def _decode_map(shape: Shape, node: Tree) -> dict[str, Any]:
         for entry in _in_order(entries)
         if isinstance(entry, dict) and key in entry and value in entry
     }
-
-
-def _decode_text(shape: Shape, text: str) -> Any:
-    if shape.type == "boolean":
-        return text == "true"
-    if shape.type == "timestamp":
-        return values.parse_timestamp(text)
-    if shape.type == "blob":
-        return values.decode_base64(text)
-    if shape.type in values.INTEGERS or shape.type in values.FLOATS:
-        return _number(shape, text)
-    return text
-
-
-def _number(shape: Shape, text: str) -> float:
-    try:
-        return int(text) if shape.type in values.INTEGERS else float(text)
-    except ValueError as error:
-        message = f"STRING_VALUE cannot be converted to {shape.type.title()}"
-        raise values.serialization_error(message) from error
 
 
 def _branch(node: Tree, name: str) -> Tree:

@@ -140,24 +140,10 @@ def _from_body(shape: Shape, body: bytes) -> Parameters:
 
 
 def _from_text(shape: Shape, text: str) -> Any:
-    """Read a value that travels as text: in a path, a query string or a header."""
+    """Read a value that travels in a path, a query string or a header."""
     if shape.traits.get("jsonvalue"):
         return load(values.decode_base64(text))
-    if shape.type == "boolean":
-        return text == "true"
-    if shape.type in values.INTEGERS or shape.type in values.FLOATS:
-        return _number(shape, text)
-    if shape.type == "timestamp":
-        return values.parse_timestamp(text)
-    return text
-
-
-def _number(shape: Shape, text: str) -> float:
-    try:
-        return int(text) if shape.type in values.INTEGERS else float(text)
-    except ValueError as error:
-        message = f"STRING_VALUE cannot be converted to {shape.type.title()}"
-        raise values.serialization_error(message) from error
+    return values.from_text(shape, text)
 
 
 def build(operation: Operation, result: Result, request_id: str) -> HttpResponse:

@@ -121,6 +121,30 @@ def _parse_http_date(text: str) -> float:
     return parsedate_to_datetime(text).timestamp()
 
 
+def from_text(shape: Shape, text: str) -> Any:
+    """Read a scalar that travels as text: in a form, a path, a query string or a header.
+
+    Raises:
+        ServiceError: the text is not one of its type.
+    """
+    if shape.type == "boolean":
+        return text == "true"
+    if shape.type == "timestamp":
+        return parse_timestamp(text)
+    if shape.type == "blob":
+        return decode_base64(text)
+    if shape.type in INTEGERS or shape.type in FLOATS:
+        return _number_from_text(shape, text)
+    return text
+
+
+def _number_from_text(shape: Shape, text: str) -> float:
+    try:
+        return int(text) if shape.type in INTEGERS else float(text)
+    except ValueError as error:
+        raise serialization_error(_mismatch(text, shape.type)) from error
+
+
 _DECODERS: dict[str, Callable[[Shape, Any], Any]] = {
     "string": _decode_string,
     "structure": _decode_structure,
