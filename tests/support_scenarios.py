@@ -45,6 +45,7 @@ PLACEHOLDERS = {
     "number": r"\d+",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d UTC",
     "seconds": r"[\d.]+ m?s",
+    "took": r" *[\d.]+ m?s",
     "path": r"/[^\s`,]*",
     "id": r"[0-9A-Za-z]+",
     "text": r".+",

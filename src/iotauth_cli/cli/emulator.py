@@ -54,12 +54,12 @@ def start(
     wish = emulator.Ports(port, control_port, context.flags.get("region"))
     if foreground:
         for ready in emulator.foreground(context.settings.state_dir, wish):
-            context.output.facts(render.ready_document(ready), render.ready(ready))
+            context.output.facts(render.ready_document(ready), render.ready(ready, context.shown))
             context.output.say("the emulator is ready; Ctrl-C ends it")
         return
     running = emulator.start(context.settings.state_dir, wish)
     context.output.say(render.started(running))
-    context.output.facts(render.ready_document(running.ready), render.ready(running.ready))
+    context.output.facts(render.ready_document(running.ready), render.ready(running.ready, context.shown))
     context.output.say("next: `iotauth authorizer create --emulator`")
 
 
@@ -70,10 +70,12 @@ def stop(ctx: typer.Context, state_dir: StateDir = None) -> None:
     """
     from iotauth_cli.operations import emulator
 
-    directory = ctx.obj.with_flags(state_dir=state_dir).settings.state_dir
+    context = ctx.obj.with_flags(state_dir=state_dir)
+    directory = context.settings.state_dir
     stopped = emulator.stop(directory)
-    said = f"stopped the emulator; its state stays in `{directory}`" if stopped else "no emulator was running"
-    ctx.obj.output.result({"stopped": stopped, "state_dir": str(directory)}, said)
+    said = f"stopped the emulator; its state stays in `{context.shown(directory)}`"
+    document = {"stopped": stopped, "state_dir": str(directory)}
+    context.output.result(document, said if stopped else "no emulator was running")
 
 
 def status(ctx: typer.Context, state_dir: StateDir = None) -> int:
@@ -84,10 +86,11 @@ def status(ctx: typer.Context, state_dir: StateDir = None) -> int:
     from iotauth_cli.cli import render_emulator as render
     from iotauth_cli.operations import emulator
 
-    found = emulator.status(ctx.obj.with_flags(state_dir=state_dir).settings.state_dir)
-    ctx.obj.output.facts(render.status_document(found), render.status(found))
+    context = ctx.obj.with_flags(state_dir=state_dir)
+    found = emulator.status(context.settings.state_dir)
+    context.output.facts(render.status_document(found), render.status(found, context.shown))
     if not found.ready:
-        ctx.obj.output.say("next: `iotauth emulator start`")
+        context.output.say("next: `iotauth emulator start`")
     return 0 if found.ready else 1
 
 
@@ -123,7 +126,7 @@ def logs(
     found = emulator.attempts(directory, limit=limit, client_id=client)
     output.result(render.attempts_document(found), render.attempts(found, terminal_width()))
     if not found and not follow:
-        output.say("nobody has tried to connect yet")
+        output.say("no attempt to connect was seen")
     for attempt in emulator.follow(directory, found, client_id=client) if follow else ():
         output.show(*render.attempts([attempt], terminal_width()))
 
@@ -135,10 +138,12 @@ def reset(ctx: typer.Context, state_dir: StateDir = None) -> None:
     """
     from iotauth_cli.operations import emulator
 
-    output, directory = ctx.obj.output, ctx.obj.with_flags(state_dir=state_dir).settings.state_dir
-    if not output.confirm(f"remove all that the emulator remembers in `{directory}`?"):
+    context = ctx.obj.with_flags(state_dir=state_dir)
+    output, directory = context.output, context.settings.state_dir
+    where = f"in `{context.shown(directory)}`"
+    if not output.confirm(f"remove all that the emulator remembers {where}?"):
         output.result({"removed": []}, "nothing was removed")
         return
     removed = emulator.reset(directory)
-    said = f"removed all that the emulator remembered in `{directory}`" if removed else "there was nothing to remove"
+    said = f"removed all that the emulator remembered {where}" if removed else "there was nothing to remove"
     output.result({"removed": [str(path) for path in removed]}, said)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import Facts
@@ -13,6 +14,7 @@ from iotauth_cli.cli.render_connect import INDENT, wrapped
 if TYPE_CHECKING:
     from iotauth_cli.operations.emulator import Attempt, Ready, Running, Status
 
+Shown = Callable[[Path], str]
 VERBS = {"admitted": "let in", "cut-off": "cut off", "refreshed": "asked again about"}
 
 
@@ -21,14 +23,14 @@ def started(found: Running) -> str:
     return f"started the emulator, process {pid}" if found.is_new else f"the emulator already runs, process {pid}"
 
 
-def ready(found: Ready | Status) -> Facts:
-    """Return where a running emulator is."""
+def ready(found: Ready | Status, shown: Shown) -> Facts:
+    """Return where a running emulator is; *shown* writes a path as a person would."""
     devices = found.data_endpoint
     return [
         ("APIs", str(found.control_endpoint)),
         ("devices", f"{devices.host}:{devices.port}, TLS with ALPN `mqtt`" if devices else ""),
-        ("CA", str(found.ca_file)),
-        ("state", str(found.state_dir)),
+        ("CA", shown(found.ca_file) if found.ca_file else ""),
+        ("state", shown(found.state_dir)),
     ]
 
 
@@ -36,11 +38,11 @@ def ready_document(found: Ready) -> dict[str, Any]:
     return document(True, found)
 
 
-def status(found: Status) -> Facts:
+def status(found: Status, shown: Shown) -> Facts:
     if found.ready:
-        return [("emulator", f"running, process {found.pid}"), *ready(found)]
+        return [("emulator", f"running, process {found.pid}"), *ready(found, shown)]
     left = "not running; it did not end in order" if found.stale else "not running"
-    return [("emulator", left), ("state", str(found.state_dir))]
+    return [("emulator", left), ("state", shown(found.state_dir))]
 
 
 def status_document(found: Status) -> dict[str, Any]:

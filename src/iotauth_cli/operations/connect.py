@@ -16,7 +16,7 @@ from iotauth_cli.operations.installation import Wish
 from iotauth_cli.operations.other_side import Asking, look
 from iotauth_cli.probe.cause import REFUSED
 from iotauth_cli.probe.diagnose import Diagnosis, diagnose
-from iotauth_cli.probe.errand import choose
+from iotauth_cli.probe.errand import check, choose
 from iotauth_cli.probe.evidence import Attempt, AuthorizerFound, Case, Names, OtherSide
 from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, Endpoint, Errand, Login, Stage, Started
 from iotauth_cli.probe.walk import walk
@@ -109,13 +109,15 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, whe
     *where* are the flags that commands to type next need to mean the same place.
 
     Raises:
-        InputError: it is not clear which client is meant, or there is no password for it.
+        InputError: it is not clear which client is meant, there is no password for it, or a
+            topic is none.
         AwsError: AWS IoT did not say where devices connect.
     """
+    wanted = Errand(visit.publish, visit.subscribe)
+    check(wanted)
     client_id, kept = choose_client(store, visit)
     authorizer = visit.authorizer or (kept.authorizer if kept else settings.authorizer)
     user = visit.username if visit.username is not None else kept.username if kept else client_id
-    wanted = Errand(visit.publish, visit.subscribe)
     return Knock(
         endpoint=find_endpoint(session, visit),
         login=Login(client_id, device_username(user, authorizer), visit.password or (kept.password if kept else None)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
+from iotauth_cli.errors import InputError
 from iotauth_cli.probe.stages import Errand
 from iotauth_cli.probe.walk import topic_matches
 
@@ -29,3 +30,28 @@ def choose(wanted: Errand, publish: Sequence[str], subscribe: Sequence[str]) -> 
 def concrete(topic_filter: str) -> str:
     """Return a topic that *topic_filter* covers: ``a/+/b`` gives ``a/test/b``."""
     return "/".join(LEVEL if level in ("+", "#") else level for level in topic_filter.split("/"))
+
+
+def check(errand: Errand) -> None:
+    """Refuse what MQTT itself cannot carry. What AWS IoT would refuse may be tried.
+
+    Raises:
+        InputError: a topic with a wildcard, or a filter with one in the wrong place.
+    """
+    if errand.publish is not None and ("+" in errand.publish or "#" in errand.publish):
+        raise InputError(
+            f"nothing can be published to `{errand.publish}`, which has a wildcard",
+            hint=f"name one topic, such as `{concrete(errand.publish)}`",
+        )
+    if errand.subscribe is not None and not is_filter(errand.subscribe):
+        raise InputError(
+            f"`{errand.subscribe}` is no topic filter: `#` must be the whole last level, `+` a whole level",
+            hint="write `sensors/+/state` or `sensors/#`",
+        )
+
+
+def is_filter(text: str) -> bool:
+    *levels, last = text.split("/")
+    return all(level == "+" or not {"+", "#"} & set(level) for level in levels if level) and (
+        last in ("+", "#") or not {"+", "#"} & set(last)
+    )
