@@ -14,7 +14,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -279,7 +278,10 @@ def _decode(response: Response) -> dict[str, Any]:
 
 def _pause(attempt: int) -> float:
     """Return how long to wait after the failure of *attempt* (from 0): anything up to a doubling limit."""
-    return random.uniform(0, min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
+    # Imported here because a call that goes well never pauses.
+    from random import uniform
+
+    return uniform(0, min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
 
 
 def _condition(condition: str | None, names: Mapping[str, str] | None, values: Item | None) -> dict[str, Any]:

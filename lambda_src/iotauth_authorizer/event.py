@@ -134,11 +134,15 @@ def parse_answer(body: object) -> Answer:
 
 
 def build_answer(answer: Answer) -> dict[str, Any]:
-    """Write the answer as the function returns it, its documents as objects."""
+    """Write the answer as the function returns it.
+
+    The documents stay texts, so that what AWS IoT counts is what was counted here; it takes
+    objects too, and writes those out itself.
+    """
     return {
         "isAuthenticated": answer.is_authenticated,
         "principalId": answer.principal_id,
-        "policyDocuments": [json.loads(document) for document in answer.policy_documents],
+        "policyDocuments": list(answer.policy_documents),
         "disconnectAfterInSeconds": answer.disconnect_after_s,
         "refreshAfterInSeconds": answer.refresh_after_s,
     }
