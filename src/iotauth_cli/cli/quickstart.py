@@ -40,7 +40,9 @@ def quickstart(
     try:
         chapters = tell(output, events(context, emulator.Ports(port, control_port)))
     except KeyboardInterrupt:
-        output.say(*render.left_behind(was_running or not emulator.stop(state_dir), state_dir))
+        if not was_running:
+            emulator.stop(state_dir)
+        output.say(*render.left_behind(was_running, context.shown(state_dir)))
         raise
     output.result(render.document(chapters), render.conclusion(chapters, stop, terminal_width()))
     if stop:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli import render_authorizer, render_connect, render_emulator
@@ -161,11 +160,11 @@ def result_document(result: Result) -> dict[str, Any]:
     return {"item": result.item} if isinstance(result, Row) else result.as_document()
 
 
-def left_behind(is_running: bool, state_dir: Path) -> list[str]:
-    """Say what an interrupted story leaves."""
-    if is_running:
+def left_behind(was_running: bool, state_dir: str) -> list[str]:
+    """Say what an interrupted story leaves. An emulator that was started for it is stopped by then."""
+    if was_running:
         return ["what was made so far stays in the emulator; `iotauth quickstart` begins anew"]
     return [
-        f"stopped the emulator that was started for this; what it remembers stays in `{state_dir}`",
+        f"the emulator that was started for this is stopped; what it remembers stays in `{state_dir}`",
         "remove that with `iotauth emulator reset`",
     ]
