@@ -167,10 +167,10 @@ def _truth(item: Mapping[str, Any], name: str) -> bool:
 
 
 def _texts(item: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    entries = _value(item, name, "L") or ()
-    if not all("S" in entry for entry in entries):
-        raise MalformedRecord(f"`{name}` holds something else than texts")
-    return tuple(entry["S"] for entry in entries)
+    try:
+        return tuple([entry["S"] for entry in _value(item, name, "L") or ()])
+    except KeyError as error:
+        raise MalformedRecord(f"`{name}` holds something else than texts") from error
 
 
 def _tags(item: Mapping[str, Any]) -> dict[str, str]:
