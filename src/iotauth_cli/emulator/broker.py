@@ -19,12 +19,13 @@ from typing import Protocol
 from iotauth_cli.emulator.attempts import IGNORED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.gateway import PUBLISH, RETAIN_PUBLISH, Admission
+from iotauth_cli.emulator.model import ConnectionInfo, MessageSeen
 from iotauth_cli.emulator.mqtt.codec import Message
 from iotauth_cli.emulator.mqtt.outbox import Outbox
 from iotauth_cli.emulator.mqtt.packets import Publish, Subscription, Will
 from iotauth_cli.emulator.mqtt.session import DisconnectReason
 from iotauth_cli.emulator.mqtt.topics import Subscriptions, has_wildcard, is_basic_ingest
-from iotauth_cli.emulator.retained import RetainedMessages
+from iotauth_cli.emulator.retained import RetainedMessage, RetainedMessages
 from iotauth_cli.emulator.state import State
 from iotauth_cli.policy.evaluate import Decision
 
@@ -41,6 +42,12 @@ class Link(Protocol):
 
     @property
     def admission(self) -> Admission: ...
+
+    @property
+    def connected_at(self) -> float: ...
+
+    @property
+    def keep_alive_s(self) -> int: ...
 
     def write(self, frame: bytes) -> None:
         """Send a packet soon."""
@@ -67,6 +74,7 @@ class Client:
         "subscriptions",
         "topic_prefix",
         "undelivered",
+        "will",
     )
 
     def __init__(self, admission: Admission, outbox: Outbox) -> None:
@@ -74,6 +82,8 @@ class Client:
         self.outbox = outbox
         self.subscriptions: dict[str, int] = {}  # topic filter: QoS
         self.link: Link | None = None
+        self.is_persistent = False
+        self.will: Will | None = None
         self.expires_at = float("inf")
         self.admit(admission)
 
@@ -82,7 +92,6 @@ class Client:
         self.policy = admission.policy
         self.topic_prefix = admission.scope.topic("")
         self.filter_prefix = admission.scope.topicfilter("")
-        self.is_persistent = not admission.connect.clean_start
         self.undelivered: set[str] = set()
 
 
@@ -99,7 +108,8 @@ class Broker:
         self._attempts = attempts
         self._clock = clock
         self._behaviour = behaviour or Behaviour()
-        self._retained = RetainedMessages(state)
+        self.retained = RetainedMessages(state)
+        self._observers: list[Callable[[MessageSeen], None]] = []
         self._subscriptions: Subscriptions[Client] = Subscriptions()
         self._routes: dict[str, tuple[tuple[Client, int], ...]] = {}
         self._links: set[Link] = set()
@@ -129,6 +139,8 @@ class Broker:
             client = self.clients[admission.client_id] = Client(admission, outbox)
         client.admit(admission)
         client.link = link
+        client.will = admission.connect.will
+        client.is_persistent = not admission.connect.clean_start
         client.expires_at = float("inf")
         return client, is_present
 
@@ -151,9 +163,9 @@ class Broker:
             client.expires_at = self._clock() + self._behaviour.session_expiry_s
         else:
             self._remove(client)
-        will = link.admission.connect.will
+        will, client.will = client.will, None
         if will is not None and reason is not DisconnectReason.CLIENT_INITIATED_DISCONNECT:
-            self._publish_will(will)
+            self._accept(will, client.client_id)
 
     def _remove(self, client: Client) -> None:
         self.unsubscribe(client, list(client.subscriptions))
@@ -166,17 +178,25 @@ class Broker:
         resource = client.topic_prefix + packet.topic
         if not client.policy.allows(PUBLISH, resource):
             return client.policy.decide(PUBLISH, resource)
-        if packet.retain:
-            if not client.policy.allows(RETAIN_PUBLISH, resource):
-                return client.policy.decide(RETAIN_PUBLISH, resource)
-            self._retained.store(packet.topic, packet.payload, packet.qos)
-        self._route(Message(packet.topic, packet.payload), packet.qos)
+        if packet.retain and not client.policy.allows(RETAIN_PUBLISH, resource):
+            return client.policy.decide(RETAIN_PUBLISH, resource)
+        self._accept(packet, client.client_id)
         return None
 
-    def _publish_will(self, will: Will) -> None:
-        if will.retain:
-            self._retained.store(will.topic, will.payload, will.qos)
-        self._route(Message(will.topic, will.payload), will.qos)
+    def publish_from_api(self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False) -> None:
+        """Route a message that no client sent; whether its sender may is the caller's to ask."""
+        self._accept(Publish(topic, payload, qos, retain), None)
+
+    def _accept(self, message: Publish | Will, client_id: str | None) -> None:
+        """Take a message from who may publish it: retain it, show it, route it."""
+        topic, payload, qos = message.topic, message.payload, message.qos
+        if message.retain:
+            self.retained.store(RetainedMessage(topic, payload, qos, self._clock()))
+        if self._observers:
+            seen = MessageSeen(topic, payload, qos, message.retain, client_id, self._clock())
+            for observer in tuple(self._observers):
+                observer(seen)
+        self._route(Message(topic, payload), qos)
 
     def _route(self, message: Message, qos: int) -> None:
         receivers = self._routes.get(message.topic)
@@ -260,7 +280,7 @@ class Broker:
     def send_retained(self, client: Client, subscriptions: Iterable[Subscription]) -> None:
         """Send the retained messages of exact filters; a wildcard gets none at subscribe time."""
         for topic_filter, qos in ((each.topic_filter, each.qos) for each in subscriptions):
-            kept = None if has_wildcard(topic_filter) else self._retained.find(topic_filter)
+            kept = None if has_wildcard(topic_filter) else self.retained.find(topic_filter, self._clock())
             if kept is not None and self._may_receive(client, topic_filter):
                 message = Message(kept.topic, kept.payload, retain=True)
                 self._deliver(client, message, min(qos, kept.qos))
@@ -270,6 +290,33 @@ class Broker:
             client.subscriptions.pop(topic_filter, None)
             self._subscriptions.discard(topic_filter, client)
         self._routes.clear()
+
+    # For the page and the APIs
+
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """Return what is to be known of every client that is connected, by client id."""
+        connected = ((client, client.link) for _, client in sorted(self.clients.items()))
+        return tuple(_info(client, link) for client, link in connected if link is not None)
+
+    def disconnect(self, client_id: str, *, clean_session: bool = False, prevent_will: bool = False) -> bool:
+        """End a client's connection, as iot-data's DeleteConnection does; tell whether there was one.
+
+        *clean_session* forgets its session too, *prevent_will* its will.
+        """
+        client = self.clients.get(client_id)
+        if client is None or client.link is None:
+            return False
+        if clean_session:
+            client.is_persistent = False
+        if prevent_will:
+            client.will = None
+        client.link.end(DisconnectReason.API_INITIATED_DISCONNECT, "DeleteConnection was called for this client")
+        return True
+
+    def observe(self, observer: Callable[[MessageSeen], None]) -> Callable[[], None]:
+        """Call *observer* with every message that is accepted, until the returned function is called."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
 
     # Time
 
@@ -304,3 +351,23 @@ class Broker:
         decision = client.policy.decide(RECEIVE, client.topic_prefix + topic)
         sentence = f"a message was not delivered: {decision.because}"
         self._attempts.record(Attempt(IGNORED, RECEIVE, sentence, client_id=client.client_id))
+
+
+def _info(client: Client, link: Link) -> ConnectionInfo:
+    admission = link.admission
+    return ConnectionInfo(
+        client_id=client.client_id,
+        connection_id=admission.connection_id,
+        principal_id=admission.principal_id,
+        authorizer=admission.authorizer,
+        peer=admission.arrival.peer,
+        protocol="MQTT 3.1.1",
+        transports=admission.arrival.protocols,
+        connected_at=link.connected_at,
+        keep_alive_s=link.keep_alive_s,
+        is_persistent=client.is_persistent,
+        refresh_at=admission.refresh_at,
+        disconnect_at=admission.disconnect_at,
+        subscriptions=tuple(sorted(client.subscriptions.items())),
+        policy_documents=admission.policy_documents,
+    )

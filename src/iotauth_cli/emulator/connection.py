@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._admission: Admission | None = None
         self._client_id: str | None = None
         self._deciding: asyncio.Task[None] | None = None
-        self._began_at = clock()
+        self._began_at = self.connected_at = clock()
         self._is_over = False
         self._is_paused = False
         self._is_dropping = False
@@ -87,6 +87,10 @@ class Connection(asyncio.Protocol):
     def admission(self) -> Admission:
         assert self._admission is not None, "the broker knows admitted connections only"
         return self._admission
+
+    @property
+    def keep_alive_s(self) -> int:
+        return self._session.keep_alive_s
 
     # From the socket
 
@@ -173,6 +177,7 @@ class Connection(asyncio.Protocol):
     def _welcome(self, admission: Admission) -> None:
         self._admission = admission
         self._client_id = admission.client_id
+        self.connected_at = self._clock()
         self._client, is_present = self._broker.join(self, admission)
         self._session.accept(self._clock(), session_present=is_present)
         self._broker.resume(self._client)

@@ -87,6 +87,7 @@ class Admission:
     refresh_at: float
     arrival: Arrival
     connect: Connect
+    policy_documents: tuple[str, ...] = ()  # what *policy* was compiled from, for people to read
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ class Gateway:
             refresh_at=now + answer.refresh_after_s,
             arrival=trail.arrival,
             connect=trail.connect,
+            policy_documents=answer.policy_documents,
         )
 
     def _note_server_name(self, trail: _Trail) -> None:

@@ -100,6 +100,41 @@ class LogLine:
     message: str
 
 
+@dataclass(frozen=True)
+class ConnectionInfo:
+    """A live MQTT connection, for people and APIs to look at. Times are the emulator's seconds.
+
+    *subscriptions* are topic filters with their QoS, *policy_documents* the JSON texts in force.
+    """
+
+    client_id: str
+    connection_id: str
+    principal_id: str
+    authorizer: str
+    peer: str
+    protocol: str  # "MQTT 3.1.1"
+    transports: tuple[str, ...]  # as the authorizer's event names them: ("tls", "mqtt")
+    connected_at: float
+    keep_alive_s: int  # as the broker counts it, not as the client asked
+    is_persistent: bool
+    refresh_at: float
+    disconnect_at: float
+    subscriptions: tuple[tuple[str, int], ...]
+    policy_documents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MessageSeen:
+    """A message on its way through the broker. *client_id* is its publisher's; None: the service's own."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    client_id: str | None
+    at: float
+
+
 class AuthorizerDirectory(Protocol):
     def find(self, name: str) -> Authorizer | None: ...
 

@@ -7,20 +7,34 @@ payload deletes).
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 from iotauth_cli.emulator.state import State
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS retained_messages (
+    topic TEXT PRIMARY KEY,
+    payload BLOB NOT NULL,
+    qos INTEGER NOT NULL,
+    stored_at REAL NOT NULL,
+    properties BLOB NOT NULL,
+    expires_at REAL NOT NULL
+);
 """
+NEVER = float("inf")
 
 
 @dataclass(frozen=True)
 class RetainedMessage:
+    """Times are the emulator's seconds; *properties* are MQTT 5's, as they go over the wire."""
+
     topic: str
     payload: bytes
     qos: int
+    stored_at: float = 0.0
+    properties: bytes = b""
+    expires_at: float = NEVER
 
 
 class RetainedMessages:
@@ -28,13 +42,35 @@ class RetainedMessages:
         state.create(_SCHEMA)
         self._db = state.db
 
-    def store(self, topic: str, payload: bytes, qos: int) -> None:
-        """Keep the message in place of the one before; an empty payload only deletes that."""
-        if payload:
-            self._db.execute("INSERT OR REPLACE INTO retained VALUES (?, ?, ?)", (topic, payload, qos))
-        else:
-            self._db.execute("DELETE FROM retained WHERE topic = ?", (topic,))
+    def store(self, message: RetainedMessage) -> None:
+        """Keep *message* in place of the one before; an empty payload only deletes that."""
+        if not message.payload:
+            self._db.execute("DELETE FROM retained_messages WHERE topic = ?", (message.topic,))
+            return
+        self._db.execute(
+            "INSERT OR REPLACE INTO retained_messages VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                message.topic,
+                message.payload,
+                message.qos,
+                message.stored_at,
+                message.properties,
+                message.expires_at,
+            ),
+        )
 
-    def find(self, topic: str) -> RetainedMessage | None:
-        row = self._db.execute("SELECT * FROM retained WHERE topic = ?", (topic,)).fetchone()
-        return None if row is None else RetainedMessage(**row)
+    def find(self, topic: str, now: float) -> RetainedMessage | None:
+        """Return the message of *topic*, unless it has expired by *now*."""
+        row = self._db.execute(
+            "SELECT * FROM retained_messages WHERE topic = ? AND expires_at > ?", (topic, now)
+        ).fetchone()
+        return None if row is None else _message(row)
+
+    def list(self, now: float) -> tuple[RetainedMessage, ...]:
+        """Return every message that has not expired by *now*, by topic."""
+        rows = self._db.execute("SELECT * FROM retained_messages WHERE expires_at > ? ORDER BY topic", (now,))
+        return tuple(map(_message, rows))
+
+
+def _message(row: sqlite3.Row) -> RetainedMessage:
+    return RetainedMessage(**row)

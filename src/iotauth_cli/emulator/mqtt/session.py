@@ -91,14 +91,14 @@ class Phase(enum.Enum):
 class Session:
     """*now* is the emulator's time in seconds; the caller sends what `take_output` gives."""
 
-    __slots__ = ("_behaviour", "_decoder", "_heard_at", "_keep_alive_s", "_output", "phase", "unsent_bytes")
+    __slots__ = ("_behaviour", "_decoder", "_heard_at", "_output", "keep_alive_s", "phase", "unsent_bytes")
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self._decoder = Decoder(behaviour.max_packet_bytes)
         self._output: list[bytes] = []
         self._heard_at = 0.0
-        self._keep_alive_s = 0.0
+        self.keep_alive_s = 0
         self.unsent_bytes = 0
         self.phase = Phase.GREETING
 
@@ -157,7 +157,7 @@ class Session:
 
     def silent_until(self) -> float:
         """Return when a client that sends nothing more is to be dropped."""
-        return self._heard_at + self._keep_alive_s * self._behaviour.keep_alive_factor
+        return self._heard_at + self.keep_alive_s * self._behaviour.keep_alive_factor
 
     def _broken(self, sentence: str) -> Ended:
         self.end()
@@ -182,7 +182,7 @@ class Session:
                 return self._broken(f"the will: {error}")
             if packet.will.qos == 2:
                 return self._broken("the will has QoS 2, which AWS IoT does not have")
-        self._keep_alive_s = self._effective_keep_alive_s(packet.keep_alive_s)
+        self.keep_alive_s = self._effective_keep_alive_s(packet.keep_alive_s)
         self.phase = Phase.DECIDING
         return packet
 
