@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support_control import ControlServer
 from support_dynamodb import Clock, Database
 
 
@@ -20,3 +21,10 @@ def database(tmp_path: Path, clock: Clock) -> Iterator[Database]:
     database = Database(tmp_path / "state", clock)
     yield database
     database.state.close()
+
+
+@pytest.fixture(scope="module")
+def control_server() -> Iterator[ControlServer]:
+    server = ControlServer()
+    yield server
+    server.close()
