@@ -45,7 +45,10 @@ class ConfigError(InputError):
 
 
 class AwsError(IotauthError):
+    """*aws_code* is what the service called it, where a service answered: `ThrottlingException`."""
+
     code = "aws"
+    aws_code: str | None = None
 
 
 class AccessDenied(AwsError):

@@ -87,10 +87,10 @@ def from_code(code: str, message: str, action: str, target: Target) -> IotauthEr
     if code in UNKNOWN_KEYS:
         return ConfigError("AWS does not accept these keys", hint="see whose they are: `aws sts get-caller-identity`")
     kind = KINDS.get(code, AwsError)
-    if kind is AccessDenied:
-        return denied(message, action)
     said = message.strip().rstrip(".") or code or "no reason was given"
-    return kind(f"`{action}` failed: {said}", hint=HINTS.get(kind))
+    error = denied(message, action) if kind is AccessDenied else kind(f"`{action}` failed: {said}", HINTS.get(kind))
+    error.aws_code = code
+    return error
 
 
 HINTS: dict[type[AwsError], str] = {

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iotauth_cli.aws.polling import pauses, wait_until
+from iotauth_cli.aws.polling import retry, wait_until
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AwsError, InputError, NotFound
+from iotauth_cli.errors import InputError, NotFound
 
 ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
@@ -100,26 +100,19 @@ def create(session: Session, name: str, code: bytes, architecture: str, wanted: 
     IAM tells other services about a new role within some 10 s; until then CreateFunction says
     that the role "cannot be assumed by Lambda", which no retry mode of botocore covers.
     """
-    for pause in pauses():
-        try:
-            session.call(
-                "lambda",
-                "create_function",
-                FunctionName=name,
-                Code={"ZipFile": code},
-                PackageType="Zip",
-                Architectures=[architecture],
-                **parameters(wanted),
-            )
-            break
-        except AwsError as problem:
-            if "cannot be assumed" not in problem.message:
-                raise
-            session.sleep(pause)
-    else:
-        raise AwsError(
-            f"Lambda still may not assume the role `{wanted.role}`", hint="wait a minute and run the same command again"
+
+    def create_function() -> None:
+        session.call(
+            "lambda",
+            "create_function",
+            FunctionName=name,
+            Code={"ZipFile": code},
+            PackageType="Zip",
+            Architectures=[architecture],
+            **parameters(wanted),
         )
+
+    retry(create_function, lambda problem: "cannot be assumed" in problem.message, session.sleep)
 
 
 def update_code(session: Session, name: str, code: bytes, architecture: str) -> None:

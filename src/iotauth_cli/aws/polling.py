@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from iotauth_cli.errors import AwsError
+
+Value = TypeVar("Value")
 
 LIMIT_S = 60.0  # a new role is known everywhere after some 10 s; a table after some 20 s
 FIRST_PAUSE_S = 0.25
@@ -32,3 +35,19 @@ def wait_until(is_so: Callable[[], bool], what: str, sleep: Callable[[float], No
         sleep(pause)
     if not is_so():
         raise AwsError(f"waited {LIMIT_S:.0f} s for this to come true: {what}", hint="run the same command again")
+
+
+def retry(call: Callable[[], Value], passes: Callable[[AwsError], bool], sleep: Callable[[float], None]) -> Value:
+    """Return what *call* returns; repeat it while it fails in a way that *passes* by itself.
+
+    Raises:
+        AwsError: another failure, or the same one still when the limit was reached.
+    """
+    for pause in pauses():
+        try:
+            return call()
+        except AwsError as problem:
+            if not passes(problem):
+                raise
+        sleep(pause)
+    return call()

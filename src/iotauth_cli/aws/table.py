@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iotauth_authorizer.grants import ArnScope
-from iotauth_cli.aws.polling import wait_until
+from iotauth_cli.aws.polling import retry, wait_until
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import NotFound
 
@@ -29,7 +29,7 @@ def arn(scope: ArnScope, name: str) -> str:
 
 def find(session: Session, name: str) -> Table | None:
     found = describe(session, name)
-    if found is None or found.status == "DELETING":
+    if found is None or found.status != "ACTIVE":
         return found
     backups = session.call("dynamodb", "describe_continuous_backups", TableName=name)
     recovery = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
@@ -77,13 +77,20 @@ def wait_until_gone(session: Session, name: str) -> None:
 
 
 def make_recoverable(session: Session, name: str) -> None:
-    """Turn point-in-time recovery on: any second of the last 35 days can be restored."""
-    session.call(
-        "dynamodb",
-        "update_continuous_backups",
-        TableName=name,
-        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-    )
+    """Turn point-in-time recovery on: any second of the last 35 days can be restored.
+
+    A new table is active before it can be backed up; until then DynamoDB asks to come again.
+    """
+
+    def update_backups() -> None:
+        session.call(
+            "dynamodb",
+            "update_continuous_backups",
+            TableName=name,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+
+    retry(update_backups, lambda problem: problem.aws_code == "ContinuousBackupsUnavailableException", session.sleep)
 
 
 def protect(session: Session, name: str, *, on: bool) -> None:

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
+from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import Conflict
+from iotauth_cli.errors import AwsError, Conflict
 
 MADE_BY = "made by iotauth"
 AS_IT_SHOULD_BE = "it is as it should be"
@@ -98,9 +99,18 @@ class Part(ABC, Generic[State]):
         found = self.look()
         if found is None:
             self.create()
-            found = self.look()
-        if found is not None and self.drift(found):
+            found = self.appear()
+        if self.drift(found):
             self.mend(found)
+
+    def appear(self) -> State:
+        """Look until the part is there: AWS may show a new one a little later than it makes it."""
+        for pause in pauses():
+            found = self.look()
+            if found is not None:
+                return found
+            self.session.sleep(pause)
+        raise AwsError(f"{self.resource} `{self.name}` was made and does not appear", hint="run the same command again")
 
     def plan_removal(self) -> Step | None:
         """Return what deleting means here; None if there is nothing left to delete."""
