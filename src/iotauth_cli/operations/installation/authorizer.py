@@ -12,6 +12,9 @@ from iotauth_cli.errors import Conflict
 from iotauth_cli.operations.installation.part import Part, Wish
 
 
+Conditions = dict[tuple[str, str], Any]
+
+
 class Authorizer(Part[iot.Authorizer]):
     resource = "authorizer"
 
@@ -76,22 +79,21 @@ class Permission(Part[dict[str, Any]]):
         return next((statement for statement in found if statement.get("Sid") == self.name), None)
 
     def drift(self, found: dict[str, Any]) -> list[str]:
-        conditions = {
-            (operator, key.lower()): value
-            for operator, pairs in found.get("Condition", {}).items()
-            for key, value in pairs.items()
-        }
+        allows = found.get("Effect"), found.get("Action")
         checks = {
             "it names somebody else than AWS IoT": found.get("Principal") == {"Service": iot.PRINCIPAL},
-            "it does not allow to call the function": (found.get("Effect"), found.get("Action"))
-            == ("Allow", "lambda:InvokeFunction"),
-            "it is not bound to this authorizer and account alone": conditions
-            == {
-                ("ArnLike", "aws:sourcearn"): iot.arn(self.session.scope, self.wish.authorizer),
-                ("StringEquals", "aws:sourceaccount"): self.session.account,
-            },
+            "it does not allow to call the function": allows == ("Allow", "lambda:InvokeFunction"),
+            "it is not bound to this authorizer and account alone": conditions_of(found) == self.conditions,
         }
         return [words for words, is_well in checks.items() if not is_well]
+
+    @property
+    def conditions(self) -> Conditions:
+        """The form in which Lambda stores SourceArn and SourceAccount."""
+        return {
+            ("ArnLike", "aws:sourcearn"): iot.arn(self.session.scope, self.wish.authorizer),
+            ("StringEquals", "aws:sourceaccount"): self.session.account,
+        }
 
     def create(self) -> None:
         lambda_.permit(
@@ -109,6 +111,15 @@ class Permission(Part[dict[str, Any]]):
 
     def remove(self, found: dict[str, Any]) -> None:
         lambda_.forbid(self.session, self.function, self.name)
+
+
+def conditions_of(statement: dict[str, Any]) -> Conditions:
+    """Return the conditions of *statement*, by operator and key; keys have no case."""
+    return {
+        (operator, key.lower()): value
+        for operator, pairs in statement.get("Condition", {}).items()
+        for key, value in pairs.items()
+    }
 
 
 def function_of(session: Session, wish: Wish) -> FunctionArn:
