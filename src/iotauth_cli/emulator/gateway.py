@@ -22,15 +22,15 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import TypeVar
 
 from iotauth_authorizer.event import Answer, ConnectRequest
 from iotauth_authorizer.grants import MAX_CLIENT_ID_BYTES, ArnScope
-from iotauth_authorizer.username import MalformedUsername, Username
+from iotauth_authorizer.username import MalformedUsername
 from iotauth_authorizer.username import parse as parse_username
-from iotauth_cli.emulator.attempts import ADMITTED, CUT_OFF, REFRESHED, REFUSED, Attempt, AttemptLog, Step
+from iotauth_cli.emulator.attempts import ADMITTED, CUT_OFF, REFRESHED, REFUSED, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.invoker import Invoker, function_name, read_document
 from iotauth_cli.emulator.model import (
@@ -41,6 +41,8 @@ from iotauth_cli.emulator.model import (
     FunctionRunner,
 )
 from iotauth_cli.emulator.mqtt.packets import Connect, Will
+from iotauth_cli.emulator.presented import Presented, http_parameters
+from iotauth_cli.emulator.trail import Refused, Trail
 from iotauth_cli.policy.context import LAST_WILL, PERSISTENT_CONNECT, Context
 from iotauth_cli.policy.evaluate import Evaluator
 
@@ -60,6 +62,7 @@ RETAIN_PUBLISH = "iot:RetainPublish"
 EMULATOR = "emulator"  # a fault of ours; never an admission
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -120,18 +123,21 @@ class Gateway:
 
     async def admit(self, arrival: Arrival, connect: Connect) -> Admission | Refusal:
         """Decide on a CONNECT, and write down how. Never raises, and never admits by mistake."""
-        trail = _Trail(arrival, connect, connection_id=str(uuid.uuid4()))
-        verdict = await self._decide(trail)
-        is_admitted = isinstance(verdict, Admission)
-        self._attempts.record(trail.attempt(ADMITTED if is_admitted else REFUSED, verdict))
+        trail = Trail(arrival.peer, str(uuid.uuid4()))
+        verdict = await _settled(trail, self._admission(trail, arrival, connect))
+        if isinstance(verdict, Admission):
+            self._attempts.record(trail.attempt(ADMITTED, verdict.client_id))
+        else:
+            self._attempts.record(trail.attempt(REFUSED, connect.client_id or None))
         return verdict
 
     async def refresh(self, admission: Admission) -> Admission | Refusal:
         """Decide again with the same credentials. The cut-off that was set at CONNECT stays."""
-        trail = _Trail(admission.arrival, admission.connect, admission.connection_id, is_refresh=True)
-        verdict = await self._decide(trail, client_id=admission.client_id)
+        trail = Trail(admission.arrival.peer, admission.connection_id)
+        work = self._admission(trail, admission.arrival, admission.connect, refreshed=admission)
+        verdict = await _settled(trail, work)
         is_admitted = isinstance(verdict, Admission)
-        self._attempts.record(trail.attempt(REFRESHED if is_admitted else CUT_OFF, verdict))
+        self._attempts.record(trail.attempt(REFRESHED if is_admitted else CUT_OFF, admission.client_id))
         if isinstance(verdict, Admission):
             return replace(verdict, disconnect_at=admission.disconnect_at)
         return verdict
@@ -140,25 +146,18 @@ class Gateway:
         """Ask *authorizer*'s function; the signature is the caller's to verify before."""
         return (await self._invoker.ask(authorizer, request)).result
 
-    async def _decide(self, trail: _Trail, client_id: str | None = None) -> Admission | Refusal:
-        try:
-            return await self._walk(trail, client_id)
-        except _Refused as refused:
-            return Refusal(refused.check, refused.sentence)
-        except Exception:
-            log.exception("deciding on client %r failed", trail.connect.client_id)
-            return Refusal(EMULATOR, "the emulator failed while it decided; its log has the cause")
-
-    async def _walk(self, trail: _Trail, client_id: str | None) -> Admission:
+    async def _admission(
+        self, trail: Trail, arrival: Arrival, connect: Connect, refreshed: Admission | None = None
+    ) -> Admission:
         """Go through the checks in the order of the module's docstring."""
-        self._note_server_name(trail)
-        client_id = client_id or self._client_id(trail)
-        username = self._username(trail)
-        authorizer = self._authorizer(trail, username)
-        token, is_verified = self._token(trail, authorizer, username)
-        request = self._request(trail, token, is_verified)
+        _note_server_name(trail, arrival)
+        client_id = refreshed.client_id if refreshed else _client_id(trail, connect)
+        presented = _presented(trail, arrival, connect)
+        authorizer = self._authorizer(trail, presented)
+        token, is_verified = _verified_token(trail, authorizer, presented)
+        request = _request(trail, arrival, connect, token, is_verified)
         answer = await self._answer(trail, authorizer, request)
-        policy = self._policy(trail, answer, client_id)
+        policy = self._policy(trail, answer, arrival, connect, client_id, is_refresh=refreshed is not None)
         now = self._clock()
         return Admission(
             client_id=client_id,
@@ -169,43 +168,19 @@ class Gateway:
             scope=self._scope,
             disconnect_at=now + answer.disconnect_after_s,
             refresh_at=now + answer.refresh_after_s,
-            arrival=trail.arrival,
-            connect=trail.connect,
+            arrival=arrival,
+            connect=connect,
             policy_documents=answer.policy_documents,
         )
 
-    def _note_server_name(self, trail: _Trail) -> None:
-        # The TLS port turns wrong names away; none at all is usual on loopback, where clients use addresses.
-        if trail.arrival.server_name is None:
-            trail.passed(SERVER_NAME, "no server name (SNI) was sent; AWS IoT would refuse the client")
-
-    def _client_id(self, trail: _Trail) -> str:
-        client_id = trail.connect.client_id
-        if not client_id:
-            return f"{GENERATED_CLIENT_ID}{trail.connection_id}"
-        if client_id.startswith("$"):
-            trail.refuse(CLIENT_ID, f"client id `{client_id}` begins with `$`, which is reserved for AWS IoT")
-        if len(client_id.encode()) > MAX_CLIENT_ID_BYTES:
-            size = len(client_id.encode())
-            trail.refuse(CLIENT_ID, f"a client id of {size} bytes; the limit is {MAX_CLIENT_ID_BYTES}")
-        trail.passed(CLIENT_ID, f"client id `{client_id}`")
-        return client_id
-
-    def _username(self, trail: _Trail) -> Username:
-        try:
-            username = parse_username(trail.connect.username or "")
-        except MalformedUsername as error:
-            trail.refuse(USER_NAME, str(error), error)
-        trail.passed(USER_NAME, f"the user name has {len(username.parameters)} parameters")
-        return username
-
-    def _authorizer(self, trail: _Trail, username: Username) -> Authorizer:
-        name = username.authorizer_name
+    def _authorizer(self, trail: Trail, presented: Presented) -> Authorizer:
+        name = presented.authorizer_name
         authorizer = self._authorizers.default() if name is None else self._authorizers.find(name)
         if authorizer is None:
+            who = "request" if presented.http else "user name"
             trail.refuse(
                 AUTHORIZER,
-                "the user name names no authorizer, and the account has no default"
+                f"the {who} names no authorizer, and the account has no default"
                 if name is None
                 else f"there is no authorizer `{name[:128]}`",
             )
@@ -215,40 +190,7 @@ class Gateway:
         trail.passed(AUTHORIZER, f"authorizer `{authorizer.name}`{' (the default)' if name is None else ''}")
         return authorizer
 
-    def _token(self, trail: _Trail, authorizer: Authorizer, username: Username) -> tuple[str | None, bool]:
-        from iotauth_cli.token import verify
-
-        token = username.get(authorizer.token_key_name) if authorizer.token_key_name else None
-        if authorizer.signing_disabled:
-            trail.passed(SIGNATURE, f"authorizer `{authorizer.name}` wants no signed token")
-            return token, False
-        signature = username.signature
-        if not token or not signature:
-            missing = "token" if not token else "signature"
-            trail.refuse(SIGNATURE, f"authorizer `{authorizer.name}` wants a signed token and no {missing} was given")
-        keys = authorizer.token_signing_public_keys
-        verified_by = next((name for name, pem in keys.items() if verify(token, signature, pem)), None)
-        if verified_by is None:
-            trail.refuse(SIGNATURE, f"the signature is of none of the {len(keys)} keys of `{authorizer.name}`")
-        trail.passed(SIGNATURE, f"the token is signed by key `{verified_by}`")
-        return token, True
-
-    def _request(self, trail: _Trail, token: str | None, is_verified: bool) -> ConnectRequest:
-        arrival, connect = trail.arrival, trail.connect
-        return ConnectRequest(
-            protocols=arrival.protocols,
-            connection_id=trail.connection_id,
-            client_id=connect.client_id or None,
-            username=connect.username,
-            password=connect.password,
-            token=token,
-            signature_verified=is_verified,
-            server_name=arrival.server_name,
-            http_headers=dict(arrival.http_headers),
-            query_string=arrival.query_string,
-        )
-
-    async def _answer(self, trail: _Trail, authorizer: Authorizer, request: ConnectRequest) -> Answer:
+    async def _answer(self, trail: Trail, authorizer: Authorizer, request: ConnectRequest) -> Answer:
         call = await self._invoker.ask(authorizer, request)
         trail.request_id = call.request_id
         result, function = call.result, function_name(authorizer.function_arn)
@@ -260,26 +202,19 @@ class Gateway:
         trail.passed(AUTHENTICATION, f"principal `{result.principal_id}`")
         return result
 
-    def _policy(self, trail: _Trail, answer: Answer, client_id: str) -> Evaluator:
-        policy = Evaluator(
-            [read_document(text) for text in answer.policy_documents],
-            self._context(trail.arrival, trail.connect, client_id),
-        )
-        if not trail.is_refresh or self._behaviour.refresh_checks_connect:
-            self._require(trail, policy, CONNECT, self._scope.client(client_id))
-        if trail.connect.will is not None and not trail.is_refresh:
-            self._check_will(trail, policy, trail.connect.will)
+    def _policy(
+        self, trail: Trail, answer: Answer, arrival: Arrival, connect: Connect, client_id: str, *, is_refresh: bool
+    ) -> Evaluator:
+        policy = _evaluator(answer, self._context(arrival, connect, client_id))
+        if not is_refresh or self._behaviour.refresh_checks_connect:
+            _require(trail, policy, CONNECT, self._scope.client(client_id))
+        if connect.will is not None and not is_refresh:
+            self._check_will(trail, policy, connect.will)
         return policy
 
-    def _check_will(self, trail: _Trail, policy: Evaluator, will: Will) -> None:
+    def _check_will(self, trail: Trail, policy: Evaluator, will: Will) -> None:
         for action in (PUBLISH, RETAIN_PUBLISH) if will.retain else (PUBLISH,):
-            self._require(trail, policy, action, self._scope.topic(will.topic))
-
-    def _require(self, trail: _Trail, policy: Evaluator, action: str, resource: str) -> None:
-        decision = policy.decide(action, resource)
-        if not decision.allowed:
-            trail.refuse(action, decision.because)
-        trail.passed(action, decision.because)
+            _require(trail, policy, action, self._scope.topic(will.topic))
 
     def _context(self, arrival: Arrival, connect: Connect, client_id: str) -> Context:
         attributes = {PERSISTENT_CONNECT: not connect.clean_start, LAST_WILL: connect.will is not None}
@@ -292,51 +227,88 @@ class Gateway:
         )
 
 
-class _Refused(Exception):
-    def __init__(self, check: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.check = check
-        self.sentence = sentence
+async def _settled(trail: Trail, work: Awaitable[T]) -> T | Refusal:
+    """Return what *work* decides. A check that says no is a refusal, and so is a fault of ours."""
+    try:
+        return await work
+    except Refused as refused:
+        return Refusal(refused.check, refused.sentence)
+    except Exception:
+        log.exception("the decision on connection %s failed", trail.connection_id)
+        refusal = Refusal(EMULATOR, "the emulator failed while it decided; its log has the cause")
+        trail.failed(refusal.check, refusal.sentence)
+        return refusal
 
 
-class _Trail:
-    """The way of one CONNECT through the checks, for the log."""
+def _note_server_name(trail: Trail, arrival: Arrival) -> None:
+    # The TLS port turns wrong names away; none at all is usual on loopback, where clients use addresses.
+    if arrival.server_name is None:
+        trail.passed(SERVER_NAME, "no server name (SNI) was sent; AWS IoT would refuse the client")
 
-    def __init__(self, arrival: Arrival, connect: Connect, connection_id: str, *, is_refresh: bool = False) -> None:
-        self.arrival = arrival
-        self.connect = connect
-        self.connection_id = connection_id
-        self.is_refresh = is_refresh
-        self.authorizer: str | None = None
-        self.request_id: str | None = None
-        self._steps: list[Step] = []
-        self._began = time.perf_counter()
 
-    def passed(self, check: str, sentence: str) -> None:
-        self._steps.append(Step(check, True, sentence))
+def _client_id(trail: Trail, connect: Connect) -> str:
+    client_id = connect.client_id
+    if not client_id:
+        return f"{GENERATED_CLIENT_ID}{trail.connection_id}"
+    if client_id.startswith("$"):
+        trail.refuse(CLIENT_ID, f"client id `{client_id}` begins with `$`, which is reserved for AWS IoT")
+    if len(client_id.encode()) > MAX_CLIENT_ID_BYTES:
+        size = len(client_id.encode())
+        trail.refuse(CLIENT_ID, f"a client id of {size} bytes; the limit is {MAX_CLIENT_ID_BYTES}")
+    trail.passed(CLIENT_ID, f"client id `{client_id}`")
+    return client_id
 
-    def refuse(self, check: str, sentence: str, cause: Exception | None = None) -> NoReturn:
-        self._steps.append(Step(check, False, sentence))
-        raise _Refused(check, sentence) from cause
 
-    def attempt(self, outcome: str, verdict: Admission | Refusal) -> Attempt:
-        """Return the line for the log; an admission was decided by the last check it passed."""
-        if isinstance(verdict, Admission):
-            decided_by, sentence = self._steps[-1].check, self._steps[-1].sentence
-            client_id: str | None = verdict.client_id
-        else:
-            decided_by, sentence = verdict.check, verdict.sentence
-            client_id = self.connect.client_id or None
-        return Attempt(
-            outcome=outcome,
-            decided_by=decided_by,
-            sentence=sentence,
-            client_id=client_id,
-            authorizer=self.authorizer,
-            peer=self.arrival.peer,
-            connection_id=self.connection_id,
-            function_called=self.request_id is not None,
-            request_id=self.request_id,
-            duration_ms=(time.perf_counter() - self._began) * 1000,
-            steps=tuple(self._steps),
-        )
+def _presented(trail: Trail, arrival: Arrival, connect: Connect) -> Presented:
+    try:
+        username = parse_username(connect.username or "")
+    except MalformedUsername as error:
+        trail.refuse(USER_NAME, str(error), error)
+    trail.passed(USER_NAME, f"the user name has {len(username.parameters)} parameters")
+    return Presented(username, http_parameters(arrival.http_headers, arrival.query_string))
+
+
+def _verified_token(trail: Trail, authorizer: Authorizer, presented: Presented) -> tuple[str | None, bool]:
+    """Return the token, if one was presented, and whether its signature was verified."""
+    from iotauth_cli.token import verify
+
+    token = presented.get(authorizer.token_key_name) if authorizer.token_key_name else None
+    if authorizer.signing_disabled:
+        trail.passed(SIGNATURE, f"authorizer `{authorizer.name}` wants no signed token")
+        return token, False
+    signature = presented.signature
+    if not token or not signature:
+        missing = "token" if not token else "signature"
+        trail.refuse(SIGNATURE, f"authorizer `{authorizer.name}` wants a signed token and no {missing} was given")
+    keys = authorizer.token_signing_public_keys
+    verified_by = next((name for name, pem in keys.items() if verify(token, signature, pem)), None)
+    if verified_by is None:
+        trail.refuse(SIGNATURE, f"the signature is of none of the {len(keys)} keys of `{authorizer.name}`")
+    trail.passed(SIGNATURE, f"the token is signed by key `{verified_by}`")
+    return token, True
+
+
+def _request(trail: Trail, arrival: Arrival, connect: Connect, token: str | None, is_verified: bool) -> ConnectRequest:
+    return ConnectRequest(
+        protocols=arrival.protocols,
+        connection_id=trail.connection_id,
+        client_id=connect.client_id or None,
+        username=connect.username,
+        password=connect.password,
+        token=token,
+        signature_verified=is_verified,
+        server_name=arrival.server_name,
+        http_headers=dict(arrival.http_headers),
+        query_string=arrival.query_string,
+    )
+
+
+def _evaluator(answer: Answer, context: Context) -> Evaluator:
+    return Evaluator([read_document(text) for text in answer.policy_documents], context)
+
+
+def _require(trail: Trail, policy: Evaluator, action: str, resource: str) -> None:
+    decision = policy.decide(action, resource)
+    if not decision.allowed:
+        trail.refuse(action, decision.because)
+    trail.passed(action, decision.because)
