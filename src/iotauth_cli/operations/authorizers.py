@@ -84,22 +84,21 @@ def plan_removal(session: Session, wish: Wish, *, with_table: bool) -> Plan:
         NotFound: there is neither the authorizer nor anything left of it.
     """
     validate_authorizer(wish.authorizer)
-    found = iot.find(session, wish.authorizer)
-    wish = with_its_function(session, wish, found)
-    reason = why_kept(session, wish)
-    steps = []
+    wish = with_its_function(session, wish, iot.find(session, wish.authorizer))
+    kept_because = why_shared(session, wish)
+    steps: list[Step] = []
     for part in parts_to_remove(session, wish):
         step = part.plan_removal()
         if step is None:
             continue
-        if part.resource in ("function", "role", "log group", "table") and reason:
-            step = part.step("keep", reason)
+        if part.may_be_shared and kept_because:
+            step = part.step("keep", kept_because)
         elif part.resource == "table" and not with_table:
             step = part.step("keep", "add `--table` to delete it and every client in it")
-        elif step.resource == "function" and step.action == "keep":
-            reason = f"function `{step.name}` was not made by iotauth"
+        elif part.resource == "function" and step.action == "keep":
+            kept_because = f"function `{step.name}` was not made by iotauth"
         steps.append(step)
-    if not any(step.action == "delete" for step in steps):
+    if all(step.action == "keep" for step in steps):
         raise NotFound(
             f"there is no authorizer `{wish.authorizer}` in {session.target.label}",
             hint="see which there are with `iotauth authorizer list`",
@@ -130,8 +129,8 @@ def with_its_function(session: Session, wish: Wish, found: Authorizer | None) ->
     return Wish(wish.authorizer, wish.table, wish.function, found.function_arn)
 
 
-def why_kept(session: Session, wish: Wish) -> str | None:
-    """Return why the function and what belongs to it stays: another authorizer calls it."""
+def why_shared(session: Session, wish: Wish) -> str | None:
+    """Return why the function and what belongs to it has to stay: another authorizer calls it."""
     function_arn = function_of(session, wish).text
     for other in every(session):
         if other.name != wish.authorizer and other.function_arn == function_arn:
@@ -248,6 +247,6 @@ def require(session: Session, name: str) -> Authorizer:
     if found is None:
         raise NotFound(
             f"there is no authorizer `{name}` in {session.target.label}",
-            hint="create it with `iotauth authorizer create" + ("`" if name == "iotauth" else f" {name}`"),
+            hint=f"create it with `iotauth authorizer create {name}`",
         )
     return found

@@ -11,12 +11,12 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import Conflict
 from iotauth_cli.operations.installation.part import Part, Wish
 
-
 Conditions = dict[tuple[str, str], Any]
 
 
 class Authorizer(Part[iot.Authorizer]):
     resource = "authorizer"
+    may_be_shared = False
 
     @property
     def name(self) -> str:
@@ -65,6 +65,7 @@ class Permission(Part[dict[str, Any]]):
     """AWS IoT may call the function: for this authorizer and this account, for nobody else."""
 
     resource = "permission"
+    may_be_shared = False
 
     @property
     def name(self) -> str:

@@ -43,12 +43,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Part(ABC, Generic[State]):
-    """*resource* is the kind in words; *at_stake* says what goes with it when it is deleted."""
+    """*resource* is the kind in words; *at_stake* says what goes with it when it is deleted.
+
+    *may_be_shared* is true of what can serve several authorizers.
+    """
 
     session: Session
     wish: Wish
     resource: ClassVar[str]
     at_stake: ClassVar[str] = "nothing else needs it"
+    may_be_shared: ClassVar[bool] = True
 
     @property
     @abstractmethod
