@@ -118,6 +118,7 @@ def test_a_finding_says_what_and_where(
         ([deny("iot:Publish", "topic/a")], []),
         ([*RIGHT, allow(["iot:Publish", "iot:Subscribe"], "topic/b", "topicfilter/b")], []),
         ([*RIGHT, allow(["iot:Publish", "iot:Subscribe"], "*")], []),
+        ([*RIGHT, allow(["iot:Publish", "iot:Subscribe"], "topic*/b")], []),
         ([*RIGHT, {"Effect": "Deny", "NotAction": "iot:*", "Resource": f"{SCOPE}topicfilter/a"}], []),
     ],
     ids=[
@@ -128,6 +129,7 @@ def test_a_finding_says_what_and_where(
         "only a deny",
         "two types for two actions",
         "any type",
+        "a type left open",
         "NotAction",
     ],
 )
