@@ -29,18 +29,67 @@ def commands() -> str:
 
 def behaviour() -> str:
     """Return the emulator's choices where AWS documents nothing, with their sources."""
-    from iotauth_cli.emulator.behaviour import BEHAVIOURS
+    from iotauth_cli.emulator.behaviour import Behaviour
 
     page = (
         "# What the emulator decides where AWS is silent\n\n"
-        "C is how sure the choice is: D documented, O observed, I inferred, T the emulator's own.\n\n"
-        "| key | value | what it means | C | source |\n| --- | --- | --- | --- | --- |\n"
+        "Each line is a choice that AWS does not document, or a limit that sources give differently.\n\n"
+        "| key | value | what it means | confidence | source |\n| --- | --- | --- | --- | --- |\n"
     )
-    rows = (f"| `{b.key}` | `{b.value}` | {b.meaning} | {b.confidence} | {b.source} |\n" for b in BEHAVIOURS)
+    rows = (f"| `{c.key}` | `{c.value}` | {c.meaning} | {c.confidence} | {c.source} |\n" for c in Behaviour().choices())
     return GENERATED + page + "".join(rows)
 
 
-PAGES = {"commands.md": commands, "emulator-behaviour.md": behaviour}
+def settings() -> str:
+    """Return every setting with its variable, default and meaning."""
+    from iotauth_cli.config import DEFAULTS
+
+    page = (
+        "# Settings\n\n"
+        "First found wins: flag, `IOTAUTH_*` variable, `iotauth.yaml` here or in the nearest parent,\n"
+        "`~/.config/iotauth/config.yaml`, AWS's own places, default. `iotauth config show` prints every\n"
+        "value with its source. Secrets are never read from a file of settings.\n\n"
+        "| setting | variable | default | meaning |\n| --- | --- | --- | --- |\n"
+    )
+    rows = (
+        f"| `{key}` | `IOTAUTH_{key.upper()}` | {f'`{default}`' if default else MEANT[key]} | {MEANINGS[key]} |\n"
+        for key, default in DEFAULTS.items()
+    )
+    return GENERATED + page + "".join(rows)
+
+
+MEANINGS = {
+    "authorizer": "the authorizer that commands mean when none is named",
+    "table": "the table of clients",
+    "function": "the authorizer function that `authorizer create` makes",
+    "region": "the AWS region",
+    "profile": "the AWS profile, as in `~/.aws/config`",
+    "emulator": "true: talk to the emulator on this machine in AWS's place",
+    "account": "refuse to work with the keys of any other AWS account",
+    "state_dir": "where the emulator keeps its state",
+    "port": "the emulator's port for devices; 0 for any that is free",
+    "control_port": "the emulator's port for AWS's APIs; 0 for any that is free",
+}
+MEANT = {
+    "region": "as AWS's tools find it",
+    "profile": "as AWS's tools find it",
+    "account": "any",
+    "state_dir": "`~/.local/state/iotauth/emulator`",
+    "port": "`8443`",
+    "control_port": "`4588`",
+}
+
+
+def table() -> str:
+    """Return the table's schema as the kernel's own module describes it."""
+    from iotauth_authorizer import record
+
+    assert record.__doc__ is not None
+    title, _, body = record.__doc__.partition("\n")
+    return GENERATED + f"# The table\n\n{title}\n\n```text\n{body.strip()}\n```\n"
+
+
+PAGES = {"commands.md": commands, "emulator-behaviour.md": behaviour, "settings.md": settings, "table.md": table}
 
 
 def main() -> int:

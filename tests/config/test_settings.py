@@ -172,3 +172,14 @@ def test_flags_of_other_commands_are_left_alone(project: Path) -> None:
     settings = load({"as_json": True, "yes": True, "emulator": True}, {}, project)
     assert settings.emulator
     assert set(settings.sources.values()) == {"default", "--emulator"}
+
+
+def test_ports_are_numbers_that_can_be_ports(home: Path, project: Path) -> None:
+    """None leaves the choice to the emulator; what cannot be a port is refused with its source."""
+    environ = {"HOME": str(home)}
+    assert load({}, environ, project)[-4:-2] == (None, None)
+    settings = load({"port": 0}, environ | {"IOTAUTH_CONTROL_PORT": "4599"}, project)
+    assert (settings.port, settings.control_port) == (0, 4599)
+    for wrong in ("8443x", "-1", "65536", "٨"):
+        with pytest.raises(ConfigError, match=r"IOTAUTH_PORT: `port` must be a number"):
+            load({}, environ | {"IOTAUTH_PORT": wrong}, project)

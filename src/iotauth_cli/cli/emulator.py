@@ -28,10 +28,10 @@ StateDir = Annotated[
     Path | None, typer.Option("--state-dir", metavar="DIR", help="Where it remembers; else as the settings say.")
 ]
 Port = Annotated[
-    int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="The devices' port; 0 for any.")
+    int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="The devices' port, 8443; 0 for any.")
 ]
 ControlPort = Annotated[
-    int | None, typer.Option("--control-port", metavar="N", min=0, max=65535, help="The APIs' port; 0 for any.")
+    int | None, typer.Option("--control-port", metavar="N", min=0, max=65535, help="The APIs' port, 4588; 0 for any.")
 ]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")]
 
@@ -50,8 +50,8 @@ def start(
     from iotauth_cli.cli import render_emulator as render
     from iotauth_cli.operations import emulator
 
-    context = ctx.obj.with_flags(state_dir=state_dir)
-    wish = emulator.Ports(port, control_port, context.flags.get("region"))
+    context = ctx.obj.with_flags(state_dir=state_dir, port=port, control_port=control_port)
+    wish = emulator.Ports(context.settings.port, context.settings.control_port, context.flags.get("region"))
     if foreground:
         for ready in emulator.foreground(context.settings.state_dir, wish):
             context.output.facts(render.ready_document(ready), render.ready(ready, context.shown))

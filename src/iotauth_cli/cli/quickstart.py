@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,11 +35,13 @@ def quickstart(
     from iotauth_cli.cli import render_quickstart as render
     from iotauth_cli.operations import emulator
 
-    context = ctx.obj.with_flags(emulator=True)
+    context = ctx.obj.with_flags(emulator=True, port=port, control_port=control_port)
     output, state_dir = context.output, context.settings.state_dir
     was_running = emulator.status(state_dir).ready
     try:
-        chapters = tell(output, events(context, emulator.Ports(port, control_port)))
+        chapters = tell(
+            output, events(context, emulator.Ports(context.settings.port, context.settings.control_port)), context.shown
+        )
     except KeyboardInterrupt:
         if not was_running:
             emulator.stop(state_dir)
@@ -68,12 +71,12 @@ def events(context: Context, ports: Ports) -> Iterator[Event]:
     )
 
 
-def tell(output: Output, events: Iterator[Event]) -> list[Ended]:
+def tell(output: Output, events: Iterator[Event], shown: Callable[[Path], str]) -> list[Ended]:
     """Show each event as it comes; return how the chapters ended."""
     from iotauth_cli.cli.render_quickstart import Tale
     from iotauth_cli.operations.quickstart import Ended
 
-    tale = Tale(terminal_width())
+    tale = Tale(terminal_width(), shown)
     chapters: list[Ended] = []
     try:
         for event in events:

@@ -40,7 +40,7 @@ def settings_document(found: Settings) -> dict[str, Any]:
 
 def settings_values(found: Settings) -> dict[str, Any]:
     values = {name: getattr(found, name) for name in found.sources}
-    return {name: value if isinstance(value, bool | None) else str(value) for name, value in values.items()}
+    return {name: value if isinstance(value, bool | int | None) else str(value) for name, value in values.items()}
 
 
 def shown(value: object) -> str:

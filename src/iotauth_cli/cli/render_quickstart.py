@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli import render_authorizer, render_connect, render_emulator
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 class Tale:
     """The story as text, event by event. A step of a connection that went as before is not told again."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, shown: Callable[[Path], str]) -> None:
         self.width = width
+        self.shown = shown
         self.number = 0
         self.told: dict[str, Mapping[str, Any]] = {}
         self.untold: list[str] = []
@@ -39,7 +41,7 @@ class Tale:
             return indented([f"removed client `{event.client_id}` of an earlier run"])
         if isinstance(event, Stage):
             return indented(self.stage(event, inner))
-        return indented(ending(event, inner)) if isinstance(event, Ended) else []
+        return indented(ending(event, inner, self.shown)) if isinstance(event, Ended) else []
 
     def stage(self, stage: Stage, width: int) -> list[str]:
         if stage.ok and self.told.get(stage.name) == stage.facts:
@@ -60,15 +62,15 @@ def indented(lines: Sequence[str]) -> list[str]:
     return [INDENT + line for line in lines]
 
 
-def ending(chapter: Ended, width: int) -> list[str]:
+def ending(chapter: Ended, width: int, shown: Callable[[Path], str]) -> list[str]:
     """Return what came of a chapter; that it came otherwise than it should is said last."""
-    told = outcome(chapter.result, width)
+    told = outcome(chapter.result, width, shown)
     if chapter.ok:
         return told
     return [*told, *wrapped(f"this is not as it should be: {chapter.unexpected}", width)]
 
 
-def outcome(result: Result, width: int) -> list[str]:
+def outcome(result: Result, width: int, shown: Callable[[Path], str]) -> list[str]:
     from iotauth_cli.operations.quickstart import Added, Report, Row, Running
 
     if isinstance(result, Running):
@@ -76,18 +78,18 @@ def outcome(result: Result, width: int) -> list[str]:
         devices = f"devices connect to `{ready.data_endpoint.host}:{ready.data_endpoint.port}`"
         return [render_emulator.started(result), devices, f"the APIs answer on `{ready.control_endpoint}`"]
     if isinstance(result, Added):
-        return added(result, width)
+        return added(result, width, shown)
     if isinstance(result, Row):
         return row(result.item, width)
     return render_connect.verdict(result, width)[1:] if isinstance(result, Report) else []
 
 
-def added(found: Added, width: int) -> list[str]:
+def added(found: Added, width: int, shown: Callable[[Path], str]) -> list[str]:
     """Return who was added. The password is not shown: it is in the store, and nobody has to type it."""
     return [
         f"added client `{found.credential.client_id}`",
         f"user name `{found.device_username}`",
-        *wrapped(f"its password is kept in `{found.kept_at}`", width),
+        *([f"its password is kept in `{shown(found.kept_at)}`"] if found.kept_at else []),
     ]
 
 

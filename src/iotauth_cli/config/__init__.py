@@ -34,16 +34,19 @@ DEFAULTS: Mapping[str, str | None] = {
     "emulator": "false",
     "account": None,
     "state_dir": None,
+    "port": None,
+    "control_port": None,
 }
 AWS_VARIABLES = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "profile": ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")}
 YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0")
+MAX_PORT = 65_535
 
 
 class Settings(NamedTuple):
     """Every setting with a value; *sources* says for each where it came from.
 
-    *state_dir* is the emulator's. *project_dir* is where `iotauth.yaml` lies, else where the
+    *state_dir* is the emulator's; so are the ports, None for its own choice. *project_dir* is where `iotauth.yaml` lies, else where the
     command was called; `.iotauth` is kept there.
     """
 
@@ -55,6 +58,8 @@ class Settings(NamedTuple):
     emulator: bool
     account: str | None
     state_dir: Path
+    port: int | None
+    control_port: int | None
     project_dir: Path
     sources: Mapping[str, str]
 
@@ -109,6 +114,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Set
         emulator=emulator,
         account=account(found["account"]),
         state_dir=state_directory(found["state_dir"], environ),
+        port=port("port", found["port"]),
+        control_port=port("control_port", found["control_port"]),
         project_dir=project_file.parent if project_file else cwd,
         sources={key: value.source for key, value in found.items()},
     )
@@ -212,6 +219,14 @@ def account(found: Found) -> str | None:
     if found.text is not None and not re.fullmatch(r"[0-9]{12}", found.text):
         raise ConfigError(f"{found.source}: `account` must have 12 digits, not `{found.text}`")
     return found.text
+
+
+def port(key: str, found: Found) -> int | None:
+    if found.text is None:
+        return None
+    if not found.text.isascii() or not found.text.isdigit() or int(found.text) > MAX_PORT:
+        raise ConfigError(f"{found.source}: `{key}` must be a number from 0 to {MAX_PORT}, not `{found.text}`")
+    return int(found.text)
 
 
 def state_directory(found: Found, environ: Mapping[str, str]) -> Path:

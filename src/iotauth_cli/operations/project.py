@@ -25,8 +25,10 @@ function: iotauth-authorizer
 # true: the emulator on this machine in AWS's place. Start it with `iotauth emulator start`.
 emulator: {emulator}
 
-# Where the emulator keeps its state:
+# Where the emulator keeps its state, and its ports for devices and for the APIs:
 # state_dir: ~/.local/state/iotauth/emulator
+# port: 8443
+# control_port: 4588
 """
 
 
