@@ -244,6 +244,23 @@ def test_a_topic_that_mqtt_does_not_know_is_the_callers_mistake(
         stages_of(at(peer.port, authority), errand=errand)
 
 
+LONG = "x" * 65_536
+UNFIT = {
+    "client-id": (Login(LONG, "u", None), "the client id has 65536 bytes"),
+    "user-name": (Login("c", LONG, None), "the user name has 65536 bytes"),
+    "password": (Login("c", "u", Secret(LONG)), "the password has 65536 bytes"),
+    "not-utf-8": (Login("c", "\udcff", None), "the user name is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("login", "said"), UNFIT.values(), ids=UNFIT)
+def test_a_login_that_mqtt_cannot_carry_is_refused_before_anything_is_sent(login: Login, said: str) -> None:
+    """The field is named, its content is not repeated."""
+    with pytest.raises(InputError, match=said) as refused:
+        next(walk(Endpoint("localhost", 1), login, ERRAND, timeout_s=1))
+    assert len(str(refused.value)) < 100
+
+
 def test_the_password_is_in_no_fact_and_no_repr(authority: Authority, leaf: Path) -> None:
     """It goes over the wire, and nowhere else."""
     with broker(leaf) as peer:

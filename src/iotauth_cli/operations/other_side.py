@@ -5,8 +5,8 @@ the operator, or fail; that is noted among what could not be seen, and the next 
 same.
 
 Whether the function was called for this attempt is read from its log, which may arrive late.
-So a test call is made after the attempt: once its own line is there, everything before it is
-there too, and a missing line means that there was no call.
+So a test call is made after the attempt: once its own line is there, an earlier one would be
+there too, and a missing one means that there was no call.
 """
 
 from __future__ import annotations
@@ -82,17 +82,23 @@ class Inquiry:
         self.note(authorizer=self.ask("the authorizer", self.authorizer))
         if not isinstance(self.found.authorizer, AuthorizerFound):
             return
-        function = FunctionArn.parse(self.found.authorizer.function_arn)
+        function_arn = self.found.authorizer.function_arn
+        function = self.ask("the function", lambda: FunctionArn.parse(function_arn))
+        if function is None:
+            return
+        yield from self.ask_about_function(function)
+        yield from self.try_it(function)
+
+    def ask_about_function(self, function: FunctionArn) -> Generator[Asking, None, None]:
         yield Asking("the function")
         self.note(function=self.ask("the function", lambda: self.function(function)))
         yield Asking("the permission")
         if not isinstance(self.found.function, Absent):
             self.note(permission=self.ask("the permission", lambda: self.permission(function)))
-        yield Asking("the authorizer's answer")
-        yield from self.try_it(function)
 
     def try_it(self, function: FunctionArn) -> Generator[Asking, None, None]:
         """Make the test call, then see from the log whether there was a call before it."""
+        yield Asking("the authorizer's answer")
         tried_at_ms = epoch_ms(time.time())
         self.note(test=self.ask("the authorizer's answer", self.trial))
         yield Asking("the function's log")

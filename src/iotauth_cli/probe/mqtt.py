@@ -23,16 +23,22 @@ if TYPE_CHECKING:
     from paho.mqtt.enums import MQTTErrorCode
 
 KEEP_ALIVE_S = 30  # the least that AWS IoT accepts without raising it
+MAX_FIELD_BYTES = 65_535  # MQTT 3.1.1, section 1.5.3
 REFUSED_SUBSCRIPTION = 0x80  # SUBACK return codes from here on say no
 
 
 class Session:
-    """A device's connection. Every step returns a `Finding`; `close` is safe at any time."""
+    """A device's connection. Every step returns a `Finding`; `close` is safe at any time.
+
+    Raises:
+        InputError: *login* does not fit into CONNECT.
+    """
 
     def __init__(self, endpoint: Endpoint, login: Login, context: ssl.SSLContext, timeout_s: float) -> None:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+        check_login(login)
         self.endpoint = endpoint
         self.login = login
         self.timeout_s = timeout_s
@@ -86,8 +92,6 @@ class Session:
             self.client.connect(self.endpoint.host, self.endpoint.port, keepalive=KEEP_ALIVE_S)
         except OSError as error:  # the handshake by hand went well just before
             return Finding({**facts, "reason": "a second connection failed"}, tls_symptom(error))
-        except ValueError as error:  # a field longer than MQTT's 65,535 bytes
-            raise InputError(f"this cannot be sent in MQTT: {error}") from None
         sent = time.perf_counter()
         waited = self.wait(lambda: self.reason is not None)
         ms = (time.perf_counter() - sent) * 1000
@@ -137,7 +141,7 @@ class Session:
         """Wait for the message that carries *payload*; others (retained ones) do not count."""
         waited = self.wait(lambda: any(got == payload for _, got in self.messages))
         if waited is not None:
-            return Finding({"reason": f"{self.how(waited)}"}, waited)
+            return Finding({"reason": self.how(waited)}, waited)
         topic = next(topic for topic, got in self.messages if got == payload)
         return Finding({"topic": topic, "bytes": len(payload)})
 
@@ -196,10 +200,26 @@ def send_at_once(_client: Client, _data: Any, sock: Any) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def check_login(login: Login) -> None:
+    """Refuse what CONNECT cannot carry, without repeating it: it may be a password."""
+    for name, text in fields_of(login).items():
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise InputError(f"the {name} is not UTF-8 text") from None
+        if size > MAX_FIELD_BYTES:
+            raise InputError(f"the {name} has {size} bytes, and MQTT carries {MAX_FIELD_BYTES}")
+
+
 def connect_size(login: Login) -> int:
     """Return the length of the CONNECT packet in bytes (MQTT 3.1.1, section 3.1)."""
-    password = login.password.reveal() if login.password else None
-    fields = [login.client_id, login.username, password if login.username is not None else None]
-    remaining = 10 + sum(2 + len(field.encode()) for field in fields if field is not None)
+    remaining = 10 + sum(2 + len(text.encode()) for text in fields_of(login).values())
     length_bytes = 1 + sum(remaining >= limit for limit in (128, 16_384, 2_097_152))
     return 1 + length_bytes + remaining
+
+
+def fields_of(login: Login) -> dict[str, str]:
+    """Return what CONNECT carries. Without a user name there is no password either (section 3.1.2.9)."""
+    password = login.password.reveal() if login.password and login.username is not None else None
+    fields = {"client id": login.client_id, "user name": login.username, "password": password}
+    return {name: text for name, text in fields.items() if text is not None}
