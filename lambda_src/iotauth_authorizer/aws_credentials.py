@@ -6,12 +6,10 @@ endpoint instead, whose answer holds until the `Expiration` that it carries.
 
 from __future__ import annotations
 
-import calendar
 import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from iotauth_authorizer.http1 import Broken, Connection
 
@@ -79,9 +77,6 @@ def _address(environ: Mapping[str, str]) -> str:
     full = environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     if not full:
         raise NoCredentials("neither AWS_ACCESS_KEY_ID nor a container's credential endpoint is set")
-    url = urlsplit(full)
-    if url.scheme != "https" and url.hostname not in _PLAIN_HOSTS:
-        raise NoCredentials("AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https nor on this machine")
     return full
 
 
@@ -97,12 +92,15 @@ def _token(environ: Mapping[str, str]) -> str | None:
 
 
 def _fetch(address: str, token: str | None) -> dict[str, Any]:
-    url = urlsplit(address)
-    connection = Connection(address)
     try:
-        path = f"{url.path or '/'}{'?' + url.query if url.query else ''}"
+        connection = Connection(address)
+    except ValueError as error:
+        raise NoCredentials("the container's credential endpoint has no address") from error
+    if not connection.is_tls and connection.hostname not in _PLAIN_HOSTS:
+        raise NoCredentials("the container's credential endpoint is neither https nor on this machine")
+    try:
         headers = {"authorization": token} if token else {}
-        response = connection.request("GET", path, headers, timeout_s=_TIMEOUT_S)
+        response = connection.request("GET", connection.path, headers, timeout_s=_TIMEOUT_S)
         answer = json.loads(response.body)
     except (Broken, ValueError) as error:
         raise NoCredentials("the container's credential endpoint could not be asked") from error
@@ -115,4 +113,7 @@ def _fetch(address: str, token: str | None) -> dict[str, Any]:
 
 def _epoch(text: str) -> int:
     """Turn `2026-11-20T13:00:00Z` into epoch seconds."""
+    # Imported here because a function whose variables are set never comes this way.
+    import calendar
+
     return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))

@@ -25,7 +25,6 @@ SlotState = Literal["active", "pending", "retiring", "retired"]
 _LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LETTERS = 27  # log2(62) x 27 = 160.8 bits
 _CHECKSUM_LETTERS = 6  # 62^6 > 2^32
-_SHAPE = re.compile(PATTERN.replace(r"\b", ""), re.ASCII)
 _SALT_BYTES = 16
 _FAST = "iota-hmac-sha256"
 _SLOW = "scrypt"
@@ -79,7 +78,7 @@ def new_secret() -> str:
 
 def is_intact(text: str) -> bool:
     """Tell whether *text* is a generated secret without a typing mistake. Asks nobody."""
-    if not _SHAPE.fullmatch(text):
+    if not re.fullmatch(PATTERN, text, re.ASCII):
         return False
     body = text[len(PREFIX) : -_CHECKSUM_LETTERS]
     return text.endswith(_checksum(body))

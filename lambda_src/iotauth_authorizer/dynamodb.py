@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from iotauth_authorizer.aws_credentials import Credentials, NoCredentials, environment_credentials
 from iotauth_authorizer.http1 import Broken, Connection, Response
@@ -123,9 +122,7 @@ class Client:
     ) -> None:
         self._region = region
         self._credentials = credentials
-        url = endpoint_url or _endpoint(region)
-        self._connection = Connection(url, ca_file=ca_file)
-        self._path = urlsplit(url).path or "/"
+        self._connection = Connection(endpoint_url or _endpoint(region), ca_file=ca_file)
         self._budget_s = budget_s
         self._sleep = sleep
         self._clock = clock
@@ -236,20 +233,21 @@ class Client:
             body["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _send(self, operation: str, payload: bytes, deadline: float) -> dict[str, Any]:
+        connection = self._connection
         headers = sign(
             self._credentials(),
             region=self._region,
-            host=self._connection.host,
-            path=self._path,
+            host=connection.host,
+            path=connection.path,
             target=f"{_VERSION}.{operation}",
             payload=payload,
             at=time.time(),
         )
         headers["content-type"] = "application/x-amz-json-1.0"
         left_s = deadline - self._clock()
-        was_open = self._connection.is_open
+        was_open = connection.is_open
         try:
-            response = self._connection.request("POST", self._path, headers, payload, timeout_s=min(left_s, ATTEMPT_S))
+            response = connection.request("POST", connection.path, headers, payload, timeout_s=min(left_s, ATTEMPT_S))
         except Broken as error:
             raise ConnectionLost(str(error), was_reused=was_open) from error
         return _decode(response)

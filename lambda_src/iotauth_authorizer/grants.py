@@ -26,11 +26,10 @@ MAX_CLIENT_ID_BYTES = 128
 MAX_TOPIC_BYTES = 256
 MAX_TOPIC_SLASHES = 7
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _INEXPRESSIBLE = re.compile(rf"[*?]|\$[{{(]|{_CONTROL.pattern}")  # what a policy would read as its own
-_SHARED = re.compile(r"\$share/[^/+#]{1,128}/")
-_BASIC_INGEST = re.compile(r"\$aws/rules/[^/+#]+/")
-_UNCOUNTED = re.compile(f"{_SHARED.pattern}|{_BASIC_INGEST.pattern}")  # prefixes outside AWS's topic limits
+_SHARED = r"\$share/[^/+#]{1,128}/"
+_UNCOUNTED = rf"{_SHARED}|\$aws/rules/[^/+#]+/"  # prefixes outside AWS's topic limits
 _Statement = tuple[str, str, list[str]]  # effect, action, JSON texts of resources
 _FRAME = '{"Version":"2012-10-17","Statement":[%s]}'
 
@@ -110,7 +109,7 @@ def validate_client_id(text: str) -> None:
     for character in text:
         if character in "+#*?$/" or character.isspace() or _CONTROL.match(character):
             raise ValueError(f"client id {_shown(text)} contains {_named(character)}")
-    if len(text.encode()) > MAX_CLIENT_ID_BYTES:
+    if _bytes(text, "client id") > MAX_CLIENT_ID_BYTES:
         raise ValueError(f"client id {_shown(text)} is longer than {MAX_CLIENT_ID_BYTES} bytes")
 
 
@@ -127,7 +126,7 @@ def validate_topic_filter(text: str) -> None:
     _validate_characters(text)
     _validate_levels(text)
     counted = _counted(text)
-    if len(counted.encode()) > MAX_TOPIC_BYTES:
+    if _bytes(counted, "topic filter") > MAX_TOPIC_BYTES:
         raise ValueError(f"topic filter {_shown(text)} is longer than {MAX_TOPIC_BYTES} bytes")
     if counted.count("/") > MAX_TOPIC_SLASHES:
         raise ValueError(f"topic filter {_shown(text)} has more than {MAX_TOPIC_SLASHES} slashes")
@@ -233,11 +232,11 @@ def _statement(effect: str, action: str, texts: Sequence[str]) -> str:
 
 
 def _unshared(topic_filter: str) -> str:
-    return _SHARED.sub("", topic_filter, count=1) if topic_filter[0] == "$" else topic_filter
+    return re.sub(f"^{_SHARED}", "", topic_filter) if topic_filter[0] == "$" else topic_filter
 
 
 def _counted(topic_filter: str) -> str:
-    return _UNCOUNTED.sub("", topic_filter, count=1) if topic_filter[0] == "$" else topic_filter
+    return re.sub(f"^(?:{_UNCOUNTED})", "", topic_filter) if topic_filter[0] == "$" else topic_filter
 
 
 def _validate_connect(client_id: str) -> None:
@@ -255,7 +254,7 @@ def _validate_no_variable(topic: str) -> None:
 def _validate_characters(text: str) -> None:
     if wrong := _INEXPRESSIBLE.search(text):
         raise ValueError(f"topic filter {_shown(text)} contains {_named(wrong[0])}")
-    if text[0] == "$" and not (text.startswith("$aws/") or _SHARED.match(text)):
+    if text[0] == "$" and not (text.startswith("$aws/") or re.match(_SHARED, text)):
         raise ValueError(f"topic filter {_shown(text)} begins with `$`, which is reserved for `$aws/` and `$share/`")
 
 
@@ -264,6 +263,13 @@ def _validate_levels(text: str) -> None:
         raise ValueError(f"topic filter {_shown(text)} has a `#` that is not the whole last level")
     if "+" in text and any("+" in level and level != "+" for level in text.split("/")):
         raise ValueError(f"topic filter {_shown(text)} has a `+` that is not a whole level")
+
+
+def _bytes(text: str, kind: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{kind} {_shown(text)} contains {_named(text[error.start])}, half a character") from error
 
 
 def _shown(text: str) -> str:
