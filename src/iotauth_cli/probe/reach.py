@@ -66,7 +66,7 @@ def reach(addresses: Sequence[Address], timeout_s: float) -> tuple[Finding, sock
             sock = open_socket(family, where, max(0.05, share))
         except OSError as error:
             symptoms.append(tcp_symptom(error))
-            tried.append(f"{where[0]}: {symptoms[-1].value}")
+            tried.append(f"{where[0]}: {symptoms[-1]}")
         else:
             return Finding({"address": str(where[0]), "port": where[1]}), sock
     # A closed port is the firmest answer of several: some host was there and said no.

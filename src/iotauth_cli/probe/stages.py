@@ -42,6 +42,9 @@ class Symptom(str, Enum):
     REFUSED = "refused"  # it said no, with a reason code
     NOT_MQTT = "not-mqtt"
 
+    def __str__(self) -> str:
+        return self.value
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -131,4 +134,4 @@ class Stage:
     def as_document(self) -> dict[str, Any]:
         """Return the stage as it appears under `--json`; a failing one carries its symptom."""
         document = {"name": self.name, "ok": self.ok, "ms": round(self.ms, 1), "facts": dict(self.facts)}
-        return document if self.symptom is None else {**document, "symptom": self.symptom.value}
+        return document if self.symptom is None else {**document, "symptom": str(self.symptom)}
