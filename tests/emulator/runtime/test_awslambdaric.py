@@ -38,7 +38,7 @@ def test_our_client_says_what_awslambdaric_says(case: dict[str, Any], tmp_path: 
 def test_awslambdaric_still_says_so_through_our_runtime_api(tmp_path: Path) -> None:
     """The record is true, and AWS's runtime client finds in our Runtime API what it needs."""
     if importlib.util.find_spec("awslambdaric") is None:
-        pytest.skip("awslambdaric is not installed; its recorded answers are what counts")
+        missing("awslambdaric is not installed")
     for case in VECTORS["cases"]:
         directory = directory_of(case, tmp_path)
         said = asyncio.run(ask((*AWS_CLIENT, case["handler"]), directory, case["handler"], case["event"]))
