@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support import REPOSITORY
+from support import REPOSITORY, missing
 from support_runtime import AWS_CLIENT, OUR_CLIENT, Said, ask
 
 VECTORS = json.loads((REPOSITORY / "tests/vectors/lambda_runtime/awslambdaric.json").read_text(encoding="utf-8"))
