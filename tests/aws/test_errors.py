@@ -87,6 +87,9 @@ def test_a_denial_without_a_sentence_names_the_call() -> None:
             "configure",
         ),
         (foreign.InvalidRegionError(region_name="mars"), ConfigError, "`eu-west-1` is not an AWS region", "--region"),
+        (foreign.InvalidConfigError(error_msg="no `x`"), ConfigError, "AWS keys could not be had: no `x`", "configure"),
+        (foreign.ReadTimeoutError(endpoint_url="https://iot"), AwsError, "read timeout", "the network"),
+        (foreign.WaiterConfigError(error_msg="Odd"), AwsError, "AWS could not be asked", None),
         (foreign.EndpointConnectionError(endpoint_url="https://iot"), AwsError, "could not connect", "the network"),
         (foreign.ConnectTimeoutError(endpoint_url="https://iot"), AwsError, "connect timeout", "the network"),
         (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from iotauth_authorizer.dynamodb import Client, ConnectionLost, DynamoDBError, NoCredentials
 from iotauth_authorizer.record import KEY, ClientRecord, Item, MalformedRecord, from_item, key, to_item
-from iotauth_cli.aws.errors import from_code, no_credentials, unreachable
+from iotauth_cli.aws.errors import from_code, no_credentials, sentence, unreachable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.config import Target
 from iotauth_cli.errors import AlreadyExists, NotFound
@@ -99,7 +99,7 @@ class ClientTable:
                 raise self._missing() from problem
             raise from_code(problem.code, problem.message, f"dynamodb:{operation}", self.target) from problem
         except ConnectionLost as problem:
-            raise unreachable(problem, self.target) from problem
+            raise unreachable(sentence(problem), self.target) from problem
         except NoCredentials as problem:
             raise no_credentials() from problem
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from iotauth_cli.errors import (
@@ -110,24 +110,13 @@ def denied(message: str, action: str) -> AccessDenied:
 
 
 def from_botocore(problem: Exception, target: Target) -> IotauthError:
-    """Return the error for a call that never got an answer, told apart by the exception's name."""
-    name = type(problem).__name__
-    if name in ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError", "SSOError"):
-        return ConfigError("the SSO session has expired", hint=f"log in with {login(target)}")
-    if name.startswith("Login"):
-        profile = f" --profile {target.profile}" if target.profile else ""
-        return ConfigError("the AWS login session has expired", hint=f"log in with `aws login{profile}`")
-    if name in ("NoCredentialsError", "NoAuthTokenError"):
-        return no_credentials()
-    if name == "ProfileNotFound":
-        return ConfigError(f"there is no AWS profile `{target.profile}`", hint="see `aws configure list-profiles`")
-    if name in ("PartialCredentialsError", "CredentialRetrievalError", "UnknownCredentialError"):
-        return ConfigError(f"AWS keys could not be had: {sentence(problem)}", hint="see `aws configure list`")
-    if name in ("InvalidRegionError", "UnknownRegionError", "NoRegionError"):
-        return ConfigError(f"`{target.region}` is not an AWS region", hint="choose one with `--region eu-west-1`")
-    if name == "ParamValidationError":
-        return InputError(sentence(problem))
-    return unreachable(problem, target)
+    """Return the error for a call that never got an answer, by the names of the exception's classes."""
+    kinds = {kind.__name__ for kind in type(problem).__mro__}
+    said = sentence(problem)
+    for names, word in WORDS:
+        if kinds & names:
+            return word(said, target)
+    return AwsError(f"AWS could not be asked: {said}")
 
 
 def no_credentials() -> ConfigError:
@@ -136,15 +125,53 @@ def no_credentials() -> ConfigError:
     )
 
 
-def unreachable(problem: Exception, target: Target) -> AwsError:
-    return AwsError(f"{target.label} gave no answer: {sentence(problem)}", hint=target.when_unreachable)
+def unreachable(said: str, target: Target) -> AwsError:
+    return AwsError(f"{target.label} gave no answer: {said}", hint=target.when_unreachable)
 
 
 def login(target: Target) -> str:
-    return f"`aws sso login --profile {target.profile}`" if target.profile else "`aws sso login`"
+    return f"`aws sso login{profile(target)}`"
+
+
+def profile(target: Target) -> str:
+    return f" --profile {target.profile}" if target.profile else ""
 
 
 def sentence(problem: Exception) -> str:
     """Return a library's message as part of a sentence of ours: one line, no full stop."""
-    text = " ".join(str(problem).split()).rstrip(".")
+    text = " ".join(str(problem).split()).rstrip(".: ")
     return text[:1].lower() + text[1:]
+
+
+# What botocore could not do before or instead of getting an answer; the first that fits counts.
+WORDS: tuple[tuple[set[str], Callable[[str, Target], IotauthError]], ...] = (
+    (
+        {"SSOError", "TokenRetrievalError"},
+        lambda _, target: ConfigError("the SSO session has expired", hint=f"log in with {login(target)}"),
+    ),
+    (
+        {"LoginError"},
+        lambda _, target: ConfigError(
+            "the AWS login session has expired", hint=f"log in with `aws login{profile(target)}`"
+        ),
+    ),
+    ({"NoCredentialsError", "NoAuthTokenError"}, lambda _, __: no_credentials()),
+    (
+        {"ProfileNotFound"},
+        lambda _, target: ConfigError(
+            f"there is no AWS profile `{target.profile}`", hint="see `aws configure list-profiles`"
+        ),
+    ),
+    (
+        {"PartialCredentialsError", "CredentialRetrievalError", "InvalidConfigError", "ConfigParseError"},
+        lambda said, _: ConfigError(f"AWS keys could not be had: {said}", hint="see `aws configure list`"),
+    ),
+    (
+        {"InvalidRegionError", "UnknownRegionError", "NoRegionError"},
+        lambda _, target: ConfigError(
+            f"`{target.region}` is not an AWS region", hint="choose one with `--region eu-west-1`"
+        ),
+    ),
+    ({"ParamValidationError"}, lambda said, _: InputError(said)),
+    ({"ConnectionError", "HTTPClientError"}, unreachable),
+)
