@@ -179,4 +179,4 @@ def _passphrase_error(passphrase: Secret | None) -> InputError:
 def _unreadable(passphrase: Secret | None) -> InputError:
     if passphrase is not None:
         return InputError("the private key does not open with this passphrase", "check the passphrase and the file")
-    return InputError("this is not a private key in PEM", "it begins with `-----BEGIN PRIVATE KEY-----`")
+    return InputError("this is not an intact private key in PEM", "it begins with `-----BEGIN PRIVATE KEY-----`")

@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -226,8 +228,8 @@ def test_each_way_a_private_key_cannot_be_opened_is_named(pem: Secret, public: s
     """No PEM, a public key, a passphrase missing, wrong, or too many: one sentence each, no key in it."""
     locked = Secret(openssl("pkey", "-aes256", "-passout", "pass:right", stdin=pem.reveal().encode()).decode())
     cases = [
-        (Secret("not a key"), None, "this is not a private key in PEM"),
-        (Secret(public), None, "this is not a private key in PEM"),
+        (Secret("not a key"), None, "this is not an intact private key in PEM"),
+        (Secret(public), None, "this is not an intact private key in PEM"),
         (locked, None, "is encrypted and no passphrase was given"),
         (locked, Secret("wrong"), "does not open with this passphrase"),
         (pem, Secret("needless"), "is not encrypted but a passphrase was given"),
@@ -236,3 +238,18 @@ def test_each_way_a_private_key_cannot_be_opened_is_named(pem: Secret, public: s
         with pytest.raises(InputError, match=message) as caught:
             token.load_private_key(given_pem, passphrase)
         assert "BEGIN" not in caught.value.message
+
+
+def test_a_key_with_a_false_prime_is_refused_unless_it_is_our_own(key: RSAPrivateKey) -> None:
+    """A key from elsewhere has its primes checked; for one that we made and guarded that time is saved."""
+    p, q = key.private_numbers().p, key.private_numbers().q
+    q += 2 if q % 3 == 1 else 4  # now divisible by 3
+    e = token.PUBLIC_EXPONENT
+    d = pow(e, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(e, p * q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    false = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    pem = Secret(false.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+    with pytest.raises(InputError, match="not an intact private key"):
+        token.load_private_key(pem)
+    assert token.load_private_key(pem, is_own=True).key_size == 2048
