@@ -303,11 +303,15 @@ def _credential_row(put: Sequence[Sample]) -> Row:
     return Row(what, _time(made_s), _time(call_s), made_s / call_s, 0.01)
 
 
-def _per_call(function: Any, calls: int = 5000) -> float:
-    at = time.perf_counter()
-    for _ in range(calls):
-        function()
-    return (time.perf_counter() - at) / calls
+def _per_call(function: Any, calls: int = 100, batches: int = 50) -> float:
+    """Return the seconds of one call: the median over batches, so that a pause in one does not count."""
+    taken = []
+    for _ in range(batches):
+        at = time.perf_counter()
+        for _ in range(calls):
+            function()
+        taken.append((time.perf_counter() - at) / calls)
+    return statistics.median(taken)
 
 
 def _row(what: str, ours: Sequence[Sample], peer: Sequence[Sample], figure: str, goal: float | None) -> Row:

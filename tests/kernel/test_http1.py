@@ -179,10 +179,28 @@ def test_nobody_listening_is_broken() -> None:
         ask(Connection("http://127.0.0.1:1"))
 
 
-@pytest.mark.parametrize("url", ["", "ftp://example.com", "example.com", "https://", "http://x:port"])
+@pytest.mark.parametrize(
+    ("url", "host", "hostname", "path"),
+    [
+        ("https://example.com", "example.com", "example.com", "/"),
+        ("http://localhost:4588/", "localhost:4588", "localhost", "/"),
+        ("http://[::1]:4588/creds?id=1", "[::1]:4588", "::1", "/creds?id=1"),
+        ("http://127.0.0.1?id=1", "127.0.0.1", "127.0.0.1", "/?id=1"),
+    ],
+)
+def test_an_address_is_taken_apart(url: str, host: str, hostname: str, path: str) -> None:
+    """The host with its port is what is signed; the path keeps its query."""
+    connection = Connection(url)
+    assert (connection.host, connection.hostname, connection.path) == (host, hostname, path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "ftp://example.com", "example.com", "https://", "http://x:port", "http://x:65536", "http://a b", "http://u@x"],
+)
 def test_only_http_addresses_are_addresses(url: str) -> None:
     """What cannot be connected to is refused before anything is sent."""
-    with pytest.raises(ValueError, match=r"address|ort"):
+    with pytest.raises(ValueError, match="not an http or https address"):
         Connection(url)
 
 
