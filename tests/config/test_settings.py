@@ -104,7 +104,7 @@ def test_the_region_of_an_aws_profile_is_found(
 def test_a_broken_aws_file_is_named(home: Path, project: Path) -> None:
     """Not our file, but the error says which one it is."""
     write(home / ".aws" / "config", "region = eu-west-1\n")
-    with pytest.raises(ConfigError, match=r"~/\.aws/config is broken: File contains no section headers"):
+    with pytest.raises(ConfigError, match=r"~/\.aws/config is broken: file contains no section headers"):
         load({}, {"HOME": str(home)}, project)
 
 

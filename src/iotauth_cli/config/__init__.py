@@ -202,7 +202,8 @@ def region_of_profile(profile: Found, environ: Mapping[str, str], cwd: Path) -> 
     try:
         parser.read_string(text)
     except configparser.Error as problem:
-        raise ConfigError(f"{name} is broken: {problem.message.splitlines()[0]}") from problem
+        reason = problem.message.splitlines()[0].rstrip(".")
+        raise ConfigError(f"{name} is broken: {reason[:1].lower()}{reason[1:]}") from problem
     section = "default" if profile.text in (None, "default") else f"profile {profile.text}"
     region = parser.get(section, "region", fallback=None)
     return Found(region, f"{name}, [{section}]" if region else "default", path.parent)
