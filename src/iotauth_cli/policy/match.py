@@ -14,11 +14,8 @@ many stars there are; a regular expression needs time exponential in them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-_STAR = re.compile(r"(\*)")
 
 
 class Literal(str):
@@ -128,13 +125,12 @@ def compile_pattern(pieces: Iterable[str]) -> Pattern:
         if isinstance(piece, Literal):
             segments[-1][-1] += piece
             continue
-        for part in _STAR.split(piece):
-            if part == "*":
+        for number, part in enumerate(piece.split("*")):
+            if number:
                 segments.append([""])
-            else:
-                first, *others = part.split("?")
-                segments[-1][-1] += first
-                segments[-1].extend(others)
+            first, *others = part.split("?")
+            segments[-1][-1] += first
+            segments[-1].extend(others)
     return Pattern(tuple(_segment(texts) for texts in segments))
 
 
