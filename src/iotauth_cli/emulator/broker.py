@@ -59,6 +59,12 @@ class Link(Protocol):
 
     def tick(self, now: float) -> None: ...
 
+    def hear(self, now: float) -> None:
+        """Take the client to have pinged at *now*."""
+
+    async def settle(self) -> None:
+        """Wait until the authorizer has answered, if it is being asked."""
+
 
 class Client:
     """One client id: its connection while it has one, its subscriptions, what is kept for it."""
@@ -331,13 +337,22 @@ class Broker:
         for link in list(self._links):
             link.end(DisconnectReason.SERVER_INITIATED_DISCONNECT, "the emulator stops")
 
-    def tick(self) -> None:
-        """Do what is due by now: timers of connections, and sessions that nobody came back to."""
+    def tick(self, *, pinging: bool = False) -> None:
+        """Do what is due by now: timers of connections, and sessions that nobody came back to.
+
+        *pinging* clients count as heard just now, however long they have been silent.
+        """
         now = self._clock()
         for link in list(self._links):
+            if pinging:
+                link.hear(now)
             link.tick(now)
         for client in [each for each in self.clients.values() if each.expires_at <= now]:
             self._remove(client)
+
+    async def settle(self) -> None:
+        """Wait until every authorizer that is being asked has answered."""
+        await asyncio.gather(*(link.settle() for link in list(self._links)))
 
     def _beat(self) -> None:
         self.start()

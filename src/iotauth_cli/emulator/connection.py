@@ -225,6 +225,15 @@ class Connection(asyncio.Protocol):
 
     # Time
 
+    def hear(self, now: float) -> None:
+        """Take the client to have pinged at *now*."""
+        self._session.hear(now)
+
+    async def settle(self) -> None:
+        """Wait until the decision that is being made, if any, is made."""
+        if self._deciding is not None:
+            await asyncio.wait([self._deciding])
+
     def tick(self, now: float) -> None:
         """Do what is due by *now*."""
         if self._session.phase is Phase.GREETING:

@@ -25,9 +25,12 @@ from pathlib import Path
 
 from iotauth_cli import files
 from iotauth_cli.emulator import ca, environment, lifecycle, lock, ports
+from iotauth_cli.emulator.admin import Admin
 from iotauth_cli.emulator.attempts import AttemptLog
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.ca import Certificates
+from iotauth_cli.emulator.clock import Clock, EmulatorTime
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.service import ENDPOINTS, IotService
@@ -35,6 +38,7 @@ from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.lambda_.service import LambdaService
 from iotauth_cli.emulator.control.logs.service import LogsService
 from iotauth_cli.emulator.control.router import ControlPlane
+from iotauth_cli.emulator.control.service import Service
 from iotauth_cli.emulator.control.sts import StsService
 from iotauth_cli.emulator.environment import Endpoint, Ready
 from iotauth_cli.emulator.gateway import Gateway
@@ -43,6 +47,7 @@ from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
 from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
 from iotauth_cli.emulator.model import ACCOUNT, DEFAULT_REGION
 from iotauth_cli.emulator.state import State
+from iotauth_cli.emulator.time_travel import TimeTravel
 from iotauth_cli.errors import InputError
 
 DATA_PORT = 8443
@@ -141,15 +146,16 @@ class _Rooms:
 
 
 def _assemble(settings: Settings, state: State, control_endpoint: str, stack: AsyncExitStack) -> _Rooms:
-    """Make every room and tell each what it needs of the others."""
-    logs = LogsService(state)
+    """Make every room and tell each what it needs of the others; all go by one clock and one `Behaviour`."""
+    clock, behaviour = Clock(state), Behaviour()
+    logs = LogsService(state, clock)
     stack.callback(logs.flush)
-    pool = FunctionPool(logs, endpoint_url=control_endpoint)
+    pool = FunctionPool(EmulatorTime(logs, clock), endpoint_url=control_endpoint)
     stack.push_async_callback(pool.close)
-    roles = IamService(state)
-    functions = LambdaService(state, roles, pool)
+    roles = IamService(state, clock)
+    functions = LambdaService(state, roles, pool, clock=clock)
     authorizers = AuthorizerStore(state)
-    attempts = AttemptLog(state)
+    attempts = AttemptLog(state, clock)
     gateway = Gateway(
         authorizers.in_region(settings.region),
         functions,
@@ -157,19 +163,27 @@ def _assemble(settings: Settings, state: State, control_endpoint: str, stack: As
         account=ACCOUNT,
         region=settings.region,
         attempts=attempts,
+        clock=clock,
+        behaviour=behaviour,
     )
-    tables = DynamoDb(state, account=ACCOUNT, clock=time.time)
-    iot = IotService(authorizers, gateway)
+    broker = Broker(state, attempts, clock=clock, behaviour=behaviour)
+    tables = DynamoDb(state, account=ACCOUNT, clock=clock)
+    iot = IotService(authorizers, gateway, behaviour, clock)
     names = endpoint_names(authorizers.endpoint_prefix, settings.region)
     certificates = ca.ensure(settings.state_dir, names, datetime.now(timezone.utc))
     listener = Listener(
         ca.server_context(certificates),
         gateway,
-        Broker(state, attempts),
+        broker,
         attempts,
         server_names=[*LOCAL_NAMES, *names],
+        clock=clock,
+        behaviour=behaviour,
     )
-    return _Rooms(ControlPlane([StsService(), roles, functions, tables, iot, logs]), listener, certificates)
+    time_travel = TimeTravel(clock, broker)
+    admin = Admin(nouns={**time_travel.nouns}, verbs={**time_travel.verbs})
+    services: list[Service] = [StsService(), roles, functions, tables, iot, logs]
+    return _Rooms(ControlPlane(services, admin=admin), listener, certificates)
 
 
 def endpoint_names(prefix: str, region: str) -> list[str]:

@@ -3,7 +3,7 @@
 The order is AWS's: signed at all, then which operation, then the parameters, then the service.
 Before that comes a check of ours: whoever may call Lambda here may run code on this machine, so
 a request must name this machine as its host. A web page that has its own name lead to loopback
-(DNS rebinding) does not get in.
+(DNS rebinding) does not get in. What is then not for AWS but for the emulator goes to `admin`.
 
 A handler that fails is an InternalFailure to the caller and one line in the log. The line names
 the place and the kind of the failure and nothing of the request, which may hold secrets.
@@ -18,6 +18,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from iotauth_cli.emulator.admin import PATH as ADMIN_PATH
+from iotauth_cli.emulator.admin import Admin
 from iotauth_cli.emulator.control.service import (
     Context,
     Handler,
@@ -36,22 +38,28 @@ logger = logging.getLogger(__name__)
 
 
 class ControlPlane:
-    """Answer the AWS APIs of *services* for one *account*."""
+    """Answer the AWS APIs of *services* for one *account*, and the emulator's own if *admin* is there."""
 
     def __init__(
         self,
         services: Sequence[Service],
         account: str = ACCOUNT,
         log: Callable[[str], None] = logger.error,
+        *,
+        admin: Admin | None = None,
     ) -> None:
         self._services = {service.name: service for service in services}
         self._account = account
         self._log = log
+        self._admin = admin
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the answer to *request*; a failure of any kind is an answer too."""
         envelope = exchange.open_envelope(request)
         try:
+            require_local_host(request)
+            if self._admin is not None and request.target.startswith(ADMIN_PATH):
+                return await self._admin.handle(request)
             return exchange.build(envelope, await self._answer(envelope))
         except ServiceError as error:
             return exchange.build_error(envelope, error)
@@ -67,7 +75,6 @@ class ControlPlane:
         return await result if inspect.isawaitable(result) else result
 
     def _handler(self, envelope: exchange.Envelope) -> Handler:
-        require_local_host(envelope.request)
         if envelope.service is None:
             raise missing_authentication(envelope.protocol)
         if envelope.service in self._services and envelope.operation is None:

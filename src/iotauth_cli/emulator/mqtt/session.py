@@ -155,6 +155,10 @@ class Session:
         self.unsent_bytes = 0
         return data
 
+    def hear(self, now: float) -> None:
+        """Take the client to have been heard at *now*."""
+        self._heard_at = now
+
     def silent_until(self) -> float:
         """Return when a client that sends nothing more is to be dropped."""
         return self._heard_at + self.keep_alive_s * self._behaviour.keep_alive_factor
