@@ -11,6 +11,7 @@ import pytest
 from iotauth_authorizer import username
 from iotauth_cli.errors import InputError
 from iotauth_cli.probe.stages import Endpoint, Errand, Login, Stage, Started, Symptom
+from iotauth_cli.probe.tls import AMAZON_ROOTS, build_context
 from iotauth_cli.probe.walk import topic_matches, walk
 from iotauth_cli.secret import Secret
 from support_broker import CONNECT, NOT_AUTHORIZED, PUBLISH, SUBSCRIBE, Answer, broker, plain_server
@@ -164,6 +165,14 @@ def test_the_systems_roots_do_not_know_a_test_authority(authority: Authority, le
         tls = stages_of(at(peer.port, authority, ca_file=None))[-1]
     assert (tls.name, tls.symptom) == ("tls", Symptom.UNTRUSTED)
     assert "ca_file" not in tls.facts
+
+
+def test_amazons_roots_are_trusted_on_any_system() -> None:
+    """AWS IoT's endpoints can be verified where nobody has installed a root."""
+    trusted = build_context(Endpoint("localhost")).get_ca_certs()
+    names = {part[0][1] for root in trusted for part in root["subject"] if part[0][0] == "commonName"}
+    assert {"Amazon Root CA 1", "Amazon Root CA 3"} <= names
+    assert build_context(Endpoint("localhost", ca_file=AMAZON_ROOTS)).cert_store_stats()["x509"] < 10
 
 
 def test_an_address_sends_no_server_name(authority: Authority, leaf: Path) -> None:

@@ -196,7 +196,7 @@ def trusted_root(case: Case) -> str | None:
         return f"the root in `{facts['ca_file']}` is `{facts['ca_subject']}`, valid until {facts['ca_not_after']}"
     if "ca_roots" in facts:
         return f"none of the {facts['ca_roots']} roots in `{facts['ca_file']}` has signed it"
-    return "the roots of this system were asked" if case.attempt.endpoint.ca_file is None else None
+    return "Amazon's roots and those of this system were asked" if case.attempt.endpoint.ca_file is None else None
 
 
 def alpn(case: Case) -> str | None:

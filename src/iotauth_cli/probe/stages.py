@@ -48,7 +48,8 @@ class Symptom(str, Enum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to knock, and how: *alpn* empty offers none, *ca_file* None trusts the system's roots."""
+    """Where to knock, and how: *alpn* empty offers none, *ca_file* None trusts Amazon's
+    roots and the system's."""
 
     host: str
     port: int = 443

@@ -10,11 +10,15 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+from pathlib import Path
 from typing import Any
 
+import iotauth_authorizer
 from iotauth_cli.errors import InputError
 from iotauth_cli.probe.certificates import ca_facts, from_der, from_peer
 from iotauth_cli.probe.stages import Endpoint, Finding, Symptom
+
+AMAZON_ROOTS = Path(iotauth_authorizer.__file__).with_name("roots.pem")
 
 # OpenSSL's X509_V_ERR_… (x509_vfy.h), as `SSLCertVerificationError.verify_code`.
 VERIFY_SYMPTOMS = {
@@ -35,7 +39,7 @@ NO_COMMON_PROTOCOL = {"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PRO
 
 
 def build_context(endpoint: Endpoint) -> ssl.SSLContext:
-    """Trust the endpoint's CA file, or the system's roots; TLS 1.2 or newer; offer its ALPN protocols.
+    """Trust the endpoint's CA file, or Amazon's roots and the system's; offer its ALPN protocols in TLS 1.2 or newer.
 
     Raises:
         InputError: the CA file cannot be read or holds no certificate.
@@ -52,6 +56,8 @@ def build_context(endpoint: Endpoint) -> ssl.SSLContext:
             f"the CA file `{endpoint.ca_file}` cannot be read: {(error.strerror or 'unknown').lower()}",
             hint="give another file with `--ca`, or leave it out",
         ) from error
+    if endpoint.ca_file is None:
+        context.load_verify_locations(AMAZON_ROOTS)  # a slim container has no roots of its own
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if endpoint.alpn:
         context.set_alpn_protocols(list(endpoint.alpn))
