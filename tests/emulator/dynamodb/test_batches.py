@@ -51,6 +51,11 @@ def test_a_batch_writes_to_several_tables(clients: Database) -> None:
         ),
         pytest.param({"clients": [put(id="a"), put(n=1)]}, MISMATCH, id="missing key"),
         pytest.param({"clients": [put(id="a"), put(id=1)]}, MISMATCH, id="type of key"),
+        pytest.param(
+            {"clients": [put(id="a"), {"PutRequest": {"Item": {"id": {"N": "one"}}}}]},
+            "The parameter cannot be converted to a numeric value: one",
+            id="no number",
+        ),
         pytest.param({"clients": [put(id="a"), delete(id="b", n=1)]}, MISMATCH, id="too much key"),
         pytest.param(
             {"clients": [put(id="a"), put(id="")]},

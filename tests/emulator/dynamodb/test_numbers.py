@@ -104,6 +104,12 @@ def test_a_sum_is_exact_or_refused(left: str, operator: str, right: str) -> None
             combine(left, operator, right)
 
 
+def test_a_difference_may_be_too_small() -> None:
+    """Two numbers at the lower end can differ by less than any number may be."""
+    with pytest.raises(ServiceError, match=UNDERFLOW):
+        combine("0." + "0" * 129 + "15", "-", "0." + "0" * 129 + "1")
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [

@@ -27,7 +27,7 @@ def unsupported(operation: str, parameter: str, hint: str | None = None) -> Serv
 
 
 def table_not_found(name: str | None = None) -> ServiceError:
-    """Say that a table is missing: operations on tables name it, operations on items do not."""
+    """Say that a table is missing, and with *name* which one."""
     detail = f": Table: {name} not found" if name else ""
     return ServiceError("ResourceNotFoundException", f"Requested resource not found{detail}")
 

@@ -1,6 +1,7 @@
 """Items in SQLite: one row each, found by key bytes and read in key order.
 
-Size and expiry stand beside the item's JSON, so that paging and expiry read no JSON.
+Size and expiry stand beside an item's JSON, so that nobody reads JSON to measure a table or to
+find what has expired.
 """
 
 from __future__ import annotations
@@ -131,10 +132,9 @@ class ItemStore:
 
     def set_expiry(self, table: Table) -> None:
         """Work out anew when the items of *table* expire, after its time-to-live setting has changed."""
-        every = Segment()
         expiries = [
             (expiry_of(stored.item, table.ttl_attribute), table.keys.place_of_item(stored.item))
-            for stored in self.scan(table, every)
+            for stored in self.scan(table, Segment())
         ]
         with self.transaction() as db:
             db.executemany(

@@ -45,9 +45,10 @@ class KeyTest:
 
 @dataclass(frozen=True)
 class KeySearch:
+    """The partition that a query reads (its place has no sort key), and what it wants of it."""
+
     partition: Place
     sort: SortRange
-    has_sort_test: bool
 
 
 def search(condition: Condition, scope: Scope, keys: KeySchema) -> KeySearch:
@@ -62,12 +63,12 @@ def search(condition: Condition, scope: Scope, keys: KeySchema) -> KeySearch:
     partition = _partition_test(tests, keys)
     place = Place(slot_of(partition), partition)
     if keys.sort is None or len(tests) == 1:
-        return KeySearch(place, SortRange(), has_sort_test=False)
+        return KeySearch(place, SortRange())
     test = tests.get(keys.sort.name)
     if test is None:
         raise invalid(f"Query condition missed key schema element: {keys.sort.name}")
     _check_types(test, keys.sort)
-    return KeySearch(place, _sort_range(test, keys.sort), has_sort_test=True)
+    return KeySearch(place, _sort_range(test, keys.sort))
 
 
 def read_tests(condition: Condition, scope: Scope) -> dict[str, KeyTest]:
@@ -100,8 +101,20 @@ def _conjuncts(condition: Condition) -> Iterator[Comparison | Between | Call]:
 
 
 def _read_test(test: Comparison | Between | Call, scope: Scope) -> KeyTest:
-    operator = _operator(test)
-    parts = operands(test)
+    operator, parts = _operator(test), operands(test)
+    path = _tested_path(operator, parts)
+    if isinstance(parts[0], Reference):
+        operator = MIRRORED[operator]
+    values = tuple(scope.value(part) for part in parts if isinstance(part, Reference))
+    return KeyTest(scope.head(path), operator, values)
+
+
+def _tested_path(operator: str, parts: tuple[Operand, ...]) -> Path:
+    """Return the one path among the operands of a test.
+
+    Raises:
+        ServiceError: there is no or more than one, or it does not stand where it must or name a whole attribute.
+    """
     if any(isinstance(part, Call) for part in parts):
         raise _invalid("KeyConditionExpressions cannot contain nested operations")
     named = [part for part in parts if isinstance(part, Path)]
@@ -109,16 +122,14 @@ def _read_test(test: Comparison | Between | Call, scope: Scope) -> KeyTest:
         raise invalid("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
     if not named:
         raise invalid("Invalid condition in KeyConditionExpression: No key attribute specified")
-    if not isinstance(test, Comparison) and not isinstance(parts[0], Path):
+    if operator not in MIRRORED and not isinstance(parts[0], Path):
         raise invalid(
             f"Invalid condition in KeyConditionExpression: {operator} operator must have the key attribute "
             "as its first operand"
         )
     if len(named[0].steps) > 1:
         raise _invalid("KeyConditionExpressions cannot have conditions on nested attributes")
-    if isinstance(parts[0], Reference):
-        operator = MIRRORED[operator]
-    return KeyTest(scope.head(named[0]), operator, _values(parts, scope))
+    return named[0]
 
 
 def _operator(test: Comparison | Between | Call) -> str:
@@ -128,10 +139,6 @@ def _operator(test: Comparison | Between | Call) -> str:
     if operator not in MIRRORED and operator != "begins_with":
         raise invalid(f"Invalid operator used in KeyConditionExpression: {operator}")
     return operator
-
-
-def _values(parts: tuple[Operand, ...], scope: Scope) -> tuple[Value, ...]:
-    return tuple(scope.value(part) for part in parts if isinstance(part, Reference))
 
 
 def _too_many(tests: dict[str, KeyTest], keys: KeySchema) -> ServiceError:

@@ -44,12 +44,14 @@ def combine(left: str, operator: str, right: str) -> str:
     """Return *left* plus or minus *right*, all three canonical.
 
     Raises:
-        ServiceError: the result is out of range or needs more than 38 digits; AWS calls both an overflow.
+        ServiceError: the result is out of range, or needs more than 38 digits, which AWS calls an overflow, too.
     """
     operands = Decimal(left), Decimal(right)
     result = EXACT.add(*operands) if operator == "+" else EXACT.subtract(*operands)
     if result and (_digits(result) > MAX_DIGITS or result.adjusted() > MAX_EXPONENT):
         raise invalid(OVERFLOW)
+    if result and result.adjusted() < MIN_EXPONENT:
+        raise invalid(UNDERFLOW)
     return _plain(result)
 
 

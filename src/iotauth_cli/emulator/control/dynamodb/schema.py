@@ -28,7 +28,7 @@ class KeyAttribute:
     kind: str  # S, N or B
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Place:
     """Where an item lies in its table. Scans run in this order; *sort* is empty without a sort key."""
 
@@ -51,8 +51,8 @@ class KeySchema:
         return tuple(attribute.name for attribute in self.attributes)
 
     def key_of(self, item: Item) -> Item:
-        """Return the key attributes of *item*."""
-        return {name: item[name] for name in self.names}
+        """Return the key attributes of *item*, those that it has."""
+        return {name: item[name] for name in self.names if name in item}
 
     def place_of_item(self, item: Item) -> Place:
         """Return the place of a whole *item*.

@@ -63,7 +63,7 @@ SERVED: dict[str, frozenset[str]] = {
         "DescribeContinuousBackups": ("TableName",),
         "TagResource": ("ResourceArn", "Tags"),
         "UntagResource": ("ResourceArn", "TagKeys"),
-        "ListTagsOfResource": ("ResourceArn", "NextToken"),
+        "ListTagsOfResource": ("ResourceArn",),
         "PutItem": (*WRITE, "Item"),
         "UpdateItem": (*WRITE, "Key", "UpdateExpression"),
         "DeleteItem": (*WRITE, "Key"),

@@ -29,7 +29,7 @@ class TableSettingOperations:
         self.clock = clock
 
     def update_time_to_live(self, parameters: Parameters, context: Context) -> Result:
-        table = self.tables.describe(parameters["TableName"], context.region)
+        table = self.tables.find(parameters["TableName"], context.region, tell_name=True)
         wanted = parameters["TimeToLiveSpecification"]
         _check_time_to_live(table.ttl_attribute, wanted)
         attribute = wanted["AttributeName"] if wanted["Enabled"] else None
@@ -37,7 +37,7 @@ class TableSettingOperations:
         return {"TimeToLiveSpecification": wanted}
 
     def describe_time_to_live(self, parameters: Parameters, context: Context) -> Result:
-        attribute = self.tables.describe(parameters["TableName"], context.region).ttl_attribute
+        attribute = self.tables.find(parameters["TableName"], context.region, tell_name=True).ttl_attribute
         if attribute is None:
             return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}

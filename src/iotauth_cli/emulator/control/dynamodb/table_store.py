@@ -40,8 +40,10 @@ class TableStore:
         rows = self.db.execute("SELECT * FROM dynamodb_table")
         self._tables = {(row["region"], row["name"]): _from_row(row) for row in rows}
 
-    def find(self, name: str, region: str) -> Table:
+    def find(self, name: str, region: str, *, tell_name: bool = False) -> Table:
         """Return the table that *name*, or the name in an ARN, stands for in *region*.
+
+        *tell_name* puts the name in the error, as AWS does for operations on tables but not on items.
 
         Raises:
             ServiceError: there is none, or *name* cannot be one.
@@ -49,15 +51,7 @@ class TableStore:
         table = self.get(name, region)
         if table is None:
             check_name(name)
-            raise table_not_found()
-        return table
-
-    def describe(self, name: str, region: str) -> Table:
-        """Return a table as `find` does; the error names it, as AWS's does for operations on tables."""
-        table = self.get(name, region)
-        if table is None:
-            check_name(name)
-            raise table_not_found(name)
+            raise table_not_found(name if tell_name else None)
         return table
 
     def get(self, name: str, region: str) -> Table | None:

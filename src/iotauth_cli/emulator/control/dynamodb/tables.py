@@ -59,7 +59,7 @@ class TableOperations:
         return {"TableDescription": self.description(self.tables.add(table))}
 
     def describe_table(self, parameters: Parameters, context: Context) -> Result:
-        return {"Table": self.description(self.tables.describe(parameters["TableName"], context.region))}
+        return {"Table": self.description(self.tables.find(parameters["TableName"], context.region, tell_name=True))}
 
     def list_tables(self, parameters: Parameters, context: Context) -> Result:
         limit = parameters.get("Limit", MAX_LISTED)
@@ -69,7 +69,7 @@ class TableOperations:
         return {"TableNames": page, **({"LastEvaluatedTableName": page[-1]} if len(found) > limit else {})}
 
     def delete_table(self, parameters: Parameters, context: Context) -> Result:
-        table = self.tables.describe(parameters["TableName"], context.region)
+        table = self.tables.find(parameters["TableName"], context.region, tell_name=True)
         if table.deletion_protection:
             raise invalid(
                 "Resource cannot be deleted as it is currently protected against deletion. "
@@ -81,7 +81,7 @@ class TableOperations:
 
     def update_table(self, parameters: Parameters, context: Context) -> Result:
         _refuse_streams("UpdateTable", parameters)
-        table = self.tables.describe(parameters["TableName"], context.region)
+        table = self.tables.find(parameters["TableName"], context.region, tell_name=True)
         if not parameters.keys() - {"TableName", "StreamSpecification"}:
             raise invalid(
                 "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "

@@ -32,7 +32,7 @@ REASONS = {
     "ValidationException": "ValidationError",
 }
 TOKEN_LIFE_S = 600  # seconds for which a repeated ClientRequestToken means the same request
-MAX_TOKENS = 1000
+MAX_TOKENS = 1000  # kept at most, the youngest
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,11 @@ class TransactionOperations:
         self._answered: OrderedDict[tuple[str, str], Answered] = OrderedDict()
 
     def transact_write_items(self, parameters: Parameters, context: Context) -> Result:
-        token = context.region, parameters.get("ClientRequestToken", "")
+        if "ClientRequestToken" not in parameters:
+            return self._write_all(parameters, context)
+        token = context.region, parameters["ClientRequestToken"]
         earlier = self._answered.get(token)
-        if token[1] and earlier is not None and self.clock() - earlier.at < TOKEN_LIFE_S:
+        if earlier is not None and self.clock() - earlier.at < TOKEN_LIFE_S:
             return _repeated(earlier, parameters)
         result = self._write_all(parameters, context)
         self._remember(token, Answered(parameters, result, self.clock()))
@@ -89,6 +91,7 @@ class TransactionOperations:
         return READERS[kind](parameters, self.tables, context.region)
 
     def _remember(self, token: tuple[str, str], answered: Answered) -> None:
+        self._answered.pop(token, None)  # so that the youngest stand last
         self._answered[token] = answered
         while len(self._answered) > MAX_TOKENS:
             self._answered.popitem(last=False)

@@ -15,7 +15,7 @@ from iotauth_cli.emulator.control.dynamodb.expressions.projection import project
 from iotauth_cli.emulator.control.dynamodb.items import ItemStore
 from iotauth_cli.emulator.control.dynamodb.table_store import TableStore
 from iotauth_cli.emulator.control.dynamodb.values import SEVERAL_TYPES, Item
-from iotauth_cli.emulator.control.dynamodb.writes import Write, read_delete, read_put, read_update
+from iotauth_cli.emulator.control.dynamodb.writes import Write, read_batch_put, read_delete, read_put, read_update
 from iotauth_cli.emulator.control.service import Context, Parameters, Result
 
 MAX_BATCH = 25  # requests in one BatchWriteItem
@@ -60,12 +60,9 @@ class WriteOperations:
                 yield self._read_request(table_name, request, region)
 
     def _read_request(self, table_name: str, request: dict[str, Any], region: str) -> Write:
-        if "DeleteRequest" in request:
-            return read_delete({"TableName": table_name, **request["DeleteRequest"]}, self.tables, region)
-        keys = self.tables.find(table_name, region).keys
-        item = request["PutRequest"]["Item"]
-        keys.place_of_key({name: item[name] for name in keys.names if name in item})  # for its errors: AWS's here
-        return read_put({"TableName": table_name, "Item": item}, self.tables, region)
+        ((kind, parameters),) = request.items()
+        read = read_batch_put if kind == "PutRequest" else read_delete
+        return read({"TableName": table_name, **parameters}, self.tables, region)
 
     def _perform(self, write: Write, parameters: Parameters) -> Result:
         old = self.items.get(write.table, write.place)

@@ -13,13 +13,12 @@ from iotauth_cli.emulator.control.dynamodb.errors import condition_failed, inval
 from iotauth_cli.emulator.control.dynamodb.expressions import update as updates
 from iotauth_cli.emulator.control.dynamodb.expressions.evaluate import holds
 from iotauth_cli.emulator.control.dynamodb.expressions.request import NO_EXPRESSIONS, Expressions, read_expressions
-from iotauth_cli.emulator.control.dynamodb.schema import Place, Table
+from iotauth_cli.emulator.control.dynamodb.schema import KeySchema, Place, Table
 from iotauth_cli.emulator.control.dynamodb.table_store import TableStore
 from iotauth_cli.emulator.control.dynamodb.values import Item, item_size, normalise_item
 from iotauth_cli.emulator.control.service import Parameters
 
 MAX_ITEM_BYTES = 400 * 1024
-
 
 Change = Callable[[Item | None], Item | None]  # from the item as it is to what becomes of it; None: there is none
 
@@ -47,17 +46,28 @@ class Write:
 
 
 def read_put(parameters: Parameters, tables: TableStore, region: str) -> Write:
-    """Read a PutItem, or what stands for one in a batch or a transaction.
+    """Read a PutItem, or what stands for one in a transaction.
 
     Raises:
         ServiceError: it is not valid, for this function and its siblings.
     """
+    return _read_item(parameters, tables, region, KeySchema.place_of_item)
+
+
+def read_batch_put(parameters: Parameters, tables: TableStore, region: str) -> Write:
+    """Read a put of a batch, whose item is held to the table's key in the words for keys."""
+    return _read_item(parameters, tables, region, lambda keys, item: keys.place_of_key(keys.key_of(item)))
+
+
+def _read_item(
+    parameters: Parameters, tables: TableStore, region: str, place_of: Callable[[KeySchema, Item], Place]
+) -> Write:
     item = normalise_item(parameters["Item"])
     if item_size(item) > MAX_ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
     expressions = read_expressions(parameters)
     table = tables.find(parameters["TableName"], region)
-    return _write(parameters, table, table.keys.place_of_item(item), lambda old: item, expressions)
+    return _write(parameters, table, place_of(table.keys, item), lambda old: item, expressions)
 
 
 def read_delete(parameters: Parameters, tables: TableStore, region: str) -> Write:
