@@ -20,9 +20,9 @@ from iotauth_cli.emulator.attempts import IGNORED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.gateway import PUBLISH, RETAIN_PUBLISH, Admission
 from iotauth_cli.emulator.model import ConnectionInfo, MessageSeen
-from iotauth_cli.emulator.mqtt.codec import Message
+from iotauth_cli.emulator.mqtt.message import Message
 from iotauth_cli.emulator.mqtt.outbox import Outbox
-from iotauth_cli.emulator.mqtt.packets import Publish, Subscription, Will
+from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1, Publish, Subscription, Will
 from iotauth_cli.emulator.mqtt.session import DisconnectReason
 from iotauth_cli.emulator.mqtt.topics import Subscriptions, has_wildcard, is_basic_ingest
 from iotauth_cli.emulator.retained import RetainedMessage, RetainedMessages
@@ -230,7 +230,7 @@ class Broker:
         link = client.link
         if qos == 0:
             if link is not None:
-                link.write_if_room(message.at_most_once())
+                link.write_if_room(message.at(LEVEL_3_1_1).at_most_once())
         elif link is None:
             if not client.outbox.is_full:
                 client.outbox.hold(message)

@@ -1,4 +1,4 @@
-"""MQTT 3.1.1 on the wire: every packet there and back, and no bytes whatever that break it."""
+"""MQTT 3.1.1 and 5 on the wire: every packet there and back, and no bytes whatever that break it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotauth_cli.emulator.mqtt.codec import (
-    MAX_PACKET_BYTES,
-    Decoder,
-    Message,
-    UnsupportedLevel,
-    encode,
+from iotauth_cli.emulator.mqtt.bodies import UnsupportedLevel
+from iotauth_cli.emulator.mqtt.codec import MAX_PACKET_BYTES, Decoder, encode
+from iotauth_cli.emulator.mqtt.message import Message
+from iotauth_cli.emulator.mqtt.packets import (
+    LEVEL_3_1_1,
+    LEVEL_5,
+    Connect,
+    Packet,
+    Pingreq,
+    Properties,
+    Publish,
+    Subscribe,
+    Subscription,
 )
-from iotauth_cli.emulator.mqtt.packets import Connect, Packet, Pingreq, Publish, Subscribe, Subscription
+from iotauth_cli.emulator.mqtt.properties import decode_properties, encode_properties
 from iotauth_cli.emulator.mqtt.wire import MalformedPacket
-from support_mqtt import packet_ids, packets, payloads, texts
+from support_mqtt import packet_ids, packets, packets_5, payloads, properties, texts
 
 
-def decode_all(data: bytes) -> list[Packet]:
-    decoder = Decoder()
+def decode_all(data: bytes, level: int = LEVEL_3_1_1) -> list[Packet]:
+    decoder = Decoder(level=level)
     decoder.feed(data)
     return list(decoder.packets())
 
@@ -30,6 +37,19 @@ def decode_all(data: bytes) -> list[Packet]:
 def test_every_packet_comes_back_as_it_was(packet: Packet) -> None:
     """decode(encode(packet)) is the packet."""
     assert decode_all(encode(packet)) == [packet]
+
+
+@given(packets_5)
+def test_every_packet_of_mqtt_5_comes_back_as_it_was(packet: Packet) -> None:
+    """With its reasons and its properties in their order."""
+    assert decode_all(encode(packet, LEVEL_5), LEVEL_5) == [packet]
+
+
+@given(packets_5, packets_5)
+def test_the_decoder_speaks_the_level_that_connect_chose(first: Packet, second: Packet) -> None:
+    """A server need not be told: what follows a CONNECT of MQTT 5 is MQTT 5."""
+    sent = [Connect("thermo-1", level=LEVEL_5), first, second]
+    assert decode_all(b"".join(encode(each, LEVEL_5) for each in sent)) == sent
 
 
 @given(st.lists(packets, max_size=5), st.data())
@@ -56,35 +76,47 @@ def test_a_reader_may_stop_and_go_on(sent: list[Packet], data: st.DataObject) ->
     assert received + list(decoder.packets()) == sent
 
 
-@given(st.binary(max_size=200))
-def test_arbitrary_bytes_are_packets_or_malformed(data: bytes) -> None:
+@given(st.binary(max_size=200), st.sampled_from([LEVEL_3_1_1, LEVEL_5]))
+def test_arbitrary_bytes_are_packets_or_malformed(data: bytes, level: int) -> None:
     """The only exception is MalformedPacket."""
     with contextlib.suppress(MalformedPacket):
-        decode_all(data)
+        decode_all(data, level)
 
 
-@given(packets, st.data())
-def test_mutated_packets_are_packets_or_malformed(packet: Packet, data: st.DataObject) -> None:
-    """A valid packet with some bytes changed, cut out or put in raises nothing else either."""
-    encoded = bytearray(encode(packet))
+@given(st.data(), st.sampled_from([LEVEL_3_1_1, LEVEL_5]))
+def test_mutated_packets_are_packets_or_malformed(data: st.DataObject, level: int) -> None:
+    """A valid packet with some bytes changed, cut out or put in raises nothing else either.
+
+    What still is a packet can be encoded again, and is then the same.
+    """
+    encoded = bytearray(encode(data.draw(packets if level == LEVEL_3_1_1 else packets_5), level))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(encoded)))
         encoded[start : start + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     with contextlib.suppress(MalformedPacket):
-        decode_all(bytes(encoded))
+        for packet in decode_all(bytes(encoded), level):
+            level = packet.level if isinstance(packet, Connect) else level
+            assert decode_all(encode(packet, level), level) == [packet]
 
 
-@given(texts, payloads, packet_ids, st.booleans(), st.booleans())
+@given(properties(Publish, LEVEL_5))
+def test_properties_that_were_kept_encoded_come_back(kept: Properties) -> None:
+    """decode_properties(encode_properties(properties)) is the properties."""
+    assert decode_properties(encode_properties(kept)) == kept
+
+
+@given(texts, payloads, packet_ids, st.booleans(), st.booleans(), properties(Publish, LEVEL_5))
 def test_a_message_is_encoded_as_its_publish(
-    topic: str, payload: bytes, packet_id: int, retain: bool, is_duplicate: bool
+    topic: str, payload: bytes, packet_id: int, retain: bool, is_duplicate: bool, kept: Properties
 ) -> None:
-    """The short cut for fan-out gives the same bytes as the packet, at both QoS, each time."""
-    message = Message(topic, payload, retain=retain)
-    for _ in range(2):
-        assert message.at_most_once() == encode(Publish(topic, payload, retain=retain))
-        assert message.at_least_once(packet_id, is_duplicate=is_duplicate) == encode(
-            Publish(topic, payload, 1, retain, is_duplicate, packet_id)
-        )
+    """The short cut for fan-out gives the same bytes as the packet, at both levels and QoS, each time."""
+    message = Message(topic, payload, retain=retain, properties=encode_properties(kept))
+    for level in (LEVEL_3_1_1, LEVEL_5) * 2:
+        at_most_once = Publish(topic, payload, retain=retain, properties=kept)
+        at_least_once = Publish(topic, payload, 1, retain, is_duplicate, packet_id, kept)
+        encoded = message.at(level)
+        assert encoded.at_most_once() == encode(at_most_once, level)
+        assert encoded.at_least_once(packet_id, is_duplicate=is_duplicate) == encode(at_least_once, level)
 
 
 CONNECT = b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a"
@@ -130,12 +162,51 @@ def test_what_breaks_a_rule_is_named(data: bytes, reason: str) -> None:
         decode_all(data)
 
 
+def connect_5(properties: bytes) -> bytes:
+    body = b"\x00\x04MQTT\x05\x02\x00\x3c" + bytes((len(properties),)) + properties + b"\x00\x01a"
+    return b"\x10" + bytes((len(body),)) + body
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "sentence"),
+    [
+        pytest.param(b"\xf0\x00", 0x82, "AUTH, and AWS IoT has no", id="auth"),
+        pytest.param(b"\x30\x03\x00\x01a", 0x81, "middle of a field", id="no-properties-length"),
+        pytest.param(b"\x30\x05\x00\x01a\x01\x7f", 0x81, "PUBLISH has no property 0x7f", id="unknown-property"),
+        pytest.param(b"\x30\x06\x00\x01a\x02\x24\x01", 0x81, "PUBLISH has no property 0x24", id="another-ones"),
+        pytest.param(b"\x30\x08\x00\x01a\x04\x01\x00\x01\x00", 0x82, "0x01 is there twice", id="twice"),
+        pytest.param(b"\x30\x06\x00\x01a\x02\x01\x02", 0x82, "0 or 1 is 2", id="flag"),
+        pytest.param(b"\x30\x06\x00\x01a\x05\x01\x02", 0x81, "middle of a field", id="properties-cut"),
+        pytest.param(b"\x30\x07\x00\x01a\xff\xff\xff\xff", 0x81, "longer than four bytes", id="length"),
+        pytest.param(connect_5(b"\x21\x00\x00"), 0x82, "may not be 0 is 0", id="receive-maximum-0"),
+        pytest.param(connect_5(b"\x27\x00\x00\x00\x00"), 0x82, "may not be 0 is 0", id="packet-size-0"),
+        pytest.param(b"\x82\x07\x00\x01\x00\x00\x01a\x31", 0x82, "retain handling 3", id="retain-handling-3"),
+        pytest.param(b"\x82\x07\x00\x01\x00\x00\x01a\x41", 0x81, "reserved bits", id="subscribe-reserved"),
+        pytest.param(b"\x82\x07\x00\x01\x00\x00\x01a\x03", 0x81, "QoS 3", id="subscribe-qos-3"),
+        pytest.param(b"\x40\x03\x00\x01\x42", 0x81, "PUBACK has no reason 0x42", id="puback-reason"),
+        pytest.param(b"\xe0\x01\x8c", 0x81, "DISCONNECT has no reason 0x8c", id="disconnect-reason"),
+        pytest.param(b"\x30\xff\xff\x7f", 0x95, "limit is", id="too-large"),
+    ],
+)
+def test_what_breaks_a_rule_of_mqtt_5_has_its_reason_code(data: bytes, code: int, sentence: str) -> None:
+    """Malformed, a protocol error, or too large: the three are told apart."""
+    with pytest.raises(MalformedPacket, match=sentence) as caught:
+        decode_all(data, LEVEL_5)
+    assert caught.value.reason == code
+
+
+def test_a_password_alone_is_allowed_in_mqtt_5() -> None:
+    """3.1.1 forbids it; MQTT 5 lets a token be all there is."""
+    packet = Connect("a", password=b"token", level=LEVEL_5)
+    assert decode_all(encode(packet)) == [packet]
+
+
 @pytest.mark.parametrize(
     ("body", "level"),
-    [(b"\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01a", 5), (b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a", 3)],
+    [(b"\x00\x04MQTT\x06\x02\x00\x3c\x00\x00\x01a", 6), (b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a", 3)],
 )
 def test_another_version_of_mqtt_is_told_apart_from_nonsense(body: bytes, level: int) -> None:
-    """A CONNECT of MQTT 3.1 or 5 says which level it asks for."""
+    """A CONNECT of MQTT 3.1, or of one to come, says which level it asks for."""
     with pytest.raises(UnsupportedLevel) as caught:
         decode_all(b"\x10" + bytes((len(body),)) + body)
     assert caught.value.level == level

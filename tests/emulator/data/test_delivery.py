@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from iotauth_cli.emulator.mqtt.codec import Message
+from iotauth_cli.emulator.mqtt.message import Message
 from iotauth_cli.emulator.mqtt.outbox import LAST_PACKET_ID, Outbox
-from iotauth_cli.emulator.mqtt.packets import Connack, Pingreq, Puback, Publish
+from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1, Connack, Pingreq, Puback, Publish
 from support_data import Device, Plane, answer, in_loop, policy, settle, statement
 
 
@@ -147,9 +147,9 @@ def test_packet_ids_in_use_are_not_given_twice() -> None:
     assert ids[:4] == [1, 2, 3, 4]
     assert ids[-1] == 1
     rest = [outbox.send(message, 0.0) for _ in range(2)]
-    assert rest == [message.at_least_once(2), None]
+    assert rest == [message.at(LEVEL_3_1_1).at_least_once(2), None]
     outbox.acknowledge(2)
-    assert list(outbox.fill(0.0)) == [message.at_least_once(4)]
+    assert list(outbox.fill(0.0)) == [message.at(LEVEL_3_1_1).at_least_once(4)]
 
 
 @in_loop

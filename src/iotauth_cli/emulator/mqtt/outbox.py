@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from iotauth_cli.emulator.mqtt.codec import Message
+from iotauth_cli.emulator.mqtt.message import Message
+from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1
 
 LAST_PACKET_ID = 65_535
 
@@ -70,7 +71,7 @@ class Outbox:
                 del self._in_flight[packet_id]
             elif now - sent.last_at >= after_s:
                 self._in_flight[packet_id] = sent._replace(last_at=now)
-                yield sent.message.at_least_once(packet_id, is_duplicate=True)
+                yield sent.message.at(LEVEL_3_1_1).at_least_once(packet_id, is_duplicate=True)
 
     def keep_only(self, is_wanted: Callable[[Message], bool]) -> None:
         """Drop the messages that may no longer be delivered."""
@@ -80,7 +81,7 @@ class Outbox:
     def _send(self, message: Message, now: float) -> bytes:
         packet_id = self._free_id()
         self._in_flight[packet_id] = _Sent(message, now, now)
-        return message.at_least_once(packet_id)
+        return message.at(LEVEL_3_1_1).at_least_once(packet_id)
 
     def _free_id(self) -> int:
         """The window is far smaller than the ids, so one is always free."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-LEVEL_3_1_1 = 4  # the protocol level byte of CONNECT
+LEVEL_3_1_1, LEVEL_5 = 4, 5  # the protocol level byte of CONNECT
 
 PropertyValue = int | str | bytes | tuple[str, str]
 Properties = tuple[tuple[int, PropertyValue], ...]  # MQTT 5: identifier and value, in the order sent
@@ -105,7 +105,7 @@ class Subscribe:
 
 @dataclass(frozen=True)
 class Suback:
-    """One reason for each filter, in their order: the granted QoS, or 0x80."""
+    """One reason for each filter, in their order: the granted QoS, or a failure (3.1.1 has only 0x80)."""
 
     packet_id: int
     reasons: tuple[int, ...]

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from iotauth_cli.emulator.behaviour import Behaviour
-from iotauth_cli.emulator.mqtt.codec import Decoder, UnsupportedLevel, encode
+from iotauth_cli.emulator.mqtt.bodies import UnsupportedLevel
+from iotauth_cli.emulator.mqtt.codec import Decoder, encode
 from iotauth_cli.emulator.mqtt.packets import (
+    LEVEL_3_1_1,
     Connack,
     Connect,
     Disconnect,
@@ -176,6 +178,8 @@ class Session:
         return self._broken(f"AWS IoT does not take {name} from a client")
 
     def _connect(self, packet: Connect) -> Event:
+        if packet.level != LEVEL_3_1_1:
+            raise UnsupportedLevel(packet.level)
         if not packet.client_id and not (packet.clean_start and self._behaviour.assigns_client_id):
             self.send(Connack(IDENTIFIER_REJECTED))
             return self._broken("an empty client id; a session that is not clean needs one")

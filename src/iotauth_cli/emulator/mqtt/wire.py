@@ -1,6 +1,6 @@
 """The fields of which MQTT packets are made: lengths, texts, binary data, packet ids.
 
-Source: MQTT 3.1.1, 1.5 and 2.2.3 (OASIS, 2014).
+Sources: MQTT 3.1.1, 1.5 and 2.2.3 (OASIS, 2014); MQTT 5, 1.5 and 2.1.4 (OASIS, 2019).
 """
 
 from __future__ import annotations
@@ -10,7 +10,19 @@ MAX_LENGTH_BYTES = 4  # of the remaining length
 
 
 class MalformedPacket(ValueError):
-    """The bytes break a rule of MQTT; the message says which."""
+    """The bytes break a rule of MQTT; the message says which. *reason* is MQTT 5's code for it."""
+
+    reason = 0x81
+
+
+class ProtocolError(MalformedPacket):
+    """A packet that can be read and must not be sent: MQTT 5 tells the two apart."""
+
+    reason = 0x82
+
+
+class PacketTooLarge(MalformedPacket):
+    reason = 0x95
 
 
 class Reader:
@@ -35,6 +47,16 @@ class Reader:
     def number(self) -> int:
         return int.from_bytes(self.take(2), "big")
 
+    def variable(self) -> int:
+        """Read a number of one to four bytes, seven bits in each."""
+        value = 0
+        for shift in range(0, 7 * MAX_LENGTH_BYTES, 7):
+            byte = self.byte()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+        raise MalformedPacket("a length is longer than four bytes")
+
     def packet_id(self) -> int:
         return checked_packet_id(self.number())
 
@@ -47,6 +69,9 @@ class Reader:
     @property
     def is_at_end(self) -> bool:
         return self._position == len(self._body)
+
+    def rest(self) -> bytes:
+        return self.take(len(self._body) - self._position)
 
     def end(self) -> None:
         if not self.is_at_end:

@@ -1,0 +1,68 @@
+"""A message on its way to subscribers, encoded once for each MQTT level however many there are."""
+
+from __future__ import annotations
+
+from iotauth_cli.emulator.mqtt.codec import PUBLISH, frame
+from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1
+from iotauth_cli.emulator.mqtt.wire import encode_length, encode_number, encode_text
+
+NEVER = float("inf")
+
+
+class Encoded:
+    """A PUBLISH without packet id and duplicate flag. *block* is level 5's properties with their length."""
+
+    __slots__ = ("_at_most_once", "_block", "_head", "_payload", "_retain", "_topic")
+
+    def __init__(self, topic: bytes, block: bytes, payload: bytes, retain: bool) -> None:
+        self._topic = topic
+        self._block = block
+        self._payload = payload
+        self._retain = retain
+        self._at_most_once = b""
+        self._head = b""  # remaining length and topic, as they are at QoS 1
+
+    def at_most_once(self) -> bytes:
+        if not self._at_most_once:
+            self._at_most_once = frame(PUBLISH << 4 | self._retain, self._topic + self._block + self._payload)
+        return self._at_most_once
+
+    def at_least_once(self, packet_id: int, *, is_duplicate: bool = False) -> bytes:
+        if not self._head:
+            length = len(self._topic) + 2 + len(self._block) + len(self._payload)
+            self._head = encode_length(length) + self._topic
+        first = PUBLISH << 4 | is_duplicate << 3 | 1 << 1 | self._retain
+        return b"%c%b%b%b%b" % (first, self._head, encode_number(packet_id), self._block, self._payload)
+
+
+class Message:
+    """*properties* are those that are forwarded, encoded; *expires_at* is in the emulator's seconds."""
+
+    __slots__ = ("_at_4", "_at_5", "expires_at", "payload", "properties", "retain", "topic")
+
+    def __init__(
+        self, topic: str, payload: bytes, *, retain: bool = False, properties: bytes = b"", expires_at: float = NEVER
+    ) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.retain = retain
+        self.properties = properties
+        self.expires_at = expires_at
+        self._at_4: Encoded | None = None
+        self._at_5: Encoded | None = None
+
+    def at(self, level: int) -> Encoded:
+        """Return the message as it is for every receiver of *level* that asks for nothing special."""
+        if level == LEVEL_3_1_1:
+            if self._at_4 is None:
+                self._at_4 = Encoded(encode_text(self.topic), b"", self.payload, self.retain)
+            return self._at_4
+        if self._at_5 is None:
+            self._at_5 = self.with_properties(self.topic, b"")
+        return self._at_5
+
+    def with_properties(self, topic: str, more: bytes) -> Encoded:
+        """Return the message at level 5 for one receiver: under *topic*, and with *more* properties."""
+        properties = more + self.properties
+        block = encode_length(len(properties)) + properties
+        return Encoded(encode_text(topic), block, self.payload, self.retain)
