@@ -22,8 +22,7 @@ from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.ca import Certificates, server_context
 from iotauth_cli.emulator.connection import Connection
 from iotauth_cli.emulator.gateway import Arrival, Gateway
-from iotauth_cli.emulator.http import Handler
-from iotauth_cli.emulator.listener import Listener, not_served
+from iotauth_cli.emulator.listener import Listener
 from iotauth_cli.emulator.model import Authorizer, Function, Invocation
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
 from iotauth_cli.emulator.mqtt.packets import (
@@ -327,14 +326,13 @@ class Device:
 
 
 @contextlib.asynccontextmanager
-async def listening(plane: Plane, certificates: Certificates, handler: Handler = not_served) -> AsyncIterator[Listener]:
+async def listening(plane: Plane, certificates: Certificates) -> AsyncIterator[Listener]:
     """Serve *plane* on a free port of both loopback addresses."""
     listener = Listener(
         server_context(certificates),
         plane.gateway,
         plane.broker,
         plane.attempts,
-        http_handler=handler,
         clock=plane.clock,
         behaviour=plane.behaviour,
     )

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.emulator import Attempt, Ready, Running, Status
 
 Shown = Callable[[Path], str]
-VERBS = {"admitted": "let in", "cut-off": "cut off", "refreshed": "asked again about"}
+VERBS = {
+    "admitted": "let in",
+    "cut-off": "cut off",
+    "published": "took a message of",
+    "refreshed": "asked again about",
+}
 
 
 def started(found: Running) -> str:

@@ -26,6 +26,7 @@ REPEAT_WITHIN_S = 60.0  # the same outcome later than this is a new line
 # What happened.
 ADMITTED = "admitted"
 REFRESHED = "refreshed"
+PUBLISHED = "published"  # a message that came over HTTP
 REFUSED = "refused"
 CUT_OFF = "cut-off"  # a connection that was admitted, ended by the emulator
 IGNORED = "ignored"  # AWS IoT gives no answer, and the client may wonder

@@ -11,6 +11,8 @@
     iot:Connect      on `client/<client id>`, under the returned policy
     iot:Publish      on the will's topic, when there is a will; iot:RetainPublish if it is retained
 
+A message that comes over HTTP has no client id and no user name, so it begins at *authorizer*; in
+place of iot:Connect it needs iot:Publish on its own topic, and iot:RetainPublish if it is retained.
 Everything before *function* is settled without calling it: a stranger costs no invocation, and
 an owner who finds nothing in the function's log knows that the cause lies further up. Whatever
 is not a clear yes is a refusal that names the check which decided.
@@ -28,9 +30,17 @@ from typing import TypeVar
 
 from iotauth_authorizer.event import Answer, ConnectRequest
 from iotauth_authorizer.grants import MAX_CLIENT_ID_BYTES, ArnScope
-from iotauth_authorizer.username import MalformedUsername
+from iotauth_authorizer.username import MalformedUsername, Username
 from iotauth_authorizer.username import parse as parse_username
-from iotauth_cli.emulator.attempts import ADMITTED, CUT_OFF, REFRESHED, REFUSED, AttemptLog
+from iotauth_cli.emulator.answer_cache import AnswerCache, question
+from iotauth_cli.emulator.attempts import (
+    ADMITTED,
+    CUT_OFF,
+    PUBLISHED,
+    REFRESHED,
+    REFUSED,
+    AttemptLog,
+)
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.invoker import Invoker, function_name, read_document
 from iotauth_cli.emulator.model import (
@@ -119,6 +129,7 @@ class Gateway:
         self._scope = ArnScope("aws", region, account)
         self._attempts = attempts
         self._clock = clock
+        self._kept_answers = AnswerCache()
         self._behaviour = behaviour or Behaviour()
 
     async def admit(self, arrival: Arrival, connect: Connect) -> Admission | Refusal:
@@ -140,6 +151,19 @@ class Gateway:
         self._attempts.record(trail.attempt(REFRESHED if is_admitted else CUT_OFF, admission.client_id))
         if isinstance(verdict, Admission):
             return replace(verdict, disconnect_at=admission.disconnect_at)
+        return verdict
+
+    async def permit(
+        self, arrival: Arrival, topic: str, *, retain: bool, trace_id: str, connection: str = ""
+    ) -> Refusal | None:
+        """Decide on a message that came over HTTP, and write down how; None lets it pass.
+
+        *trace_id* is its connection id for the function and in the log; *connection* names the
+        kept-alive connection that it came on.
+        """
+        trail = Trail(arrival.peer, trace_id)
+        verdict = await _settled(trail, self._permission(trail, arrival, topic, retain, connection))
+        self._attempts.record(trail.attempt(PUBLISHED if verdict is None else REFUSED))
         return verdict
 
     async def invoke(self, authorizer: Authorizer, request: ConnectRequest) -> Answer | AuthorizerFailure:
@@ -172,6 +196,33 @@ class Gateway:
             connect=connect,
             policy_documents=answer.policy_documents,
         )
+
+    async def _permission(self, trail: Trail, arrival: Arrival, topic: str, retain: bool, connection: str) -> None:
+        _note_server_name(trail, arrival)
+        presented = Presented(Username(""), http_parameters(arrival.http_headers, arrival.query_string))
+        authorizer = self._authorizer(trail, presented)
+        token, is_verified = _verified_token(trail, authorizer, presented)
+        request = _request(trail, arrival, None, token, is_verified)
+        answer = await self._kept_answer(trail, authorizer, request, arrival, connection)
+        # No client id, so `${iot:ClientId}` has no value and no resource with it matches.
+        policy = _evaluator(answer, Context(source_ip=arrival.peer, domain_name=arrival.server_name))
+        for action in (PUBLISH, RETAIN_PUBLISH) if retain else (PUBLISH,):
+            _require(trail, policy, action, self._scope.topic(topic))
+
+    async def _kept_answer(
+        self, trail: Trail, authorizer: Authorizer, request: ConnectRequest, arrival: Arrival, connection: str
+    ) -> Answer:
+        """Return the function's answer, or the one that this connection got before (`enableCachingForHttp`)."""
+        if not authorizer.enable_caching_for_http:
+            return await self._answer(trail, authorizer, request)
+        asked = question(authorizer, arrival.server_name, arrival.http_headers, arrival.query_string)
+        answer = self._kept_answers.find(connection, asked, self._clock())
+        if answer is not None:
+            trail.passed(FUNCTION, "an earlier request on this connection brought an answer that still counts")
+            return answer
+        answer = await self._answer(trail, authorizer, request)
+        self._kept_answers.keep(connection, asked, answer, self._clock())
+        return answer
 
     def _authorizer(self, trail: Trail, presented: Presented) -> Authorizer:
         name = presented.authorizer_name
@@ -288,13 +339,15 @@ def _verified_token(trail: Trail, authorizer: Authorizer, presented: Presented) 
     return token, True
 
 
-def _request(trail: Trail, arrival: Arrival, connect: Connect, token: str | None, is_verified: bool) -> ConnectRequest:
+def _request(
+    trail: Trail, arrival: Arrival, connect: Connect | None, token: str | None, is_verified: bool
+) -> ConnectRequest:
     return ConnectRequest(
         protocols=arrival.protocols,
         connection_id=trail.connection_id,
-        client_id=connect.client_id or None,
-        username=connect.username,
-        password=connect.password,
+        client_id=(connect.client_id or None) if connect else None,
+        username=connect.username if connect else None,
+        password=connect.password if connect else None,
         token=token,
         signature_verified=is_verified,
         server_name=arrival.server_name,

@@ -38,7 +38,7 @@ class HttpProtocol(asyncio.Protocol):
     """One connection.
 
     *open_connections*, when given, holds the protocol while it is open. *on_mqtt* is called
-    when MQTT arrives instead, before the close.
+    when MQTT arrives instead, before the close. *server_name* is the one that TLS was asked for.
     """
 
     def __init__(
@@ -48,11 +48,13 @@ class HttpProtocol(asyncio.Protocol):
         body_limit: int = BODY_LIMIT,
         open_connections: set[HttpProtocol] | None = None,
         on_mqtt: Callable[[], None] | None = None,
+        server_name: str | None = None,
     ) -> None:
         self._handler = handler
         self._body_limit = body_limit
         self._open_connections = open_connections
         self._on_mqtt = on_mqtt
+        self._server_name = server_name
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
         self._name = f"http-{next(_connection_numbers)}"
         self._transport: asyncio.Transport | None = None
@@ -154,6 +156,7 @@ class HttpProtocol(asyncio.Protocol):
             body=bytes(self._body),
             connection=self._name,
             peer=self._peer,
+            server_name=self._server_name,
         )
 
     async def _respond(self, request: HttpRequest) -> None:

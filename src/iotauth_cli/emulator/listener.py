@@ -28,9 +28,9 @@ from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.connection import Connection
+from iotauth_cli.emulator.data_http import MAX_BODY_BYTES, DataHttp
 from iotauth_cli.emulator.gateway import SERVER_NAME, Arrival, Gateway
-from iotauth_cli.emulator.http import Handler, HttpProtocol
-from iotauth_cli.emulator.model import HttpRequest, HttpResponse
+from iotauth_cli.emulator.http import HttpProtocol
 
 ALPN = "alpn"  # the check's name in the authorizer log
 ALPN_MQTT = "mqtt"
@@ -47,17 +47,6 @@ PORT_ATTEMPTS = 20  # for a port that is free on both addresses, when any will d
 log = logging.getLogger(__name__)
 
 
-async def not_served(request: HttpRequest) -> HttpResponse:
-    """Say that HTTPS publish and WebSockets are not here."""
-    path = request.target.partition("?")[0]
-    body = b'{"message":"the emulator serves MQTT over TLS on this port, and no %b %b"}' % (
-        request.method.encode(),
-        path.encode("latin-1", "replace").replace(b"\\", b"").replace(b'"', b""),
-    )
-    status = 501 if path == "/mqtt" or path.startswith("/topics/") else 404
-    return HttpResponse(status, (("content-type", "application/json"),), body)
-
-
 class Listener:
     """The data plane's port on both loopback addresses; there is no way to widen it.
 
@@ -72,7 +61,6 @@ class Listener:
         broker: Broker,
         attempts: AttemptLog,
         *,
-        http_handler: Handler = not_served,
         server_names: Collection[str] = LOCAL_NAMES,
         clock: Callable[[], float] = time.time,
         behaviour: Behaviour | None = None,
@@ -80,10 +68,10 @@ class Listener:
         self._gateway = gateway
         self._broker = broker
         self._attempts = attempts
-        self._http_handler = http_handler
         self._server_names = frozenset(name.lower() for name in server_names)
         self._clock = clock
         self._behaviour = behaviour or Behaviour()
+        self._data_http = DataHttp(gateway, broker, attempts, self._behaviour)
         self._names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
         self._http: set[HttpProtocol] = set()
         self._servers: list[asyncio.Server] = []
@@ -167,7 +155,11 @@ class Listener:
         if alpn == ALPN_MQTT:
             return self._connection(Arrival(peer=peer, server_name=self._names.get(tls)))
         return HttpProtocol(
-            self._http_handler, open_connections=self._http, on_mqtt=lambda: self._refuse_mqtt(alpn, peer)
+            self._data_http.handle,
+            body_limit=MAX_BODY_BYTES,
+            open_connections=self._http,
+            on_mqtt=lambda: self._refuse_mqtt(alpn, peer),
+            server_name=self._names.get(tls),
         )
 
     def _connection(self, arrival: Arrival) -> Connection:

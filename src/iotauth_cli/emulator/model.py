@@ -29,6 +29,7 @@ class HttpRequest:
     body: bytes = b""
     connection: str = ""  # the same text for every request of one kept-alive connection
     peer: str = ""  # the client's address
+    server_name: str | None = None  # what TLS was asked for (SNI)
 
     def header(self, name: str) -> str | None:
         wanted = name.lower()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import random
 import socket
 import ssl
@@ -15,8 +14,7 @@ from asyncio import sslproto
 import pytest
 
 from iotauth_cli.emulator.ca import Certificates, server_context
-from iotauth_cli.emulator.listener import TLS_BUFFER_BYTES, Listener, not_served
-from iotauth_cli.emulator.model import HttpRequest
+from iotauth_cli.emulator.listener import TLS_BUFFER_BYTES, Listener
 from iotauth_cli.emulator.mqtt.codec import encode
 from iotauth_cli.emulator.mqtt.packets import Connack, Connect
 from support_data import Plane, in_loop, listening
@@ -187,19 +185,6 @@ async def test_a_tls_connection_keeps_a_small_buffer(plane: Plane, certificates:
         assert len(tls._ssl_buffer) == TLS_BUFFER_BYTES
         writer.close()
         await writer.wait_closed()
-
-
-@pytest.mark.parametrize(
-    ("method", "target", "status"),
-    [("GET", "/", 404), ("GET", "/mqtt", 501), ("POST", "/topics/a?qos=1", 501), ("GET", '/"\\', 404)],
-)
-@in_loop
-async def test_what_is_not_served_over_http_says_so(method: str, target: str, status: int) -> None:
-    """In JSON, with the method and the path, and without the query, which may carry a token."""
-    response = await not_served(HttpRequest(method, target))
-    assert response.status == status
-    assert method in json.loads(response.body)["message"]
-    assert b"qos" not in response.body
 
 
 @in_loop

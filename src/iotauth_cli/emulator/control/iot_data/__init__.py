@@ -1,0 +1,1 @@
+"""AWS IoT's data plane as an API: publish, retained messages, connections."""

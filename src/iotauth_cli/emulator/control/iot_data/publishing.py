@@ -1,0 +1,82 @@
+"""What a Publish request says, be it signed by AWS credentials or by a device over HTTPS.
+
+Both are the same operation of the iot-data model, so both are read and checked by it; the topic
+is then held to the same rules as one that comes over MQTT.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+from iotauth_cli.emulator.control.service import Parameters, ServiceError
+from iotauth_cli.emulator.control.wire import check, models, rest_json
+from iotauth_cli.emulator.control.wire.models import Operation
+from iotauth_cli.emulator.model import HttpRequest
+from iotauth_cli.emulator.mqtt.topics import InvalidTopic, check_topic
+
+SERVICE = "iot-data"
+TOPICS = "/topics/"
+
+
+@dataclass(frozen=True)
+class Publishing:
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+
+
+def read_publishing(request: HttpRequest) -> Publishing:
+    """Read `POST /topics/<topic>`; slashes of the topic may be percent-encoded or not.
+
+    Raises:
+        ServiceError: InvalidRequestException; a parameter or the topic is not one that AWS IoT takes.
+    """
+    path, mark, query = request.target.partition("?")
+    topic = path.removeprefix(TOPICS).replace("/", "%2F")  # the model wants it in one segment
+    if not topic:
+        raise _invalid("an empty topic")
+    operation = _operation()
+    assert operation.input is not None
+    parameters = rest_json.parse(operation, replace(request, target=f"{TOPICS}{topic}{mark}{query}"))
+    check.check(SERVICE, operation.input, parameters)
+    return publishing(parameters)
+
+
+def publishing(parameters: Parameters) -> Publishing:
+    """Return the message that checked parameters of the operation describe.
+
+    Raises:
+        ServiceError: InvalidRequestException.
+    """
+    for topic in (parameters["topic"], parameters.get("responseTopic")):
+        if topic is not None:
+            _check(topic)
+    return Publishing(
+        parameters["topic"],
+        parameters.get("payload", b""),
+        parameters.get("qos", 0),
+        parameters.get("retain", False),
+    )
+
+
+def _check(topic: str) -> None:
+    try:
+        check_topic(topic)
+    except InvalidTopic as error:
+        raise _invalid(str(error)) from error
+    if "\0" in topic:
+        raise _invalid("a topic with U+0000, which MQTT forbids")
+
+
+def _invalid(sentence: str) -> ServiceError:
+    return ServiceError(check.code_of(SERVICE), sentence)
+
+
+@functools.cache
+def _operation() -> Operation:
+    model = models.load(SERVICE)
+    operation = model.operation("Publish") if model else None
+    assert operation is not None, "botocore has the iot-data model since 2015"
+    return operation

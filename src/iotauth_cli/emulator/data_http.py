@@ -1,0 +1,94 @@
+"""HTTPS on the data port: a device publishes with one request and no MQTT.
+
+    POST /topics/<topic>?qos=0|1&retain=true|false
+
+The answers are AWS IoT's: ``{"message":"OK","traceId":…}``, or 403 and ``Forbidden`` for whatever
+the authorizer, its signature check or the policy does not allow. A request that is none at all
+(method, size, parameters) is refused before its credentials are looked at, so it costs no call of
+the function. UNCONFIRMED: AWS IoT may look at the credentials first.
+Sources: AWS IoT developer guide, "HTTPS" and "Custom authentication"; the iot-data service model.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
+from iotauth_cli.emulator.behaviour import Behaviour
+from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.control.iot_data.publishing import TOPICS, Publishing, read_publishing
+from iotauth_cli.emulator.control.service import ServiceError
+from iotauth_cli.emulator.gateway import Arrival, Gateway
+from iotauth_cli.emulator.model import HttpRequest, HttpResponse
+
+REQUEST = "request"  # the check's name in the authorizer log
+MAX_BODY_BYTES = 1024 * 1024  # of which AWS IoT takes 128 KB; what is larger is not even read
+
+
+class DataHttp:
+    """Answer the HTTP requests of the data port."""
+
+    def __init__(self, gateway: Gateway, broker: Broker, attempts: AttemptLog, behaviour: Behaviour) -> None:
+        self._gateway = gateway
+        self._broker = broker
+        self._attempts = attempts
+        self._behaviour = behaviour
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        if request.target.startswith(TOPICS):
+            return await self._publish(request)
+        return respond(404, "ResourceNotFoundException", "Not Found")
+
+    async def _publish(self, request: HttpRequest) -> HttpResponse:
+        trace_id = str(uuid.uuid4())
+        try:
+            message = self._read(request)
+        except ServiceError as error:
+            self._attempts.record(Attempt(REFUSED, REQUEST, error.message, peer=request.peer, connection_id=trace_id))
+            return respond(error.status, error.code, error.message, trace_id)
+        refusal = await self._gateway.permit(
+            arrival_of(request, ("tls", "http")),
+            message.topic,
+            retain=message.retain,
+            trace_id=trace_id,
+            connection=request.connection,
+        )
+        if refusal is not None:
+            return respond(403, "ForbiddenException", "Forbidden", trace_id)
+        self._broker.publish_from_api(message.topic, message.payload, message.qos, retain=message.retain)
+        return respond(200, None, "OK", trace_id)
+
+    def _read(self, request: HttpRequest) -> Publishing:
+        if request.method != "POST":
+            message = f"Method {request.method} is not allowed: over HTTPS one can only publish"
+            raise ServiceError("MethodNotAllowedException", message, 405)
+        if len(request.body) > self._behaviour.max_payload_bytes:
+            message = f"a payload of {len(request.body)} bytes; the limit is {self._behaviour.max_payload_bytes}"
+            raise ServiceError("RequestEntityTooLargeException", message, 413)
+        return read_publishing(request)
+
+
+def arrival_of(request: HttpRequest, protocols: tuple[str, ...]) -> Arrival:
+    """Return how the sender of *request* came. Headers of one name are one, as HTTP reads them."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers:
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    query = request.target.partition("?")[2]
+    return Arrival(
+        peer=request.peer,
+        server_name=request.server_name,
+        protocols=protocols,
+        http_headers=tuple(headers.items()),
+        query_string=f"?{query}" if query else None,
+    )
+
+
+def respond(status: int, error: str | None, message: str, trace_id: str | None = None) -> HttpResponse:
+    """Return an answer as AWS IoT words it: a message, and an id by which the log has the request."""
+    trace_id = trace_id or str(uuid.uuid4())
+    headers = [("content-type", "application/json"), ("x-amzn-requestid", trace_id)]
+    if error is not None:
+        headers.append(("x-amzn-errortype", error))
+    body = json.dumps({"message": message, "traceId": trace_id}, separators=(",", ":"))
+    return HttpResponse(status, tuple(headers), body.encode())
