@@ -15,7 +15,8 @@ REPLACE = (
     "replace it: `iotauth client remove {client}{where}`, then `iotauth client add {client}{where}` with its topics"
 )
 IN_ORDER = "bring table, role and function in order: `iotauth authorizer create {authorizer}{where}`"
-LOG = "`{aws} logs tail /aws/lambda/{function}`"
+# `aws logs tail` would be shorter and exists in version 2 of the AWS CLI alone.
+LOG = "`{aws} logs filter-log-events --log-group-name /aws/lambda/{function}`"
 
 
 def logged(reason: str, says: str, remedy: str) -> Cause:

@@ -35,7 +35,7 @@ CAUSES = (
         when=(clues.was_not_called, clues.permission_is("given")),
         says="AWS IoT refused before it asked function `{function}`, though authorizer and permission are in order",
         evidence=(clues.calls, clues.test_outcome),
-        remedy="look for client `{client}` in AWS IoT's own log: `{aws} logs tail AWSIotLogsV2`",
+        remedy="look for client `{client}` in AWS IoT's own log: `{aws} logs filter-log-events --log-group-name AWSIotLogsV2`",
         reference=LOGGING,
     ),
     Cause(
@@ -54,7 +54,7 @@ CAUSES = (
         symptoms=ANY_END,
         says="AWS IoT refused; either it did not ask the function, or it did not like the answer",
         evidence=(clues.calls, clues.test_outcome, clues.decision),
-        remedy="the function's log tells which: `{aws} logs tail /aws/lambda/{function}`",
+        remedy="the function's log tells which: `{aws} logs filter-log-events --log-group-name /aws/lambda/{function}`",
         reference=TROUBLESHOOTING,
     ),
     Cause(
