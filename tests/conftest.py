@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 COLOURS = ("no_color", "force_color", "columns")
 KEPT = ("IOTAUTH_REQUIRE_PEERS",)

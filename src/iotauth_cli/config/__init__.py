@@ -46,8 +46,8 @@ MAX_PORT = 65_535
 class Settings(NamedTuple):
     """Every setting with a value; *sources* says for each where it came from.
 
-    *state_dir* is the emulator's; so are the ports, None for its own choice. *project_dir* is where `iotauth.yaml` lies, else where the
-    command was called; `.iotauth` is kept there.
+    *state_dir* is the emulator's; so are the ports, None for its own choice. *project_dir* is where
+    `iotauth.yaml` lies, else where the command was called; `.iotauth` is kept there.
     """
 
     authorizer: str
