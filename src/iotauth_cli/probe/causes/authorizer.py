@@ -7,6 +7,7 @@ from functools import partial
 from iotauth_cli.probe import clues
 from iotauth_cli.probe.cause import ANY_END, Cause
 from iotauth_cli.probe.causes.references import CUSTOM_AUTH, PROTOCOLS, TROUBLESHOOTING
+from iotauth_cli.probe.causes.remedies import CREATE
 
 refused = partial(Cause, stages=("connect",), symptoms=ANY_END)
 
@@ -48,7 +49,7 @@ CAUSES = (
         when=(clues.authorizer_is_absent,),
         says="there is no authorizer `{authorizer}` in {place}",
         evidence=(clues.calls,),
-        remedy="create it: `iotauth authorizer create {authorizer}{where}`",
+        remedy=f"create it: {CREATE}",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -56,7 +57,7 @@ CAUSES = (
         when=(clues.authorizer_is_inactive, clues.may_not_have_been_called),
         says="authorizer `{authorizer}` is INACTIVE, so AWS IoT does not ask it",
         evidence=(clues.calls,),
-        remedy="activate it: `iotauth authorizer create {authorizer}{where}`",
+        remedy=f"activate it: {CREATE}",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -71,7 +72,7 @@ CAUSES = (
         "function-missing",
         when=(clues.function_is_absent,),
         says="authorizer `{authorizer}` asks a function that is not there: `{function_arn}`",
-        remedy="create it: `iotauth authorizer create {authorizer}{where}`",
+        remedy=f"create it: {CREATE}",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -79,7 +80,7 @@ CAUSES = (
         when=(clues.permission_is("none"), clues.may_not_have_been_called),
         says="AWS IoT may not invoke function `{function}`",
         evidence=(clues.permission, clues.calls),
-        remedy="permit it: `iotauth authorizer create {authorizer}{where}`",
+        remedy=f"permit it: {CREATE}",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -87,7 +88,7 @@ CAUSES = (
         when=(clues.permission_is("other-authorizer"), clues.may_not_have_been_called),
         says="AWS IoT may invoke function `{function}`, but not for authorizer `{authorizer}`",
         evidence=(clues.permission, clues.calls),
-        remedy="permit it: `iotauth authorizer create {authorizer}{where}`",
+        remedy=f"permit it: {CREATE}",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -95,7 +96,7 @@ CAUSES = (
         when=(clues.permission_is("other-account"), clues.may_not_have_been_called),
         says="AWS IoT may invoke function `{function}`, but only for another account",
         evidence=(clues.permission, clues.calls),
-        remedy="permit it: `iotauth authorizer create {authorizer}{where}`",
+        remedy=f"permit it: {CREATE}",
         reference=TROUBLESHOOTING,
     ),
     refused(

@@ -7,16 +7,11 @@ from functools import partial
 from iotauth_cli.probe import clues
 from iotauth_cli.probe.cause import ANY_END, Cause
 from iotauth_cli.probe.causes.references import FUNCTION, REASONS, TROUBLESHOOTING
+from iotauth_cli.probe.causes.remedies import CREATE, FUNCTION_LOG, REPLACE, ROW
 
 refused = partial(Cause, stages=("connect",), symptoms=ANY_END)
 
-ROW = "the row of `{client}` in table `{table}`"
-REPLACE = (
-    "replace it: `iotauth client remove {client}{where}`, then `iotauth client add {client}{where}` with its topics"
-)
-IN_ORDER = "bring table, role and function in order: `iotauth authorizer create {authorizer}{where}`"
-# `aws logs tail` would be shorter and exists in version 2 of the AWS CLI alone.
-LOG = "`{aws} logs filter-log-events --log-group-name /aws/lambda/{function}`"
+IN_ORDER = f"bring table, role and function in order: {CREATE}"
 
 
 def logged(reason: str, says: str, remedy: str) -> Cause:
@@ -81,7 +76,7 @@ CAUSES = (
         when=(clues.logged_a_refusal,),
         says="function `{function}` refuses client `{client}`: `{reason}`",
         evidence=(clues.calls,),
-        remedy=f"see its log: {LOG}",
+        remedy=f"see its log: {FUNCTION_LOG}",
         reference=REASONS,
     ),
     refused(
@@ -89,7 +84,7 @@ CAUSES = (
         when=(clues.timed_out,),
         says="function `{function}` does not answer in time; AWS IoT waits for 5 s at most",
         evidence=(clues.calls, clues.call_error, clues.test_outcome),
-        remedy=f"see what it waits for: {LOG}",
+        remedy=f"see what it waits for: {FUNCTION_LOG}",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -97,7 +92,7 @@ CAUSES = (
         when=(clues.failed_with_an_error,),
         says="function `{function}` fails instead of answering",
         evidence=(clues.calls, clues.call_error, clues.test_outcome, clues.fault),
-        remedy=f"see the whole error: {LOG}",
+        remedy=f"see the whole error: {FUNCTION_LOG}",
         reference=TROUBLESHOOTING,
     ),
     refused(
@@ -113,7 +108,7 @@ CAUSES = (
         when=(clues.test_call("no-answer"),),
         says="function `{function}` gives no answer that AWS IoT takes",
         evidence=(clues.calls, clues.test_outcome),
-        remedy=f"see its log: {LOG}",
+        remedy=f"see its log: {FUNCTION_LOG}",
         reference=FUNCTION,
     ),
     refused(
@@ -121,7 +116,7 @@ CAUSES = (
         when=(clues.test_call("refused"),),
         says="function `{function}` refuses these credentials: client id, user name or password is wrong",
         evidence=(clues.calls, clues.test_outcome),
-        remedy=f"its log tells which: {LOG}",
+        remedy=f"its log tells which: {FUNCTION_LOG}",
         reference=FUNCTION,
     ),
 )

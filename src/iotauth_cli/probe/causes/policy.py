@@ -6,8 +6,8 @@ from functools import partial
 
 from iotauth_cli.probe import clues
 from iotauth_cli.probe.cause import ANY_END, Cause
-from iotauth_cli.probe.causes.function import ROW
 from iotauth_cli.probe.causes.references import POLICY_ACTIONS, POLICY_EXAMPLES
+from iotauth_cli.probe.causes.remedies import ROW
 from iotauth_cli.probe.stages import Symptom
 
 connect = partial(Cause, stages=("connect",), symptoms=ANY_END, reference=POLICY_ACTIONS)

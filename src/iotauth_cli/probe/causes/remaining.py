@@ -5,6 +5,7 @@ from __future__ import annotations
 from iotauth_cli.probe import clues
 from iotauth_cli.probe.cause import ANY_END, UNKNOWN, Cause
 from iotauth_cli.probe.causes.references import LOGGING, POLICY_ACTIONS, TRANSPORT, TROUBLESHOOTING
+from iotauth_cli.probe.causes.remedies import AWS_IOT_LOG, FUNCTION_LOG
 from iotauth_cli.probe.stages import STAGES, Symptom
 
 CAUSES = (
@@ -35,7 +36,7 @@ CAUSES = (
         when=(clues.was_not_called, clues.permission_is("given")),
         says="AWS IoT refused before it asked function `{function}`, though authorizer and permission are in order",
         evidence=(clues.calls, clues.test_outcome),
-        remedy="look for client `{client}` in AWS IoT's own log: `{aws} logs filter-log-events --log-group-name AWSIotLogsV2`",
+        remedy=f"look for client `{{client}}` in AWS IoT's own log: {AWS_IOT_LOG}",
         reference=LOGGING,
     ),
     Cause(
@@ -54,7 +55,7 @@ CAUSES = (
         symptoms=ANY_END,
         says="AWS IoT refused; either it did not ask the function, or it did not like the answer",
         evidence=(clues.calls, clues.test_outcome, clues.decision),
-        remedy="the function's log tells which: `{aws} logs filter-log-events --log-group-name /aws/lambda/{function}`",
+        remedy=f"the function's log tells which: {FUNCTION_LOG}",
         reference=TROUBLESHOOTING,
     ),
     Cause(
