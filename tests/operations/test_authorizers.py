@@ -360,6 +360,21 @@ def test_delete_deactivates_before_anything_else(account: Account) -> None:
     assert session.changes[0] == "iot:update_authorizer"
 
 
+def test_delete_leaves_what_somebody_else_made(account: Account) -> None:
+    """A function of the same name that is not ours stays, and with it all that it may need."""
+    create(account.session())
+    account.client("lambda").update_function_configuration(FunctionName=WISH.function, Description="mine now")
+    plan = delete(account.session(), with_table=True)
+    assert actions(plan) == {
+        "permission": "delete",
+        "authorizer": "delete",
+        **dict.fromkeys(["function", "role", "log group", "table"], "keep"),
+    }
+    reasons = {step.resource: step.reason for step in plan.steps}
+    assert reasons["function"] == "it was not made by iotauth"
+    assert reasons["table"] == "function `doors-authorizer` was not made by iotauth"
+
+
 def test_deleting_what_is_not_there_is_an_error(account: Account) -> None:
     """With the command that lists what there is."""
     with pytest.raises(NotFound, match="there is no authorizer `doors` in the account") as caught:

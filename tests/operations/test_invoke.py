@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iotauth_cli.credentials import Store
-from iotauth_cli.errors import InputError, NotFound
+from iotauth_cli.errors import AwsError, InputError, NotFound
 from iotauth_cli.operations import authorizers, clients
 from iotauth_cli.operations.authorizers import Attempt
 from iotauth_cli.operations.clients import NewClient
@@ -92,3 +92,33 @@ def test_the_user_name_is_composed_as_a_device_would(session: Watched) -> None:
     assert authorizers.device_username(signed, attempt) == (
         "ann?x-amz-customauthorizer-name=doors&key=a%20token&x-amz-customauthorizer-signature=a%2Bb%2Fc%3D%3D"
     )
+
+
+def test_a_signed_token_goes_along(account: Account, session: Watched, store: Store) -> None:
+    """Token and signature reach AWS IoT as they are; with a wrong signature the function is not even asked."""
+    from base64 import b64encode
+
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    arn = authorizers.require(session, WISH.authorizer).function_arn
+    account.client("iot").create_authorizer(
+        authorizerName="signed",
+        authorizerFunctionArn=arn,
+        tokenKeyName="token",
+        tokenSigningPublicKeys={"first": pem.decode()},
+        status="ACTIVE",
+    )
+    account.client("lambda").add_permission(
+        FunctionName=WISH.function, StatementId="signed", Action="lambda:InvokeFunction", Principal="iot.amazonaws.com"
+    )
+    signature = b64encode(key.sign(b"a-token", padding.PKCS1v15(), hashes.SHA256())).decode()
+    attempt = authorizers.attempt(store, client_id="door-7", token=Secret("a-token"), signature=signature)
+    assert authorizers.test_invoke(session, "signed", attempt).is_authenticated
+    with pytest.raises(AwsError):
+        authorizers.test_invoke(session, "signed", replace(attempt, signature=b64encode(b"x" * 256).decode()))
+    shown = authorizers.show(session, replace(WISH, authorizer="signed"))
+    assert shown.authorizer.token_key_name == "token"
+    assert "asks for signed tokens" in shown.drift[0].reason
