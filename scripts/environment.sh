@@ -19,8 +19,13 @@ find_python() {
     exit 3
 }
 
-# What is installed is remembered by the text of pyproject.toml and the extras.
-fingerprint() { { cat pyproject.toml; printf '%s' "$1"; } | cksum; }
+# What is installed is remembered by the text of pyproject.toml and the extras, a line for each.
+fingerprint() { printf '%s %s\n' "$(cksum <pyproject.toml)" "$1"; }
+
+install() {
+    "$1" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24'
+    "$1" -m pip install --quiet --disable-pip-version-check --editable ".$2"
+}
 
 prepare() {
     venv=.venv
@@ -37,10 +42,8 @@ prepare() {
     stamp=$venv/.installed
     if ! grep -qxF "$(fingerprint "$1")" "$stamp" 2>/dev/null; then
         say "installing iotauth$1 and what it needs (once; a minute or two)"
-        "$VENV/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24'
-        "$VENV/python" -m pip install --quiet --disable-pip-version-check --editable ".$1"
-        # A full set serves the small one too.
-        fingerprint "$1" >"$stamp"
-        if [ -n "$1" ]; then fingerprint "" >>"$stamp"; fi
+        install "$VENV/python" "$1"
+        if [ -n "$1" ]; then fingerprint "" >>"$stamp"; fi  # a full set serves the small one too
+        fingerprint "$1" >>"$stamp"
     fi
 }
