@@ -41,7 +41,7 @@ USERNAME = "door-7?x-amz-customauthorizer-name=doors"
 PASSWORD = "iota_the_canary_that_nobody_may_see_"
 
 AUTHORIZER = AuthorizerFound(ARN, FUNCTION_ARN, is_active=True, signing_disabled=True)
-FUNCTION = FunctionFound("doors-function", timeout_s=5, is_ready=True, is_ours=True)
+FUNCTION = FunctionFound("doors-function", is_ready=True, is_ours=True)
 GIVEN = PermissionFound("given", (ARN,), ("123456789012",))
 ALLOWED = Trial("allowed", compile_policies(Grants.for_topic("doors/door-7"), "door-7", SCOPE))
 IN_ORDER = OtherSide(AUTHORIZER, FUNCTION, GIVEN, ALLOWED, data_endpoint=f"{AWS_HOST}:443")
@@ -184,6 +184,11 @@ TABLE: list[tuple[str, Case, str]] = [
     (
         "function-timeout",
         case_of(HUNG_UP, replace(IN_ORDER, was_called=True, call=Call(0, error="Task timed out after 5.00 seconds"))),
+        "aws logs filter-log-events",
+    ),
+    (
+        "function-timeout",
+        case_of(HUNG_UP, replace(IN_ORDER, was_called=True, call=Call(0, duration_ms=6200.0))),
         "aws logs filter-log-events",
     ),
     (

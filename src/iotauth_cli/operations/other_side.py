@@ -143,13 +143,7 @@ class Inquiry:
         found = lambda_.find(self.session, arn.name)
         if found is None:
             return ABSENT
-        configuration = found.configuration
-        return FunctionFound(
-            name=arn.name,
-            timeout_s=configuration.timeout_s,
-            is_ready=found.is_ready,
-            is_ours=configuration.handler == OUR_HANDLER,
-        )
+        return FunctionFound(arn.name, found.is_ready, is_ours=found.configuration.handler == OUR_HANDLER)
 
     def permission(self, arn: FunctionArn) -> PermissionFound:
         assert isinstance(self.found.authorizer, AuthorizerFound)

@@ -14,7 +14,7 @@ from iotauth_authorizer.username import SIGNATURE
 from iotauth_cli.policy.evaluate import EXPLICIT_DENY, IMPLICIT_DENY
 from iotauth_cli.probe.cause import Condition
 from iotauth_cli.probe.certificates import stamp
-from iotauth_cli.probe.evidence import Absent, AuthorizerFound, Case, FunctionFound
+from iotauth_cli.probe.evidence import Absent, AuthorizerFound, Call, Case, FunctionFound
 from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, StageName
 
 TRACE_LINES = 4  # statements shown of a policy; the deciding one is named before them
@@ -117,7 +117,14 @@ def timed_out(case: Case) -> bool:
         return fault.rule == "timeout"
     if call is not None and call.error is not None:
         return "timed out" in call.error
+    if answered_too_late(call):
+        return True
     return test is not None and test.outcome == "no-answer" and test.took_s >= ANSWER_LIMIT_S
+
+
+def answered_too_late(call: Call | None) -> bool:
+    """Tell whether the function did answer, but after AWS IoT had gone; its own time limit may be longer."""
+    return call is not None and call.duration_ms is not None and call.duration_ms >= ANSWER_LIMIT_S * 1000
 
 
 def failed_with_an_error(case: Case) -> bool:
@@ -224,7 +231,9 @@ def calls(case: Case) -> str | None:
 
 def call_error(case: Case) -> str | None:
     call = case.other.call
-    return f"its log says: {call.error}" if call and call.error else None
+    if call is None or not (call.error or answered_too_late(call)):
+        return None
+    return f"its log says: {call.error or f'Duration: {call.duration_ms:.0f} ms'}"
 
 
 def test_outcome(case: Case) -> str | None:

@@ -72,7 +72,6 @@ class FunctionFound:
     """*is_ours*: it runs iotauth's handler, whose rows and log lines we know."""
 
     name: str
-    timeout_s: int
     is_ready: bool
     is_ours: bool
 
