@@ -19,6 +19,7 @@ group = LazyGroup(
         "status": ("iotauth_cli.cli.emulator:status", "Show whether and where it runs."),
         "env": ("iotauth_cli.cli.emulator:env", "Print the variables that point AWS's tools at it."),
         "logs": ("iotauth_cli.cli.emulator:logs", "Show who tried to connect, and what was decided."),
+        "clock": ("iotauth_cli.cli.emulator_clock:group", "Show its time, and let time pass."),
         "reset": ("iotauth_cli.cli.emulator:reset", "Remove all that it remembers."),
     },
     help="Run AWS IoT custom authentication on this machine.\n\nExample: iotauth emulator start",

@@ -12,7 +12,7 @@ from iotauth_cli.cli.render import Facts
 from iotauth_cli.cli.render_connect import INDENT, wrapped
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.emulator import Attempt, Ready, Running, Status
+    from iotauth_cli.operations.emulator import Attempt, Passed, Ready, Running, Status, Time
 
 Shown = Callable[[Path], str]
 VERBS = {
@@ -64,6 +64,23 @@ def document(is_ready: bool, found: Ready | Status) -> dict[str, Any]:
         "ca_file": str(found.ca_file) if found.ca_file else None,
         "state_dir": str(found.state_dir),
     }
+
+
+def clock(found: Time) -> Facts:
+    return [("time", moment(found.now)), ("ahead", f"{found.ahead_s:g} s")]
+
+
+def clock_document(found: Time) -> dict[str, Any]:
+    return {"now": found.now, "ahead_s": found.ahead_s}
+
+
+def advanced(found: Passed) -> list[str]:
+    ended = [f"the connection of client `{client_id}` ended meanwhile" for client_id in found.disconnected]
+    return [f"moved the clock by {found.seconds:g} s; it is {moment(found.time.now)} in the emulator", *ended]
+
+
+def advanced_document(found: Passed) -> dict[str, Any]:
+    return {**clock_document(found.time), "disconnected": list(found.disconnected)}
 
 
 def exports(variables: Mapping[str, str]) -> list[str]:

@@ -1,11 +1,12 @@
 """The emulator's clock: the machine's, and as far ahead of it as `iotauth emulator clock advance` has moved it.
 
 Everything in the emulator that keeps time asks the one `Clock`: timers of connections, sessions, the time to
-live of DynamoDB items, every date and log line. How far it is ahead is part of the state, because the state is
-full of its dates: after a restart they lie in the past still, and nothing happens a second time. `emulator
-reset` is what sets the clock back.
+live of DynamoDB items, every date, every line of the authorizer log. How far it is ahead is part of the state,
+because the state is full of its dates: after a restart they lie in the past still, and nothing happens a second
+time. `emulator reset` is what sets the clock back.
 
-Not moved are certificates, which clients check against clocks of their own, and the time that functions see.
+Not moved is what others check against clocks of their own: certificates, and the time that functions see and
+CloudWatch Logs, where they write. Whoever looks there for "the last minute" means the machine's.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
-from iotauth_cli.emulator.model import LogLine, LogSink
 from iotauth_cli.emulator.state import State
 from iotauth_cli.errors import InputError
 
@@ -61,15 +60,3 @@ class Clock:
                 f"the clock goes at most 100 years ahead of the machine's, and is {self.ahead_s:.0f} s ahead now",
                 hint="`iotauth emulator reset` sets it back, with everything else",
             )
-
-
-class EmulatorTime:
-    """Puts the lines of functions, whose time is the machine's, among those of the emulator."""
-
-    def __init__(self, sink: LogSink, clock: Clock) -> None:
-        self._sink = sink
-        self._clock = clock
-
-    def write(self, line: LogLine) -> None:
-        moment_ms = line.timestamp_ms + round(self._clock.ahead_s * 1000)
-        self._sink.write(replace(line, timestamp_ms=moment_ms))

@@ -30,7 +30,7 @@ from iotauth_cli.emulator.attempts import AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.ca import Certificates
-from iotauth_cli.emulator.clock import Clock, EmulatorTime
+from iotauth_cli.emulator.clock import Clock
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.service import ENDPOINTS, IotService
@@ -148,9 +148,9 @@ class _Rooms:
 def _assemble(settings: Settings, state: State, control_endpoint: str, stack: AsyncExitStack) -> _Rooms:
     """Make every room and tell each what it needs of the others; all go by one clock and one `Behaviour`."""
     clock, behaviour = Clock(state), Behaviour()
-    logs = LogsService(state, clock)
+    logs = LogsService(state)
     stack.callback(logs.flush)
-    pool = FunctionPool(EmulatorTime(logs, clock), endpoint_url=control_endpoint)
+    pool = FunctionPool(logs, endpoint_url=control_endpoint)
     stack.push_async_callback(pool.close)
     roles = IamService(state, clock)
     functions = LambdaService(state, roles, pool, clock=clock)

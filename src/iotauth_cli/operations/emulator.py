@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from iotauth_cli.emulator import environment, lifecycle
+from iotauth_cli.emulator import environment, lifecycle, remote
 from iotauth_cli.emulator.attempts import Attempt, Step
 from iotauth_cli.emulator.environment import Ready
 from iotauth_cli.emulator.lifecycle import Status
 from iotauth_cli.errors import EmulatorError
 
-__all__ = ["Attempt", "Ports", "Ready", "Running", "Status", "Step"]
+__all__ = ["Attempt", "Passed", "Ports", "Ready", "Running", "Status", "Step", "Time"]
 
 FOLLOW_S = 0.3  # between two looks; a person does not notice
 FOLLOWED = 200  # attempts that may come between two looks
@@ -34,6 +35,23 @@ class Running:
 
     ready: Ready
     is_new: bool
+
+
+@dataclass(frozen=True)
+class Time:
+    """The emulator's time in epoch seconds, and how far it is ahead of the machine's."""
+
+    now: float
+    ahead_s: float
+
+
+@dataclass(frozen=True)
+class Passed:
+    """*seconds* have passed in the emulator; *disconnected* are the clients whose connections ended meanwhile."""
+
+    seconds: float
+    time: Time
+    disconnected: tuple[str, ...]
 
 
 def start(state_dir: Path, wish: Ports) -> Running:
@@ -81,6 +99,30 @@ def variables(state_dir: Path) -> Mapping[str, str]:
     if ready is None or not lifecycle.status(state_dir).ready:
         raise EmulatorError("the emulator is not running", hint="start it with `iotauth emulator start`")
     return environment.variables(ready)
+
+
+def clock(state_dir: Path) -> Time:
+    """Return what time it is in the emulator.
+
+    Raises:
+        EmulatorError: it is not running.
+    """
+    return _time(remote.ask(state_dir, "clock"))
+
+
+def advance_clock(state_dir: Path, seconds: float, *, pinging: bool) -> Passed:
+    """Let time pass in the emulator; connected clients are silent meanwhile, unless they are *pinging*.
+
+    Raises:
+        EmulatorError: it is not running.
+        InputError: *seconds* cannot be meant.
+    """
+    answer = remote.tell(state_dir, "clock/advance", seconds=seconds, pinging=pinging)
+    return Passed(seconds, _time(answer), tuple(answer["disconnected"]))
+
+
+def _time(answer: Mapping[str, Any]) -> Time:
+    return Time(answer["now"], answer["ahead_s"])
 
 
 def attempts(state_dir: Path, *, limit: int, since: float | None = None, client_id: str | None = None) -> list[Attempt]:

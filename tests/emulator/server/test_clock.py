@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from iotauth_cli.emulator.clock import MOST_AHEAD_S, Clock, EmulatorTime
-from iotauth_cli.emulator.model import LogLine
+from iotauth_cli.emulator.clock import MOST_AHEAD_S, Clock
 from iotauth_cli.emulator.state import State
 from iotauth_cli.errors import InputError
 from support_data import state_in_memory
@@ -44,18 +42,3 @@ def test_the_clock_goes_forward_by_a_span_that_can_be_meant(seconds: float) -> N
     with pytest.raises(InputError, match="the clock"):
         clock.advance(seconds)
     assert clock() == NOW
-
-
-def test_a_functions_lines_stand_where_the_emulators_clock_is() -> None:
-    """A function stamps its lines with the machine's time; in the log they come after what caused them."""
-    written: list[LogLine] = []
-
-    class Sink:
-        def write(self, line: LogLine) -> None:
-            written.append(line)
-
-    clock = Clock(state_in_memory(), lambda: NOW)
-    clock.advance(86_400)
-    line = LogLine("/aws/lambda/doors", "stream", "us-east-1", int(NOW * 1000), "START")
-    EmulatorTime(Sink(), clock).write(line)
-    assert written == [replace(line, timestamp_ms=int((NOW + 86_400) * 1000))]
