@@ -202,8 +202,25 @@ def test_the_log_is_followed_until_ctrl_c(at_emulator: Desk, client: str) -> Non
         at_emulator("test-connect", client, "--publish", "elsewhere")
         told = read_until(running, "no statement allows iot:Publish on topic/elsewhere")
         assert told.count("cut off client `toaster-1`") == 1
-        interrupt(running)
+        told_at_the_end, err, _ = interrupt(running)
     assert running.returncode == 130
+    assert (told_at_the_end, err) == ("", "")
+
+
+def test_the_log_is_followed_as_json_lines_across_a_restart(
+    at_emulator: Desk, client: str, emulator: RunningEmulator
+) -> None:
+    """Every line is a document by itself, and who watches need not watch the emulator too."""
+    with process("emulator", "logs", "--follow", "--json", "--client", client, "--limit", "1") as running:
+        at_emulator("test-connect", client)
+        before = json.loads(read_until(running, '"admitted"').splitlines()[-1])
+        emulator.stop()
+        emulator.start()
+        assert at_emulator("test-connect", client, "--password-stdin", stdin="wrong").code == 1
+        after = json.loads(read_until(running, '"refused"').splitlines()[-1])
+        interrupt(running)
+    assert (before["client_id"], after["outcome"]) == (client, "refused")
+    assert after["steps"][-1]["ok"] is False
 
 
 def test_the_exit_code_says_whether_it_runs(desk: Desk, own_state: Path) -> None:

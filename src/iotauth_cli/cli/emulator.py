@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +13,6 @@ import typer
 
 from iotauth_cli.cli.lazy import LazyGroup
 from iotauth_cli.cli.output import terminal_width
-from iotauth_cli.errors import InputError
 
 group = LazyGroup(
     "emulator",
@@ -116,20 +119,32 @@ def logs(
 ) -> None:
     """Show who tried to connect to the emulator, what was decided, and by which check.
 
+    With `--follow` each is one line; with `--json` as well, one document on a line.
+
     Example: iotauth emulator logs --client thermo-1
     """
     from iotauth_cli.cli import render_emulator as render
     from iotauth_cli.operations import emulator
 
     output, directory = ctx.obj.output, ctx.obj.with_flags(state_dir=state_dir).settings.state_dir
-    if follow and output.as_json:
-        raise InputError("`--json` prints one document, and `--follow` has no end", hint="leave one of them out")
     found = emulator.attempts(directory, limit=limit, client_id=client)
-    output.result(render.attempts_document(found), render.attempts(found, terminal_width()))
-    if not found and not follow:
-        output.say("no attempt to connect was seen")
-    for attempt in emulator.follow(directory, found, client_id=client) if follow else ():
-        output.show(*render.attempts([attempt], terminal_width()))
+    if not follow:
+        output.result([render.attempt_document(each) for each in found], render.attempts(found, terminal_width()))
+        if not found:
+            output.say("no attempt to connect was seen")
+        return
+    with ended_by_ctrl_c():
+        for attempt in chain(found, emulator.follow(directory, found, client_id=client)):
+            output.stream(render.attempt_document(attempt), render.attempt_line(attempt))
+
+
+@contextlib.contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """End what has no end of its own with exit code 130, and not a word: nothing was interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
 
 
 def reset(ctx: typer.Context, state_dir: StateDir = None) -> None:

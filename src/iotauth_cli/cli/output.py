@@ -63,6 +63,15 @@ class Output(NamedTuple):
                 write_line(emphasise(line, sys.stdout))
             sys.stdout.flush()
 
+    def stream(self, document: Any, line: str) -> None:
+        """Print one of results that have no end, at once; under ``--json`` each is a document on a line of its own."""
+        if self.as_json:
+            import json
+
+            line = json.dumps(document, ensure_ascii=False)
+        write_line(line if self.as_json else emphasise(line, sys.stdout))
+        sys.stdout.flush()
+
     def waiting(self, text: str = "") -> None:
         """Name what is being waited for, on a line that the next one replaces; nothing unless stderr is a terminal."""
         if not self.quiet and sys.stderr.isatty():

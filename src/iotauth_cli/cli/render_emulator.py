@@ -94,12 +94,26 @@ def attempts(found: Sequence[Attempt], width: int) -> list[str]:
 
 
 def attempt_lines(attempt: Attempt) -> Iterator[str]:
+    yield f"{moment(attempt.at)}  {decision(attempt)}{repeated(attempt)}"
+    yield f"{INDENT}{reason(attempt)}"
+
+
+def attempt_line(attempt: Attempt) -> str:
+    """Return an attempt as one line, for those who watch."""
+    return f"{moment(attempt.last_at)}  {decision(attempt)}: {reason(attempt)}{repeated(attempt)}"
+
+
+def decision(attempt: Attempt) -> str:
     who = f"client `{attempt.client_id}`" if attempt.client_id else f"somebody at {attempt.peer}"
     by = f", authorizer `{attempt.authorizer}`" if attempt.authorizer else ""
-    yield f"{moment(attempt.at)}  {VERBS.get(attempt.outcome, attempt.outcome)} {who}{by}{repeated(attempt)}"
+    return f"{VERBS.get(attempt.outcome, attempt.outcome)} {who}{by}"
+
+
+def reason(attempt: Attempt) -> str:
+    if attempt.outcome != "refused":
+        return attempt.sentence
     # Whoever is refused asks this first: without a call the cause lies before the function.
-    called = "; the function was called" if attempt.function_called else "; the function was not called"
-    yield f"{INDENT}{attempt.sentence}{called if attempt.outcome == 'refused' else ''}"
+    return f"{attempt.sentence}; the function was {'' if attempt.function_called else 'not '}called"
 
 
 def repeated(attempt: Attempt) -> str:
@@ -113,23 +127,20 @@ def moment(epoch_s: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch_s))
 
 
-def attempts_document(found: Sequence[Attempt]) -> list[dict[str, Any]]:
-    return [
-        {
-            "at": attempt.at,
-            "outcome": attempt.outcome,
-            "decided_by": attempt.decided_by,
-            "sentence": attempt.sentence,
-            "client_id": attempt.client_id,
-            "authorizer": attempt.authorizer,
-            "peer": attempt.peer,
-            "connection_id": attempt.connection_id,
-            "function_called": attempt.function_called,
-            "request_id": attempt.request_id,
-            "ms": None if attempt.duration_ms is None else round(attempt.duration_ms, 1),
-            "repeats": attempt.repeats,
-            "last_at": attempt.last_at,
-            "steps": [{"check": step.check, "ok": step.passed, "sentence": step.sentence} for step in attempt.steps],
-        }
-        for attempt in found
-    ]
+def attempt_document(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "at": attempt.at,
+        "outcome": attempt.outcome,
+        "decided_by": attempt.decided_by,
+        "sentence": attempt.sentence,
+        "client_id": attempt.client_id,
+        "authorizer": attempt.authorizer,
+        "peer": attempt.peer,
+        "connection_id": attempt.connection_id,
+        "function_called": attempt.function_called,
+        "request_id": attempt.request_id,
+        "ms": None if attempt.duration_ms is None else round(attempt.duration_ms, 1),
+        "repeats": attempt.repeats,
+        "last_at": attempt.last_at,
+        "steps": [{"check": step.check, "ok": step.passed, "sentence": step.sentence} for step in attempt.steps],
+    }

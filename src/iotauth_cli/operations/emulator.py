@@ -13,6 +13,7 @@ from iotauth_cli.emulator.attempts import Attempt, Step
 from iotauth_cli.emulator.environment import Ready
 from iotauth_cli.emulator.lifecycle import Status
 from iotauth_cli.errors import EmulatorError
+from iotauth_cli.operations.following import Following
 
 __all__ = ["Attempt", "Passed", "Ports", "Ready", "Running", "Status", "Step", "Time"]
 
@@ -136,12 +137,14 @@ def follow(
     *,
     client_id: str | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Attempt]:
-    """Yield attempts as they are made, after those in *seen*; never ends. Repeats of one are not told again."""
-    last = max((attempt.number for attempt in seen), default=0)
+    """Yield attempts as they are made, after those in *seen*; never ends.
+
+    One that is repeated comes again now and then with its count, not each time. An emulator that is stopped,
+    emptied and started is followed further.
+    """
+    following = Following(seen, clock)
     while True:
-        for attempt in attempts(state_dir, limit=FOLLOWED, client_id=client_id):
-            if attempt.number > last:
-                last = attempt.number
-                yield attempt
+        yield from following.news(attempts(state_dir, limit=FOLLOWED, client_id=client_id))
         sleep(FOLLOW_S)
