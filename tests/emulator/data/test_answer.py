@@ -59,32 +59,75 @@ async def test_row_059_a_connack_5_where_that_behaviour_is_chosen() -> None:
     plane.close()
 
 
+async def accepted(plane: Plane, reply: object) -> None:
+    plane.runner.reply = reply
+    await plane.connected()
+
+
+@in_loop
+async def test_row_060_the_answer_is_a_json_text(plane: Plane) -> None:
+    """A function may answer with `json.dumps(…)` as well as with the object."""
+    await accepted(plane, json.dumps(answer()))
+
+
+@in_loop
+async def test_row_061_policy_documents_are_json_texts(plane: Plane) -> None:
+    """As older functions write them, beside documents as objects."""
+    await accepted(plane, answer(json.dumps(EVERYTHING)))
+
+
+@in_loop
+async def test_row_062_further_members_are_ignored(plane: Plane) -> None:
+    """AWS's own example answers with a `password`; what is not asked for does not count."""
+    await accepted(plane, answer(password="secret", context={"a": 1}))
+
+
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(json.dumps(answer()), id="row-060-answer-as-text"),
-        pytest.param(answer(json.dumps(EVERYTHING)), id="row-061-document-as-text"),
-        pytest.param(answer(password="secret", context={"a": 1}), id="row-062-extra-members"),
         pytest.param(answer(*[EVERYTHING] * 10), id="ten-documents"),
         pytest.param(answer(padded(2048)), id="document-of-2048-characters"),
     ],
 )
 @in_loop
-async def test_rows_060_to_062_an_answer_that_aws_iot_takes(plane: Plane, reply: object) -> None:
-    """As a JSON text, with documents as texts, with members nobody asked for, up to the limits."""
+async def test_an_answer_may_go_up_to_the_limits(plane: Plane, reply: object) -> None:
+    """Ten documents of 2,048 characters are the last that AWS IoT takes."""
+    await accepted(plane, reply)
+
+
+async def broken(plane: Plane, reply: object, sentence: str) -> None:
     plane.runner.reply = reply
-    await plane.connected()
+    await refused(plane, "answer", sentence)
+
+
+@in_loop
+async def test_row_063_eleven_documents(plane: Plane) -> None:
+    """One more than AWS IoT takes refuses the client, and the log counts them."""
+    await broken(plane, answer(*[EVERYTHING] * 11), "11 documents")
+
+
+@in_loop
+async def test_row_064_a_document_of_2049_characters(plane: Plane) -> None:
+    """Counted as compact JSON; the log says how long it is."""
+    await broken(plane, answer(padded(2049)), "2049 characters")
+
+
+@pytest.mark.parametrize("principal_id", ["", "a" * 129, "a_b"], ids=["empty", "long", "underscore"])
+@in_loop
+async def test_row_065_a_principal_id_that_is_none(plane: Plane, principal_id: str) -> None:
+    """It has 1 to 128 letters and digits, and nothing else."""
+    await broken(plane, answer(principalId=principal_id), "`principalId`")
+
+
+@in_loop
+async def test_row_066_a_refresh_after_299_seconds(plane: Plane) -> None:
+    """A timer below 300 beside `isAuthenticated: true` refuses the client."""
+    await broken(plane, answer(refreshAfterInSeconds=299), "`refreshAfterInSeconds`")
 
 
 @pytest.mark.parametrize(
     ("reply", "sentence"),
     [
-        pytest.param(answer(*[EVERYTHING] * 11), "11 documents", id="row-063"),
-        pytest.param(answer(padded(2049)), "2049 characters", id="row-064"),
-        pytest.param(answer(principalId=""), "`principalId`", id="row-065-empty"),
-        pytest.param(answer(principalId="a" * 129), "`principalId`", id="row-065-long"),
-        pytest.param(answer(principalId="a_b"), "`principalId`", id="row-065-underscore"),
-        pytest.param(answer(refreshAfterInSeconds=299), "`refreshAfterInSeconds`", id="row-066"),
         pytest.param(answer(disconnectAfterInSeconds=86_401), "`disconnectAfterInSeconds`", id="too-late"),
         pytest.param(answer(isAuthenticated="true"), "`isAuthenticated`", id="text-for-true"),
         pytest.param(b"<html>", "not JSON", id="not-json"),
@@ -94,10 +137,9 @@ async def test_rows_060_to_062_an_answer_that_aws_iot_takes(plane: Plane, reply:
     ],
 )
 @in_loop
-async def test_rows_063_to_066_an_answer_that_breaks_a_rule(plane: Plane, reply: object, sentence: str) -> None:
+async def test_an_answer_that_breaks_a_rule(plane: Plane, reply: object, sentence: str) -> None:
     """It is refused, and the log names the member."""
-    plane.runner.reply = reply
-    await refused(plane, "answer", sentence)
+    await broken(plane, reply, sentence)
 
 
 @in_loop
