@@ -1,8 +1,9 @@
 """One call of an authorizer's function, as AWS IoT makes it.
 
 The function must exist, its resource policy must let AWS IoT call it for this authorizer (no
-permission, no call), it has five seconds, and its answer is held against every limit. Both the
-gateway and ``TestInvokeAuthorizer`` ask here, so they cannot disagree.
+permission, no call), Lambda must have a place for the call, it has five seconds, and its answer is
+held against every limit. Both the gateway and ``TestInvokeAuthorizer`` ask here, so they cannot
+disagree.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ class Invoker:
             arn, principal=AWS_IOT, source_arn=authorizer.arn, source_account=self._account
         ):
             return Call(AuthorizerFailure("permission", _no_permission(name, authorizer)))
+        if function.reserved_concurrency == 0:
+            sentence = f"Lambda throttled function `{name}`: its reserved concurrency is 0"
+            return Call(AuthorizerFailure("throttled", sentence))
         payload = json.dumps(build_event(request)).encode()
         invocation = await self._runner.invoke(function, payload, limit_s=ANSWER_LIMIT_S)
         return Call(_read(invocation, name), invocation.request_id)

@@ -40,6 +40,12 @@ CREATE TABLE IF NOT EXISTS lambda_statement (
     PRIMARY KEY (region, name, qualifier, sid),
     FOREIGN KEY (region, name) REFERENCES lambda_function ON DELETE CASCADE
 );
+CREATE TRIGGER IF NOT EXISTS lambda_statement_of_alias AFTER DELETE ON lambda_alias BEGIN
+    DELETE FROM lambda_statement WHERE region = OLD.region AND name = OLD.name AND qualifier = OLD.alias;
+END;
+CREATE TRIGGER IF NOT EXISTS lambda_statement_of_version AFTER DELETE ON lambda_version BEGIN
+    DELETE FROM lambda_statement WHERE region = OLD.region AND name = OLD.name AND qualifier = OLD.version;
+END;
 """
 
 Statement = dict[str, Any]

@@ -85,7 +85,7 @@ class Versions:
         found, marker = page(
             "lambda",
             self._store.versions(context.region, function.name),
-            lambda configuration: f"{configuration['Version']:>10}",
+            lambda configuration: version_order(configuration["Version"]),
             parameters.get("Marker"),
             parameters.get("MaxItems", PAGE),
         )
@@ -93,6 +93,7 @@ class Versions:
 
     def create_alias(self, parameters: Parameters, context: Context) -> Result:
         function, alias = parse(parameters, context), parameters["Name"]
+        self._store.record(function)
         if self._store.alias(function, alias) is not None:
             arn = replace(function, qualifier=alias).arn
             raise ServiceError("ResourceConflictException", f"Alias already exists: {arn}", 409)
@@ -116,6 +117,7 @@ class Versions:
 
     def list_aliases(self, parameters: Parameters, context: Context) -> Result:
         function = parse(parameters, context)
+        self._store.record(function)
         wanted = parameters.get("FunctionVersion")
         rows = [row for row in self._store.aliases(function) if wanted in (None, row["version"])]
         limit = parameters.get("MaxItems", PAGE)
@@ -136,6 +138,11 @@ class Versions:
         if row is None:
             raise not_found(f"Cannot find alias arn: {replace(function, qualifier=alias).arn}")
         return row
+
+
+def version_order(version: str) -> str:
+    """Return what sorts versions by number, the unpublished one before them all."""
+    return version if version == LATEST else version.zfill(10)  # "$" sorts before every digit
 
 
 def _same_settings(one: Configuration, other: Configuration) -> bool:
