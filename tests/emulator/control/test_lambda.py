@@ -223,11 +223,18 @@ def test_settings_that_cannot_be_are_refused(
     assert "ssss" not in message_of(error)
 
 
-def test_code_from_elsewhere_is_not_implemented(lambda_: Any, control: Control) -> None:
-    """The emulator has no S3; no code at all is Lambda's own error."""
+@pytest.mark.parametrize("elsewhere", [{"S3Bucket": "bucket", "S3Key": "key"}, {"ImageUri": "registry/doors:1"}])
+def test_code_from_elsewhere_is_not_implemented(lambda_: Any, control: Control, elsewhere: dict[str, str]) -> None:
+    """The emulator has no S3 and no container images, and names what was asked for."""
     control.function(SOURCE)
-    s3 = {"S3Bucket": "bucket", "S3Key": "key"}
-    assert refused(lambda: lambda_.update_function_code(FunctionName="doors", **s3)) == ("NotImplementedException", 501)
+    with pytest.raises(ClientError, match=next(iter(elsewhere))) as error:
+        lambda_.update_function_code(FunctionName="doors", **elsewhere)
+    assert code_of(error) == ("NotImplementedException", 501)
+
+
+def test_no_code_at_all_is_refused(lambda_: Any, control: Control) -> None:
+    """An error of Lambda's own."""
+    control.function(SOURCE)
     assert refused(lambda: lambda_.update_function_code(FunctionName="doors")) == (
         "InvalidParameterValueException",
         400,
@@ -250,7 +257,7 @@ def test_versions_are_frozen_and_aliases_move(control: Control, lambda_: Any) ->
     assert invoke(lambda_, "one", name="doors:live")["event"] == "two"
     assert lambda_.get_alias(FunctionName="doors", Name="live")["FunctionVersion"] == "2"
     listed = lambda_.list_versions_by_function(FunctionName="doors")["Versions"]
-    assert sorted(version["Version"] for version in listed) == [LATEST, "1", "2"]
+    assert [version["Version"] for version in listed] == [LATEST, "1", "2"]
     assert [alias["Name"] for alias in lambda_.list_aliases(FunctionName="doors")["Aliases"]] == ["live"]
 
 
@@ -420,10 +427,35 @@ def link(name: str, target: str) -> tuple[zipfile.ZipInfo, bytes]:
         (archive(("..\\evil.py", b"")), "points outside"),
         (archive(("C:/evil.py", b"")), "points outside"),
         (archive(link("evil", "/etc")), "points outside"),
+        (archive(link("a/b/evil", "../../..")), "points outside"),
+        (archive(link("a/b/up", "../.."), link("evil", "a/b/up/..")), "points outside"),
+        (archive(link("evil", "later/.."), link("later", "..")), "points outside"),
+        (archive(link("here", "."), link("here/../../evil", ".")), "points outside"),
+        (archive(link("evil", "/"), link("evil/tmp/door", ".")), "points outside"),
+        (archive(link("evil", "a\0b")), "Could not unzip uploaded file."),
+        (archive(link("evil", "x" * 5000)), "Could not unzip uploaded file."),
         (archive(("a", b"file"), ("a/b", b"below a file")), "Could not unzip uploaded file."),
         (archive(("app.py", b"x = 1"))[:-40], "Could not unzip uploaded file."),
     ],
-    ids=["no-zip", "empty", "up", "up-inside", "absolute", "backslash", "drive", "link", "conflict", "cut"],
+    ids=[
+        "no-zip",
+        "empty",
+        "up",
+        "up-inside",
+        "absolute",
+        "backslash",
+        "drive",
+        "link",
+        "link-up",
+        "link-by-link",
+        "link-by-later-link",
+        "link-name",
+        "link-through-link",
+        "link-null",
+        "link-too-long",
+        "conflict",
+        "cut",
+    ],
 )
 def test_a_zip_that_must_not_be_unpacked_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     """Nothing is left behind, inside the directory or outside."""
@@ -432,6 +464,31 @@ def test_a_zip_that_must_not_be_unpacked_is_refused(tmp_path: Path, content: byt
         store.add(content)
     assert error.value.code == "InvalidParameterValueException"
     assert [path for path in tmp_path.rglob("*") if path.name != "code"] == []
+
+
+def test_a_link_within_the_zip_is_a_link(tmp_path: Path) -> None:
+    """Node packages bring links to their programs, also before what they lead to; they work unpacked."""
+    store = code.CodeStore(tmp_path / "code")
+    content = archive(link("node_modules/.bin/door", "../door/cli.js"), ("node_modules/door/cli.js", b"open()"))
+    directory = store.directory(store.add(content).sha256)
+    assert (directory / "node_modules/.bin/door").is_symlink()
+    assert (directory / "node_modules/.bin/door").read_text() == "open()"
+
+
+def test_a_file_is_not_written_through_a_link(tmp_path: Path) -> None:
+    """A file below a link finds a directory, and the link its place taken."""
+    (tmp_path / "outside").mkdir()
+    store = code.CodeStore(tmp_path / "code")
+    with pytest.raises(ServiceError, match="Could not unzip uploaded file"):
+        store.add(archive(link("a", str(tmp_path / "outside")), ("a/evil.py", b"")))
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_zip_over_fifty_megabytes_is_refused(tmp_path: Path) -> None:
+    """Before it is looked into."""
+    with pytest.raises(ServiceError, match="Zipped size must be smaller than 52428800 bytes") as error:
+        code.CodeStore(tmp_path / "code").add(bytes(code.MAX_ZIPPED + 1))
+    assert (error.value.code, error.value.status) == ("RequestEntityTooLargeException", 413)
 
 
 def test_a_zip_is_counted_as_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from iotauth_cli.emulator.control.lambda_.names import (
     stale_revision,
 )
 from iotauth_cli.emulator.control.lambda_.store import FunctionStore
-from iotauth_cli.emulator.control.lambda_.versions import Versions
+from iotauth_cli.emulator.control.lambda_.versions import Versions, version_order
 from iotauth_cli.emulator.control.paging import page
 from iotauth_cli.emulator.control.service import (
     Context,
@@ -161,8 +161,9 @@ class Functions:
             raise invalid("The role defined for the function cannot be assumed by Lambda.")
 
     def _package(self, code: Parameters) -> Package:
-        if code.get("S3Bucket") or code.get("ImageUri"):
-            raise NotImplementedHere("function code from S3 or a container registry; send it as ZipFile")
+        for member, place in (("S3Bucket", "in a bucket"), ("ImageUri", "in a container image")):
+            if code.get(member):
+                raise NotImplementedHere(f"function code {place} ({member}); send it as ZipFile")
         if not code.get("ZipFile"):
             raise invalid("Please provide a source for function code.")
         return self._code.add(code["ZipFile"])
@@ -204,4 +205,4 @@ def _tagged(parameters: Parameters) -> FunctionName:
 
 
 def _listing_name(configuration: Configuration) -> str:
-    return f"{configuration['FunctionName']}:{configuration['Version']:>10}"
+    return f"{configuration['FunctionName']}:{version_order(configuration['Version'])}"
