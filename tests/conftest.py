@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--aws", action="store_true", help="run tests/parity against the account AWS's tools find")
+
+
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 COLOURS = ("no_color", "force_color", "columns")
 KEPT = ("IOTAUTH_REQUIRE_PEERS",)
