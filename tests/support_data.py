@@ -21,6 +21,7 @@ from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.ca import Certificates, server_context
 from iotauth_cli.emulator.connection import Connection
+from iotauth_cli.emulator.data_http import DataHttp
 from iotauth_cli.emulator.gateway import Arrival, Gateway
 from iotauth_cli.emulator.listener import Listener
 from iotauth_cli.emulator.model import Authorizer, Function, Invocation
@@ -193,6 +194,13 @@ class Plane:
             behaviour=self.behaviour,
         )
 
+        self.data_http = DataHttp(
+            self.gateway, self.broker, self.attempts, self.connection, clock=self.clock, behaviour=self.behaviour
+        )
+
+    def connection(self, arrival: Arrival) -> Connection:
+        return Connection(arrival, self.gateway, self.broker, self.attempts, clock=self.clock, behaviour=self.behaviour)
+
     def permit(self, authorizer: Authorizer) -> None:
         self.functions.permissions.add(("iot.amazonaws.com", authorizer.arn, ACCOUNT))
 
@@ -259,14 +267,7 @@ class Device:
     """An MQTT client without a socket. *received* are the packets that came, in order."""
 
     def __init__(self, plane: Plane, arrival: Arrival) -> None:
-        self.connection = Connection(
-            arrival,
-            plane.gateway,
-            plane.broker,
-            plane.attempts,
-            clock=plane.clock,
-            behaviour=plane.behaviour,
-        )
+        self.connection = plane.connection(arrival)
         self.received: list[Packet] = []
         self.writes: list[bytes] = []
         self.is_closed = False

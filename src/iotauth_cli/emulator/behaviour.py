@@ -52,6 +52,15 @@ class Behaviour:
         "documented for MQTT 5 alone",
         "an MQTT 3.1.1 client with an empty client id and a clean session is given one, `$GEN/…`",
     )
+    refuses_signature_in_upgrade: bool = _choice(
+        True,
+        OWN,
+        "no source; AWS refuses SigV4 there: odelot/aws-mqtt-websockets#17",
+        "a WebSocket's upgrade with a wrong token signature is answered 403; if not, CONNECT is refused",
+    )
+    websocket_lifetime_s: int = _choice(
+        86_400, DOCUMENTED, "AWS IoT developer guide, protocols", "a WebSocket is closed when it is this old"
+    )
     requires_server_name: bool = _choice(
         False,
         OWN,

@@ -243,7 +243,9 @@ class Connection(asyncio.Protocol):
             self._tick_open(now, self.admission, self._client)
 
     def _tick_open(self, now: float, admission: Admission, client: Client) -> None:
-        if now >= admission.disconnect_at:
+        if now >= self._arrival.ends_at:
+            self.end(DisconnectReason.WEBSOCKET_TTL_EXPIRATION, "the WebSocket has reached its greatest age")
+        elif now >= admission.disconnect_at:
             sentence = "disconnectAfterInSeconds of the authorizer's answer has passed"
             self.end(DisconnectReason.CUSTOMAUTH_TTL_EXPIRATION, sentence)
         elif now >= self._session.silent_until():

@@ -1,6 +1,10 @@
-"""HTTPS on the data port: a device publishes with one request and no MQTT.
+"""HTTPS on the data port: a device publishes with one request, or asks for a WebSocket with MQTT in it.
 
     POST /topics/<topic>?qos=0|1&retain=true|false
+    GET  /mqtt                                       an upgrade
+
+A WebSocket's credentials may be in its upgrade or in the CONNECT that follows. The function is
+called once, at CONNECT, and told of both; only a wrong token signature is refused at the door.
 
 The answers are AWS IoT's: ``{"message":"OK","traceId":…}``, or 403 and ``Forbidden`` for whatever
 the authorizer, its signature check or the policy does not allow. A request that is none at all
@@ -13,32 +17,70 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 
 from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.connection import Connection
 from iotauth_cli.emulator.control.iot_data.publishing import TOPICS, Publishing, read_publishing
 from iotauth_cli.emulator.control.service import ServiceError
 from iotauth_cli.emulator.gateway import Arrival, Gateway
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
+from iotauth_cli.emulator.websocket import NotAnUpgrade, WebSocket, accept
 
+MQTT_PATH = "/mqtt"
 REQUEST = "request"  # the check's name in the authorizer log
 MAX_BODY_BYTES = 1024 * 1024  # of which AWS IoT takes 128 KB; what is larger is not even read
 
 
 class DataHttp:
-    """Answer the HTTP requests of the data port."""
+    """Answer the HTTP requests of the data port. *connect* makes the MQTT connection of a WebSocket."""
 
-    def __init__(self, gateway: Gateway, broker: Broker, attempts: AttemptLog, behaviour: Behaviour) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        broker: Broker,
+        attempts: AttemptLog,
+        connect: Callable[[Arrival], Connection],
+        *,
+        clock: Callable[[], float],
+        behaviour: Behaviour,
+    ) -> None:
         self._gateway = gateway
         self._broker = broker
         self._attempts = attempts
+        self._connect = connect
+        self._clock = clock
         self._behaviour = behaviour
+        self._websockets: set[WebSocket] = set()
+
+    def close(self) -> None:
+        """Hang up on every WebSocket; goodbye was said by the broker."""
+        for websocket in list(self._websockets):
+            websocket.hang_up()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         if request.target.startswith(TOPICS):
             return await self._publish(request)
+        if request.target.partition("?")[0] == MQTT_PATH:
+            return self._upgrade(request)
         return respond(404, "ResourceNotFoundException", "Not Found")
+
+    def _upgrade(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "GET":
+            return respond(405, "MethodNotAllowedException", f"Method {request.method} is not allowed")
+        try:
+            headers = accept(request)
+        except NotAnUpgrade as error:
+            self._attempts.record(Attempt(REFUSED, REQUEST, str(error), peer=request.peer))
+            return respond(error.status, "InvalidRequestException", str(error), headers=error.headers)
+        ends_at = self._clock() + self._behaviour.websocket_lifetime_s
+        arrival = replace(arrival_of(request, ("tls", "http", "mqtt")), ends_at=ends_at)
+        if self._gateway.check_upgrade(arrival) is not None:
+            return respond(403, "ForbiddenException", "Forbidden")
+        return HttpResponse(101, headers, upgrade=WebSocket(self._connect(arrival), self._websockets))
 
     async def _publish(self, request: HttpRequest) -> HttpResponse:
         trace_id = str(uuid.uuid4())
@@ -84,11 +126,16 @@ def arrival_of(request: HttpRequest, protocols: tuple[str, ...]) -> Arrival:
     )
 
 
-def respond(status: int, error: str | None, message: str, trace_id: str | None = None) -> HttpResponse:
+def respond(
+    status: int,
+    error: str | None,
+    message: str,
+    trace_id: str | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> HttpResponse:
     """Return an answer as AWS IoT words it: a message, and an id by which the log has the request."""
     trace_id = trace_id or str(uuid.uuid4())
-    headers = [("content-type", "application/json"), ("x-amzn-requestid", trace_id)]
-    if error is not None:
-        headers.append(("x-amzn-errortype", error))
+    kind = (("x-amzn-errortype", error),) if error is not None else ()
+    headers = (*headers, ("content-type", "application/json"), ("x-amzn-requestid", trace_id), *kind)
     body = json.dumps({"message": message, "traceId": trace_id}, separators=(",", ":"))
-    return HttpResponse(status, tuple(headers), body.encode())
+    return HttpResponse(status, headers, body.encode())

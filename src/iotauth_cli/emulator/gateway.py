@@ -84,6 +84,7 @@ class Arrival:
     protocols: tuple[str, ...] = ("tls", "mqtt")
     http_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     query_string: str | None = field(default=None, repr=False)
+    ends_at: float = float("inf")  # when AWS IoT ends what carries the client, a WebSocket (the emulator's seconds)
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,22 @@ class Gateway:
         if isinstance(verdict, Admission):
             return replace(verdict, disconnect_at=admission.disconnect_at)
         return verdict
+
+    def check_upgrade(self, arrival: Arrival) -> Refusal | None:
+        """Refuse a WebSocket whose upgrade brings a signature that is wrong; None leaves the rest to CONNECT."""
+        presented = Presented(Username(""), http_parameters(arrival.http_headers, arrival.query_string))
+        if presented.signature is None or not self._behaviour.refuses_signature_in_upgrade:
+            return None
+        trail = Trail(arrival.peer, str(uuid.uuid4()))
+        try:
+            authorizer = self._authorizer(trail, presented)
+            if authorizer.token_key_name and presented.get(authorizer.token_key_name):
+                _verified_token(trail, authorizer, presented)
+        except Refused as refused:
+            if refused.check == SIGNATURE:
+                self._attempts.record(trail.attempt(REFUSED))
+                return Refusal(refused.check, refused.sentence)
+        return None
 
     async def permit(
         self, arrival: Arrival, topic: str, *, retain: bool, trace_id: str, connection: str = ""

@@ -1,7 +1,8 @@
 """HTTP/1.1 for both of the emulator's ports: bytes in, one whole request to a handler, one answer out.
 
 h11 keeps the rules of the protocol; this class moves bytes and keeps one request in hand
-at a time. A client may send the next ones early (pipelining): they wait in h11's buffer, and
+at a time. An answer that is an upgrade ends HTTP here: another protocol has the connection then.
+A client may send the next ones early (pipelining): they wait in h11's buffer, and
 reading from the socket pauses, so that a client cannot fill the memory while a handler runs.
 
 Raw MQTT that arrives here came without ALPN. AWS IoT drops such a connection without a
@@ -161,7 +162,11 @@ class HttpProtocol(asyncio.Protocol):
 
     async def _respond(self, request: HttpRequest) -> None:
         try:
-            self._send(await self._handler(request))
+            response = await self._handler(request)
+            if response.upgrade is not None:
+                self._hand_over(response, response.upgrade)
+                return
+            self._send(response)
         except Exception:
             log.exception("the handler of %s %s failed", request.method, request.target.partition("?")[0])
             self._refuse(500, "internal error; the emulator's log has the cause")
@@ -176,6 +181,22 @@ class HttpProtocol(asyncio.Protocol):
         self._h11.start_next_cycle()
         self._advance()
 
+    def _hand_over(self, response: HttpResponse, protocol: asyncio.Protocol) -> None:
+        """Let *protocol* have the connection, with what the client has sent ahead."""
+        transport = self._transport
+        if transport is None or self._is_closing:
+            self._close()
+            return
+        head = h11.InformationalResponse(status_code=101, headers=_encoded(response), reason=_reason(101))
+        self._write(self._h11.send(head))
+        self.connection_lost(None)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        transport.resume_reading()
+        ahead, _ = self._h11.trailing_data
+        if ahead:
+            asyncio.get_running_loop().call_soon(protocol.data_received, ahead)
+
     def _send(self, response: HttpResponse) -> None:
         """Write head and body in one piece, so that a small answer is one packet."""
         is_head = self._head is not None and self._head.method == b"HEAD"
@@ -186,7 +207,7 @@ class HttpProtocol(asyncio.Protocol):
         self._write(sent)
 
     def _response_head(self, response: HttpResponse) -> h11.Response:
-        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers]
+        headers = _encoded(response)
         headers.append((b"date", _date(int(time.time()))))
         if not _forbids_body(response.status):
             headers.append((b"content-length", b"%d" % len(response.body)))
@@ -220,6 +241,10 @@ class HttpProtocol(asyncio.Protocol):
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+def _encoded(response: HttpResponse) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers]
 
 
 def _forbids_body(status: int) -> bool:

@@ -71,7 +71,7 @@ class Listener:
         self._server_names = frozenset(name.lower() for name in server_names)
         self._clock = clock
         self._behaviour = behaviour or Behaviour()
-        self._data_http = DataHttp(gateway, broker, attempts, self._behaviour)
+        self._data_http = DataHttp(gateway, broker, attempts, self._connection, clock=clock, behaviour=self._behaviour)
         self._names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
         self._http: set[HttpProtocol] = set()
         self._servers: list[asyncio.Server] = []
@@ -119,6 +119,7 @@ class Listener:
         for server in self._servers:
             server.close()
         self._broker.stop()
+        self._data_http.close()
         for protocol in list(self._http):
             protocol.close()
         self._servers.clear()

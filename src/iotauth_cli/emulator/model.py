@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
+
     from iotauth_authorizer.event import Answer, ConnectRequest
 
 ACCOUNT = "123456789012"  # AWS's own placeholder; the emulator has one account
@@ -41,6 +43,7 @@ class HttpResponse:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    upgrade: asyncio.Protocol | None = None  # with status 101: who has the connection from then on
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import pytest
 
-from iotauth_cli.emulator.data_http import DataHttp
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 from iotauth_cli.token import generate, load_private_key, public_key_pem, sign
 from support_data import Plane, answer, in_loop, policy, settle, statement
@@ -38,8 +37,7 @@ def request(
 
 
 async def ask(plane: Plane, sent: HttpRequest) -> HttpResponse:
-    data_http = DataHttp(plane.gateway, plane.broker, plane.attempts, plane.behaviour)
-    response = await data_http.handle(sent)
+    response = await plane.data_http.handle(sent)
     await settle()
     return response
 
