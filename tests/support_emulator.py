@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from iotauth_cli.emulator.environment import Ready
 class RunningEmulator:
     """What a test holds of an emulator. After `stop` or `kill`, `start` brings it back on the same state."""
 
-    def __init__(self, state_dir: Path, region: str | None = None) -> None:
+    def __init__(self, state_dir: Path, region: str | None = None, behaviour: Sequence[str] = ()) -> None:
         self.state_dir = state_dir
+        self.behaviour = behaviour
         self._region = region
         self.ready: Ready = self.start()
 
@@ -41,7 +42,9 @@ class RunningEmulator:
         )
 
     def start(self) -> Ready:
-        self.ready = lifecycle.start(self.state_dir, port=0, control_port=0, region=self._region, wait_s=30)
+        self.ready = lifecycle.start(
+            self.state_dir, port=0, control_port=0, region=self._region, behaviour=self.behaviour, wait_s=30
+        )
         return self.ready
 
     def stop(self) -> bool:
@@ -58,9 +61,11 @@ class RunningEmulator:
 
 
 @contextlib.contextmanager
-def running_emulator(directory: Path, *, region: str | None = None) -> Iterator[RunningEmulator]:
+def running_emulator(
+    directory: Path, *, region: str | None = None, behaviour: Sequence[str] = ()
+) -> Iterator[RunningEmulator]:
     """Start an emulator whose state lies in *directory*, and stop it at the end."""
-    emulator = RunningEmulator(directory / "emulator", region)
+    emulator = RunningEmulator(directory / "emulator", region, behaviour)
     try:
         yield emulator
     finally:

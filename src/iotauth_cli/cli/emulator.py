@@ -21,6 +21,7 @@ group = LazyGroup(
         "stop": ("iotauth_cli.cli.emulator:stop", "Stop it; what it remembers stays."),
         "status": ("iotauth_cli.cli.emulator:status", "Show whether and where it runs."),
         "env": ("iotauth_cli.cli.emulator:env", "Print the variables that point AWS's tools at it."),
+        "behaviour": ("iotauth_cli.cli.emulator:behaviour", "Show what it decides where AWS is silent."),
         "logs": ("iotauth_cli.cli.emulator:logs", "Show who tried to connect, and what was decided."),
         "clock": ("iotauth_cli.cli.emulator_clock:group", "Show its time, and let time pass."),
         "reset": ("iotauth_cli.cli.emulator:reset", "Remove all that it remembers."),
@@ -37,6 +38,12 @@ Port = Annotated[
 ControlPort = Annotated[
     int | None, typer.Option("--control-port", metavar="N", min=0, max=65535, help="The APIs' port, 4588; 0 for any.")
 ]
+Flips = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--behaviour", metavar="KEY=VALUE", help="Decide otherwise where AWS is silent, from now on. May be repeated."
+    ),
+]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")]
 
 
@@ -45,6 +52,7 @@ def start(
     foreground: Foreground = False,
     port: Port = None,
     control_port: ControlPort = None,
+    behaviour: Flips = None,
     state_dir: StateDir = None,
 ) -> None:
     """Start the emulator and return when it is ready. Loopback only.
@@ -56,12 +64,13 @@ def start(
 
     context = ctx.obj.with_flags(state_dir=state_dir, port=port, control_port=control_port)
     wish = emulator.Ports(context.settings.port, context.settings.control_port, context.flags.get("region"))
+    flips = behaviour or []
     if foreground:
-        for ready in emulator.foreground(context.settings.state_dir, wish):
+        for ready in emulator.foreground(context.settings.state_dir, wish, flips):
             context.output.facts(render.ready_document(ready), render.ready(ready, context.shown))
             context.output.say("the emulator is ready; Ctrl-C ends it")
         return
-    running = emulator.start(context.settings.state_dir, wish)
+    running = emulator.start(context.settings.state_dir, wish, flips)
     context.output.say(render.started(running))
     context.output.facts(render.ready_document(running.ready), render.ready(running.ready, context.shown))
     context.output.say("next: `iotauth authorizer create --emulator`")
@@ -108,6 +117,22 @@ def env(ctx: typer.Context, state_dir: StateDir = None) -> None:
 
     variables = emulator.variables(ctx.obj.with_flags(state_dir=state_dir).settings.state_dir)
     ctx.obj.output.result(dict(variables), render.exports(variables))
+
+
+def behaviour(ctx: typer.Context, state_dir: StateDir = None) -> None:
+    """Show what the emulator decides where AWS's behaviour is not documented or sources disagree.
+
+    Each choice comes with its value, what it means, how well it is known and where from.
+    `iotauth emulator start --behaviour KEY=VALUE` decides otherwise; KEY=default goes back.
+
+    Example: iotauth emulator behaviour
+    """
+    from iotauth_cli.cli import render_emulator as render
+    from iotauth_cli.operations import emulator
+
+    found = emulator.choices(ctx.obj.with_flags(state_dir=state_dir).settings.state_dir)
+    columns, rows = render.choices(found)
+    ctx.obj.output.table(render.choices_document(found), columns, rows, empty="")
 
 
 def logs(

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import Facts
+from iotauth_cli.cli.render import Facts, Table, several
+from iotauth_cli.cli.render import shown as shown_value
 from iotauth_cli.cli.render_connect import INDENT, wrapped
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.emulator import Attempt, Passed, Ready, Running, Status, Time
+    from iotauth_cli.operations.emulator import Attempt, Choice, Passed, Ready, Running, Status, Time
 
 Shown = Callable[[Path], str]
 VERBS = {
@@ -36,6 +37,7 @@ def ready(found: Ready | Status, shown: Shown) -> Facts:
         ("devices", f"{devices.host}:{devices.port}, TLS with ALPN `mqtt`" if devices else ""),
         ("CA", shown(found.ca_file) if found.ca_file else ""),
         ("state", shown(found.state_dir)),
+        *several("flipped", [f"{key}={shown_value(value)}" for key, value in found.behaviour.items()]),
     ]
 
 
@@ -63,7 +65,35 @@ def document(is_ready: bool, found: Ready | Status) -> dict[str, Any]:
         "data_endpoint": {"host": devices.host, "port": devices.port} if devices else None,
         "ca_file": str(found.ca_file) if found.ca_file else None,
         "state_dir": str(found.state_dir),
+        "behaviour": dict(found.behaviour),
     }
+
+
+def choices(found: Sequence[Choice]) -> Table:
+    """Return every choice as a row; one that is flipped says what it is not."""
+    rows: list[Sequence[str]] = [
+        (choice.key, chosen(choice), choice.meaning, choice.confidence, choice.source) for choice in found
+    ]
+    return ("choice", "value", "meaning", "confidence", "source"), rows
+
+
+def chosen(choice: Choice) -> str:
+    value = shown_value(choice.value)
+    return value if choice.value == choice.default else f"{value}, not {shown_value(choice.default)}"
+
+
+def choices_document(found: Sequence[Choice]) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": choice.key,
+            "value": choice.value,
+            "default": choice.default,
+            "meaning": choice.meaning,
+            "confidence": choice.confidence,
+            "source": choice.source,
+        }
+        for choice in found
+    ]
 
 
 def clock(found: Time) -> Facts:

@@ -25,7 +25,9 @@ def main() -> int:
     from iotauth_cli.errors import IotauthError
 
     try:
-        settings = server.settings(arguments.state_dir, arguments.port, arguments.control_port, arguments.region)
+        settings = server.settings(
+            arguments.state_dir, arguments.port, arguments.control_port, arguments.region, arguments.behaviour
+        )
         for ready in server.run(settings, log=LOG):
             _report(environment.build(ready))
     except IotauthError as error:
@@ -40,6 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int)
     parser.add_argument("--control-port", type=int)
     parser.add_argument("--region")
+    parser.add_argument("--behaviour", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--detach", action="store_true", help="go on without the process that started this one")
     return parser.parse_args()
 

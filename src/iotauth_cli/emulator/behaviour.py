@@ -2,7 +2,7 @@
 
 Each field of `Behaviour` is one choice: its default is what the emulator does, and its metadata
 say what that means and how well it is known. The rooms read the values from an instance, so that
-a choice can flip (``dataclasses.replace``) without a change of code.
+a choice can flip (`emulator.flips`) without a change of code.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ INFERRED = "inferred"
 OWN = "emulator's own choice"
 
 
+Value = bool | int | float | str
+
+
 @dataclass(frozen=True)
 class Choice:
     """One choice for people to read; *confidence* is one of the four words above."""
 
     key: str
-    value: str
+    value: Value
+    default: Value
     meaning: str
     confidence: str
     source: str
@@ -134,5 +138,6 @@ class Behaviour:
     def choices(self) -> tuple[Choice, ...]:
         """Return every choice with its value, in the order of the fields."""
         return tuple(
-            Choice(field.name, str(getattr(self, field.name)), **field.metadata) for field in dataclasses.fields(self)
+            Choice(field.name, getattr(self, field.name), getattr(Behaviour, field.name), **field.metadata)
+            for field in dataclasses.fields(self)
         )

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iotauth_cli import files
+
+if TYPE_CHECKING:
+    from iotauth_cli.emulator.behaviour import Value
 
 FILE_NAME = "emulator.json"
 ACCESS_KEY_ID = "IOTAUTHEMULATOR"
@@ -37,6 +40,7 @@ class Ready:
     ca_file: Path
     state_dir: Path
     started_at: int
+    behaviour: Mapping[str, Value] = field(default_factory=dict, hash=False)  # the choices that are not the default
 
 
 def write(ready: Ready) -> Path:
@@ -66,6 +70,7 @@ def build(ready: Ready) -> dict[str, Any]:
         "ca_file": str(ready.ca_file),
         "state_dir": str(ready.state_dir),
         "started_at": ready.started_at,
+        "behaviour": dict(ready.behaviour),
     }
 
 
@@ -87,6 +92,7 @@ def parse(document: object) -> Ready:
             ca_file=Path(members["ca_file"]),
             state_dir=Path(members["state_dir"]),
             started_at=int(members["started_at"]),
+            behaviour=dict(members.get("behaviour", {})),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a ready file: {error}") from error

@@ -15,8 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,14 @@ from iotauth_cli.errors import EmulatorError, InputError, IotauthError
 
 if TYPE_CHECKING:
     from iotauth_cli.emulator.attempts import Attempt
+    from iotauth_cli.emulator.behaviour import Behaviour, Value
     from iotauth_cli.emulator.state import State
 
 LOG_FILE = "emulator.log"
 MAX_LOG_BYTES = 5_000_000  # a longer log is begun anew at the next start
 STOP_LIMIT_S = 5.0  # for an orderly end; then it is killed
 POLL_S = 0.01
+STOP_FIRST = "stop it first with `iotauth emulator stop`"
 MADE_FILES = (
     *("state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
     *("ca.pem", "ca-key.pem", "server.pem", "server-key.pem"),
@@ -43,7 +45,7 @@ MADE_DIRECTORIES = ("code",)
 
 @dataclass(frozen=True)
 class Status:
-    """What is known about the emulator of a state directory; the last four members only when it is ready.
+    """What is known about the emulator of a state directory; all behind *stale* only when it is ready.
 
     *stale*: it was killed and has left its ready file, which the next start or stop clears away.
     """
@@ -55,6 +57,7 @@ class Status:
     control_endpoint: str | None = None
     data_endpoint: Endpoint | None = None
     ca_file: Path | None = None
+    behaviour: Mapping[str, Value] = field(default_factory=dict, hash=False)
 
 
 def start(
@@ -63,33 +66,40 @@ def start(
     port: int | None = None,
     control_port: int | None = None,
     region: str | None = None,
+    behaviour: Sequence[str] = (),
     wait_s: float = 10.0,
 ) -> Ready:
     """Start the emulator in the background and return when both of its ports accept.
 
-    None stands for the default; of port 0 the system makes a free one. An emulator that already runs is left
-    as it is and returned.
+    None stands for the default; of port 0 the system makes a free one. *behaviour* holds flips, as
+    ``key=value``. An emulator that already runs is left as it is and returned.
 
     Raises:
-        EmulatorError: it could not start, with the reason it gave; or it runs on other ports than those wanted.
-        InputError: the state directory cannot be written.
+        EmulatorError: it could not start, with the reason it gave; or it runs otherwise than wanted.
+        InputError: the state directory cannot be written, or a flip cannot be one.
     """
     state_dir = state_dir.absolute()
     running = _running(state_dir)
     if running is not None:
-        return _as_wanted(running, port, control_port)
+        return _as_wanted(running, port, control_port, behaviour)
     options = {"--port": port, "--control-port": control_port, "--region": region}
-    report = _launch(state_dir, [f"{name}={value}" for name, value in options.items() if value is not None], wait_s)
+    arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
+    report = _launch(state_dir, [*arguments, *(f"--behaviour={flip}" for flip in behaviour)], wait_s)
     if "ready" in report:
         return environment.parse(report)
     running = _running(state_dir)
     if running is not None:  # somebody else was faster
-        return _as_wanted(running, port, control_port)
+        return _as_wanted(running, port, control_port, behaviour)
     raise _error(report, state_dir)
 
 
 def foreground(
-    state_dir: Path, *, port: int | None = None, control_port: int | None = None, region: str | None = None
+    state_dir: Path,
+    *,
+    port: int | None = None,
+    control_port: int | None = None,
+    region: str | None = None,
+    behaviour: Sequence[str] = (),
 ) -> Iterator[Ready]:
     """Run the emulator in this process: yield once when it is ready, end when Ctrl-C or SIGTERM ends it.
 
@@ -100,7 +110,7 @@ def foreground(
     """
     from iotauth_cli.emulator import server
 
-    settings = server.settings(state_dir.absolute(), port, control_port, region)
+    settings = server.settings(state_dir.absolute(), port, control_port, region, behaviour)
     log = _open_log(settings.state_dir)
     try:
         yield from server.run(settings, log=log)
@@ -141,6 +151,7 @@ def status(state_dir: Path) -> Status:
         control_endpoint=ready.control_endpoint,
         data_endpoint=ready.data_endpoint,
         ca_file=ready.ca_file,
+        behaviour=ready.behaviour,
     )
 
 
@@ -186,6 +197,22 @@ def attempts(
         return AttemptLog(state).recent(limit, since=since, client_id=client_id)
 
 
+def behaviour(state_dir: Path) -> Behaviour:
+    """Return what the emulator of *state_dir* goes by, or would: the defaults, and what is flipped there.
+
+    Raises:
+        EmulatorError, InputError: as `open_state`.
+    """
+    from iotauth_cli.emulator import flips
+    from iotauth_cli.emulator.behaviour import Behaviour
+    from iotauth_cli.emulator.state import FILE_NAME
+
+    if not (state_dir / FILE_NAME).exists():
+        return Behaviour()
+    with contextlib.closing(open_state(state_dir)) as state:
+        return flips.laid_over_defaults(flips.kept(state))
+
+
 def open_state(state_dir: Path) -> State:
     """Open or create the state in *state_dir*.
 
@@ -215,14 +242,19 @@ def _running(state_dir: Path) -> Ready | None:
     return ready if ready is not None and lock.is_held(state_dir) else None
 
 
-def _as_wanted(running: Ready, port: int | None, control_port: int | None) -> Ready:
+def _as_wanted(running: Ready, port: int | None, control_port: int | None, behaviour: Sequence[str]) -> Ready:
+    from iotauth_cli.emulator import flips
+
     control = int(running.control_endpoint.rpartition(":")[2])
     for wanted, actual in ((port, running.data_endpoint.port), (control_port, control)):
         if wanted not in (None, 0, actual):
             raise EmulatorError(
                 f"the emulator already runs, on port {actual} and not {wanted}",
-                "stop it first with `iotauth emulator stop`",
+                STOP_FIRST,
             )
+    for key, value in flips.parse(behaviour).items():
+        if running.behaviour.get(key, flips.DEFAULTS[key]) != value:
+            raise EmulatorError(f"the emulator already runs, without `{key}={flips.shown(value)}`", STOP_FIRST)
     return running
 
 

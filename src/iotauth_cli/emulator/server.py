@@ -24,7 +24,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from iotauth_cli import files
-from iotauth_cli.emulator import ca, environment, lifecycle, lock, ports
+from iotauth_cli.emulator import ca, environment, flips, lifecycle, lock, ports
 from iotauth_cli.emulator.admin import Admin
 from iotauth_cli.emulator.attempts import AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
@@ -41,6 +41,7 @@ from iotauth_cli.emulator.control.router import ControlPlane
 from iotauth_cli.emulator.control.service import Service
 from iotauth_cli.emulator.control.sts import StsService
 from iotauth_cli.emulator.environment import Endpoint, Ready
+from iotauth_cli.emulator.flips import Flips
 from iotauth_cli.emulator.gateway import Gateway
 from iotauth_cli.emulator.http import HttpProtocol
 from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
@@ -60,21 +61,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """*port* is the data port. Port 0 lets the system choose."""
+    """*port* is the data port. Port 0 lets the system choose. *flips* are laid over those of earlier starts."""
 
     state_dir: Path
     port: int
     control_port: int
     region: str
+    flips: Flips
 
 
 def settings(
-    state_dir: Path, port: int | None = None, control_port: int | None = None, region: str | None = None
+    state_dir: Path,
+    port: int | None = None,
+    control_port: int | None = None,
+    region: str | None = None,
+    behaviour: Sequence[str] = (),
 ) -> Settings:
-    """Return settings in which None stands for the default.
+    """Return settings in which None stands for the default; *behaviour* holds flips, as ``key=value``.
 
     Raises:
-        InputError: a port or the region cannot be one.
+        InputError: a port, the region or a flip cannot be one.
     """
     for number in (port, control_port):
         if number is not None and not 0 <= number <= MAX_PORT:
@@ -86,6 +92,7 @@ def settings(
         port=DATA_PORT if port is None else port,
         control_port=CONTROL_PORT if control_port is None else control_port,
         region=region or DEFAULT_REGION,
+        flips=flips.parse(behaviour),
     )
 
 
@@ -118,7 +125,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
     control_endpoint = f"http://127.0.0.1:{control_sockets[0].getsockname()[1]}"
     state = lifecycle.open_state(settings.state_dir)
     stack.callback(state.close)
-    rooms = _assemble(settings, state, control_endpoint, stack)
+    flipped = flips.keep(state, settings.flips)
+    rooms = _assemble(settings, state, control_endpoint, flips.laid_over_defaults(flipped), stack)
     with ports.explained(settings.port, "--port"):
         await rooms.listener.start(settings.port)
     stack.push_async_callback(rooms.listener.stop)
@@ -132,6 +140,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
         ca_file=rooms.certificates.ca_file,
         state_dir=settings.state_dir,
         started_at=int(time.time()),
+        behaviour=flipped,
     )
     stack.callback(files.remove, environment.write(ready))
     log.info("ready: control port at %s, data port %d", control_endpoint, rooms.listener.port)
@@ -145,9 +154,11 @@ class _Rooms:
     certificates: Certificates
 
 
-def _assemble(settings: Settings, state: State, control_endpoint: str, stack: AsyncExitStack) -> _Rooms:
-    """Make every room and tell each what it needs of the others; all go by one clock and one `Behaviour`."""
-    clock, behaviour = Clock(state), Behaviour()
+def _assemble(
+    settings: Settings, state: State, control_endpoint: str, behaviour: Behaviour, stack: AsyncExitStack
+) -> _Rooms:
+    """Make every room and tell each what it needs of the others; all go by one clock and one *behaviour*."""
+    clock = Clock(state)
     logs = LogsService(state)
     stack.callback(logs.flush)
     pool = FunctionPool(logs, endpoint_url=control_endpoint)

@@ -10,12 +10,13 @@ from typing import Any
 
 from iotauth_cli.emulator import environment, lifecycle, remote
 from iotauth_cli.emulator.attempts import Attempt, Step
+from iotauth_cli.emulator.behaviour import Choice
 from iotauth_cli.emulator.environment import Ready
 from iotauth_cli.emulator.lifecycle import Status
 from iotauth_cli.errors import EmulatorError
 from iotauth_cli.operations.following import Following
 
-__all__ = ["Attempt", "Passed", "Ports", "Ready", "Running", "Status", "Step", "Time"]
+__all__ = ["Attempt", "Choice", "Passed", "Ports", "Ready", "Running", "Status", "Step", "Time"]
 
 FOLLOW_S = 0.3  # between two looks; a person does not notice
 FOLLOWED = 200  # attempts that may come between two looks
@@ -55,21 +56,25 @@ class Passed:
     disconnected: tuple[str, ...]
 
 
-def start(state_dir: Path, wish: Ports) -> Running:
-    """Start the emulator in the background, or find it running.
+def start(state_dir: Path, wish: Ports, behaviour: Sequence[str] = ()) -> Running:
+    """Start the emulator in the background, or find it running; *behaviour* holds flips, as ``key=value``.
 
     Raises:
-        EmulatorError: a port is taken, it could not start, or it runs on other ports.
-        InputError: the state directory cannot be written.
+        EmulatorError: a port is taken, it could not start, or it runs otherwise.
+        InputError: the state directory cannot be written, or there is no such choice or value.
     """
     was_running = lifecycle.status(state_dir).ready
-    ready = lifecycle.start(state_dir, port=wish.data, control_port=wish.control, region=wish.region)
+    ready = lifecycle.start(
+        state_dir, port=wish.data, control_port=wish.control, region=wish.region, behaviour=behaviour
+    )
     return Running(ready, not was_running)
 
 
-def foreground(state_dir: Path, wish: Ports) -> Iterator[Ready]:
+def foreground(state_dir: Path, wish: Ports, behaviour: Sequence[str] = ()) -> Iterator[Ready]:
     """Run the emulator in this process; yield once it is ready, end when it ends."""
-    return lifecycle.foreground(state_dir, port=wish.data, control_port=wish.control, region=wish.region)
+    return lifecycle.foreground(
+        state_dir, port=wish.data, control_port=wish.control, region=wish.region, behaviour=behaviour
+    )
 
 
 def stop(state_dir: Path) -> bool:
@@ -100,6 +105,11 @@ def variables(state_dir: Path) -> Mapping[str, str]:
     if ready is None or not lifecycle.status(state_dir).ready:
         raise EmulatorError("the emulator is not running", hint="start it with `iotauth emulator start`")
     return environment.variables(ready)
+
+
+def choices(state_dir: Path) -> tuple[Choice, ...]:
+    """Return every choice that the emulator makes where AWS's behaviour is not settled, as it is made there."""
+    return lifecycle.behaviour(state_dir).choices()
 
 
 def clock(state_dir: Path) -> Time:

@@ -18,4 +18,5 @@ def test_every_choice_says_what_it_means_and_how_well_it_is_known() -> None:
 def test_a_choice_that_is_flipped_shows_its_value() -> None:
     """The data are those in force, not the defaults."""
     flipped = Behaviour(connect_timeout_s=5)
-    assert next(each for each in flipped.choices() if each.key == "connect_timeout_s").value == "5"
+    choice = next(each for each in flipped.choices() if each.key == "connect_timeout_s")
+    assert (choice.value, choice.default) == (5, 30)

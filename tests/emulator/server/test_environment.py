@@ -35,6 +35,7 @@ ready_files = st.builds(
     ca_file=st.text(min_size=1).map(Path),
     state_dir=st.text(min_size=1).map(Path),
     started_at=st.integers(0, 2**40),
+    behaviour=st.dictionaries(st.text(), st.booleans() | st.integers() | st.text()),
 )
 
 
@@ -56,6 +57,7 @@ def test_the_document_has_the_members_that_status_shows() -> None:
         "ca_file": "/state/ca.pem",
         "state_dir": "/state",
         "started_at": 1_790_000_000,
+        "behaviour": {},
     }
 
 
