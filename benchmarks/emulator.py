@@ -31,6 +31,7 @@ from mqtt_load import (
     seconds_per_message_qos_0,
     seconds_per_message_qos_1,
 )
+from stand_in import free_port
 from table import Row, not_measured, render
 
 from iotauth_authorizer import credential, username
@@ -211,7 +212,7 @@ def _item(client_id: str, secret: str) -> dict[str, dict[str, Any]]:
 def mosquitto(program: str, directory: Path) -> Iterator[Server]:
     """Start Mosquitto with the emulator's certificate; it lets everybody in."""
     state = directory / "state"
-    port = _free_port()
+    port = free_port()
     settings = {
         "listener": f"{port} 127.0.0.1",
         "allow_anonymous": "true",
@@ -245,13 +246,6 @@ def _wait_for(broker: Broker) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _context(ca_file: Path) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
 """The authorizer function beside the same decision over boto3: cold start, warm call, CPU, size.
 
 Run `python benchmarks/function.py [rounds]`. The table is a static stand-in that answers over
-TLS from a process of its own, so it is the clients that are timed. Each round starts every
+TLS from a process of its own (`stand_in`), so it is the clients that are timed. Each round starts every
 variant once, in random order and at a random call depth (from CPython 3.11 on, where in the
 stack a module is imported moves the time by up to a quarter); a ratio is taken round by
 round, and the median is reported. Our code lies unpacked without bytecode, as in Lambda.
@@ -24,11 +24,11 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stand_in import StandIn, stand_in
 from table import Row, not_measured, render
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -150,35 +150,6 @@ HANDLERS = {
     "raw": RAW,
 }
 
-STAND_IN = """
-import os, socket, ssl, sys, threading
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-answer = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/x-amz-json-1.0\\r\\nContent-Length: %d\\r\\n\\r\\n"
-body = open(sys.argv[3], "rb").read()
-answer = answer % len(body) + body
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1], sys.argv[2])
-listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-print(listener.getsockname()[1], flush=True)
-def serve(plain):
-    try:
-        wire = context.wrap_socket(plain, server_side=True)
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        held = b""
-        while chunk := wire.recv(65536):
-            held += chunk
-            head, blank, rest = held.partition(b"\\r\\n\\r\\n")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\\r\\n")[0] or 0) if blank else 0
-            if blank and len(rest) >= length:
-                held = b""
-                wire.sendall(answer)
-    except OSError:
-        pass
-while True:
-    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-"""
-
 
 class Sample(NamedTuple):
     """One process: seconds from its start to its first answer; then per warm call; its peak memory."""
@@ -196,12 +167,11 @@ class Variant(NamedTuple):
 
 
 class Bench:
-    """A directory with everything packed, and a stand-in for the table that listens."""
+    """A directory with everything packed, and a table that answers."""
 
-    def __init__(self, directory: Path, endpoint: str, ca_file: Path) -> None:
+    def __init__(self, directory: Path, table: StandIn) -> None:
         self.directory = directory
-        self.endpoint = endpoint
-        self.ca_file = ca_file
+        self.table = table
         self.package = directory / "package"
         self.zip_bytes = _pack(self.package)
         (directory / "handlers").mkdir()
@@ -214,7 +184,7 @@ class Bench:
         paths = (str(self.package), str(self.directory / "handlers"), *map(str, extra))
         roots = (KERNEL / "roots.pem").read_text() if module in ("iotauth_authorizer.handler", "raw") else _all_roots()
         bundle = self.directory / f"{module}.pem"
-        bundle.write_text(roots + self.ca_file.read_text())
+        bundle.write_text(roots + self.table.ca_file.read_text())
         return Variant(module, paths, self._environ(bundle))
 
     def _environ(self, bundle: Path) -> dict[str, str]:
@@ -227,7 +197,7 @@ class Bench:
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
             "AWS_SESSION_TOKEN": "token" * 100,
-            "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint,
+            "AWS_ENDPOINT_URL_DYNAMODB": self.table.endpoint,
             "AWS_CA_BUNDLE": str(bundle),
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -238,7 +208,9 @@ class Bench:
 
 def measure(rounds: int = 9) -> list[Row]:
     """Measure everything and return the rows, goals included. Takes about a second per round."""
-    with tempfile.TemporaryDirectory() as name, _bench(Path(name)) as bench:
+    answer = json.dumps({"Item": _item()})
+    with tempfile.TemporaryDirectory() as name, stand_in(Path(name), answer) as table:
+        bench = Bench(Path(name), table)
         site = Path(importlib.util.find_spec("boto3").origin).parent.parent  # type: ignore[union-attr, arg-type]
         ours, raw = bench.variant("iotauth_authorizer.handler"), bench.variant("raw")
         boto3, put = bench.variant("over_boto3", site), bench.variant("put_over_boto3", site)
@@ -247,7 +219,7 @@ def measure(rounds: int = 9) -> list[Row]:
         return [
             _row("cold start to first answer / boto3.client", cold[0], cold[1], "cold_s", 0.25),
             _cold_beside_pydantic(bench, ours, site, rounds),
-            _row("warm call p50 / one raw round trip", warm[0], warm[2], "warm_p50_s", 2.0),
+            _row(f"warm call p50 / one raw round trip to {table.name}", warm[0], warm[2], "warm_p50_s", 2.0),
             _row("warm call p50 / boto3.client", warm[0], warm[1], "warm_p50_s", None),
             _row("CPU per warm call / boto3.client", warm[0], warm[1], "warm_cpu_s", 0.25),
             Row("zip / 40 kB", f"{bench.zip_bytes / 1000:.1f} kB", "40 kB", bench.zip_bytes / 40_000, 1.0),
@@ -391,54 +363,6 @@ def _all_roots() -> str:
     import certifi
 
     return Path(certifi.where()).read_text()
-
-
-@contextmanager
-def _bench(directory: Path) -> Iterator[Bench]:
-    certificate, key_file = directory / "server.pem", directory / "server-key.pem"
-    _make_certificate(certificate, key_file)
-    (directory / "answer.json").write_text(json.dumps({"Item": _item()}))
-    (directory / "stand_in.py").write_text(STAND_IN)
-    process = subprocess.Popen(
-        [sys.executable, "-S", directory / "stand_in.py", certificate, key_file, directory / "answer.json"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline())
-            yield Bench(directory, f"https://127.0.0.1:{port}", certificate)
-        finally:
-            process.kill()
-
-
-def _make_certificate(certificate: Path, key_file: Path) -> None:
-    import datetime
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stand-in")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    private = serialization.PrivateFormat.PKCS8
-    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
 
 
 if __name__ == "__main__":
