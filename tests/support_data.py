@@ -27,9 +27,12 @@ from iotauth_cli.emulator.listener import Listener
 from iotauth_cli.emulator.model import Authorizer, Function, Invocation
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
 from iotauth_cli.emulator.mqtt.packets import (
+    LEVEL_3_1_1,
+    LEVEL_5,
     Connack,
     Connect,
     Packet,
+    Properties,
     Puback,
     Publish,
     Suback,
@@ -229,6 +232,10 @@ class Plane:
         assert isinstance(device.received.pop(0), Connack)
         return device
 
+    async def connected_5(self, client_id: str = "thermo-1", **members: Any) -> Device:
+        """Return a device of MQTT 5 that was let in."""
+        return await self.connected(client_id, level=LEVEL_5, **members)
+
     def close(self) -> None:
         self.state.close()
 
@@ -268,6 +275,7 @@ class Device:
 
     def __init__(self, plane: Plane, arrival: Arrival) -> None:
         self.connection = plane.connection(arrival)
+        self.level = LEVEL_3_1_1
         self.received: list[Packet] = []
         self.writes: list[bytes] = []
         self.is_closed = False
@@ -287,7 +295,7 @@ class Device:
 
     async def send(self, *packets: Packet | bytes) -> None:
         """Send *packets* in one piece, and wait until they are handled."""
-        data = b"".join(each if isinstance(each, bytes) else encode(each) for each in packets)
+        data = b"".join(each if isinstance(each, bytes) else encode(each, self.level) for each in packets)
         self.connection.data_received(data)
         await settle()
 
@@ -300,15 +308,26 @@ class Device:
         clean: bool = True,
         keep_alive_s: int = 60,
         will: Will | None = None,
+        level: int = LEVEL_3_1_1,
+        properties: Properties = (),
     ) -> None:
-        await self.send(Connect(client_id, clean, keep_alive_s, username, password, will))
+        self.level = self._decoder.level = level
+        await self.send(Connect(client_id, clean, keep_alive_s, username, password, will, level, properties))
 
-    async def publish(self, topic: str, payload: bytes = b"21.5", qos: int = 0, *, retain: bool = False) -> None:
-        await self.send(Publish(topic, payload, qos, retain, packet_id=7 if qos else None))
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes = b"21.5",
+        qos: int = 0,
+        *,
+        retain: bool = False,
+        properties: Properties = (),
+    ) -> None:
+        await self.send(Publish(topic, payload, qos, retain, packet_id=7 if qos else None, properties=properties))
 
-    async def subscribe(self, *filters: str, qos: int = 0) -> None:
+    async def subscribe(self, *filters: str, qos: int = 0, **options: Any) -> None:
         """Subscribe, and take the SUBACK out of what was received."""
-        await self.send(Subscribe(9, tuple(Subscription(each, qos) for each in filters)))
+        await self.send(Subscribe(9, tuple(Subscription(each, qos, **options) for each in filters)))
         self.subacks = [packet for packet in self.received if isinstance(packet, Suback)]
         self.received = [packet for packet in self.received if not isinstance(packet, Suback)]
 

@@ -29,7 +29,9 @@ REFRESHED = "refreshed"
 PUBLISHED = "published"  # a message that came over HTTP
 REFUSED = "refused"
 CUT_OFF = "cut-off"  # a connection that was admitted, ended by the emulator
+DENIED = "denied"  # a publish or subscribe that was answered so; the connection goes on (MQTT 5)
 IGNORED = "ignored"  # AWS IoT gives no answer, and the client may wonder
+INJECTED = "injected"  # something went wrong because `iotauth emulator inject` wanted it
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS attempts (

@@ -50,6 +50,33 @@ class Behaviour:
         "aws/aws-iot-device-sdk-js#112, #125, #191",
         "a SUBSCRIBE that the policy denies gets a SUBACK 0x80 before the close (MQTT 3.1.1)",
     )
+    answers_denied_publish: bool = _choice(
+        True,
+        INFERRED,
+        "MQTT page: 0x87 is listed for PUBACK and for DISCONNECT",
+        "a denied PUBLISH at QoS 1 gets a PUBACK 0x87 and the connection goes on (MQTT 5); if not, DISCONNECT 0x87",
+    )
+    payload_too_large_code: int = _choice(
+        0x97,
+        OWN,
+        "the code is not documented; 0x97, quota exceeded, is among those that AWS IoT lists",
+        "the DISCONNECT code for a payload over max_payload_bytes (MQTT 5)",
+    )
+    packet_too_large_code: int = _choice(
+        0x95,
+        OWN,
+        "MQTT 5, 3.1.2.11.4; AWS IoT does not list the code",
+        "the DISCONNECT code for a packet over max_packet_bytes (MQTT 5)",
+    )
+    too_many_filters_code: int = _choice(
+        0x97, OWN, "the code is not documented", "the DISCONNECT code for a SUBSCRIBE with too many filters (MQTT 5)"
+    )
+    cut_off_code: int = _choice(
+        0x98,
+        OWN,
+        "the code is not documented; 0x98 is administrative action",
+        "the DISCONNECT code when disconnectAfterInSeconds has passed (MQTT 5)",
+    )
     assigns_client_id: bool = _choice(
         True,
         OWN,
@@ -107,7 +134,10 @@ class Behaviour:
         3600, DOCUMENTED, "quota page", "how long a QoS 1 message is sent again before it is given up"
     )
     session_expiry_s: int = _choice(
-        3600, DOCUMENTED, "MQTT page", "how long a persistent session outlives its connection"
+        3600, DOCUMENTED, "MQTT page", "how long a persistent session outlives its connection (MQTT 3.1.1)"
+    )
+    max_session_expiry_s: int = _choice(
+        7 * 24 * 3600, DOCUMENTED, "MQTT page", "a longer session expiry than this counts as this (MQTT 5)"
     )
     queued_messages: int = _choice(
         10_000,

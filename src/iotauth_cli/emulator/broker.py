@@ -3,9 +3,9 @@
 Each connection lives under the policy its authorizer returned. Publishing asks `iot:Publish`
 (and `iot:RetainPublish`), subscribing `iot:Subscribe` on the filter as text, and every single
 delivery `iot:Receive`: so a policy that shrinks at a refresh cuts subscriptions that exist.
-A denied publish or subscribe ends the connection; a denied delivery only does not happen.
+What follows a denied publish or subscribe is the connection's to say; a denied delivery only
+does not happen.
 
-A `Client` is what the broker knows by one client id, connected or not; MQTT calls it a session.
 Sources: AWS IoT developer guide, "AWS IoT Core policy actions" and "MQTT".
 """
 
@@ -14,91 +14,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple
 
 from iotauth_cli.emulator.attempts import IGNORED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
+from iotauth_cli.emulator.client import Client, Link
 from iotauth_cli.emulator.gateway import PUBLISH, RETAIN_PUBLISH, Admission
 from iotauth_cli.emulator.model import ConnectionInfo, MessageSeen
-from iotauth_cli.emulator.mqtt.message import Message
+from iotauth_cli.emulator.mqtt.message import NEVER, Message
 from iotauth_cli.emulator.mqtt.outbox import Outbox
-from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1, Publish, Subscription, Will
+from iotauth_cli.emulator.mqtt.packets import Disconnect, Properties, Publish, Subscription, Will
+from iotauth_cli.emulator.mqtt.properties import FORWARDED, Property, encode_properties, number
+from iotauth_cli.emulator.mqtt.reasons import Reason
 from iotauth_cli.emulator.mqtt.session import DisconnectReason
-from iotauth_cli.emulator.mqtt.topics import Subscriptions, has_wildcard, is_basic_ingest
+from iotauth_cli.emulator.mqtt.topics import NO_LOCAL, RETAIN_AS_PUBLISHED, Subscriptions, has_wildcard, is_basic_ingest
 from iotauth_cli.emulator.retained import RetainedMessage, RetainedMessages
 from iotauth_cli.emulator.state import State
 from iotauth_cli.policy.evaluate import Decision
 
 SUBSCRIBE = "iot:Subscribe"
 RECEIVE = "iot:Receive"
-FAILURE = 0x80  # SUBACK's return code; MQTT 3.1.1, 3.9.3
 TICK_S = 1.0  # how exactly timers are kept; the shortest of them is 45 s
 KNOWN_ROUTES = 4096  # topics whose receivers are remembered
 NOTED_TOPICS = 100  # undelivered topics that are written down for one connection
 
 
-class Link(Protocol):
-    """A connection, as the broker needs it."""
+class Granted(NamedTuple):
+    """What became of one filter of a SUBSCRIBE: its reason code, and a retained message to send after the SUBACK."""
 
-    @property
-    def admission(self) -> Admission: ...
-
-    @property
-    def connected_at(self) -> float: ...
-
-    @property
-    def keep_alive_s(self) -> int: ...
-
-    def write(self, frame: bytes) -> None:
-        """Send a packet soon."""
-
-    def write_if_room(self, frame: bytes) -> None:
-        """Send a packet soon, or drop it because the client reads too slowly."""
-
-    def end(self, reason: DisconnectReason, sentence: str) -> None: ...
-
-    def tick(self, now: float) -> None: ...
-
-    def hear(self, now: float) -> None:
-        """Take the client to have pinged at *now*."""
-
-    async def settle(self) -> None:
-        """Wait until the authorizer has answered, if it is being asked."""
-
-
-class Client:
-    """One client id: its connection while it has one, its subscriptions, what is kept for it."""
-
-    __slots__ = (
-        "client_id",
-        "expires_at",
-        "filter_prefix",
-        "is_persistent",
-        "link",
-        "outbox",
-        "policy",
-        "subscriptions",
-        "topic_prefix",
-        "undelivered",
-        "will",
-    )
-
-    def __init__(self, admission: Admission, outbox: Outbox) -> None:
-        self.client_id = admission.client_id
-        self.outbox = outbox
-        self.subscriptions: dict[str, int] = {}  # topic filter: QoS
-        self.link: Link | None = None
-        self.is_persistent = False
-        self.will: Will | None = None
-        self.expires_at = float("inf")
-        self.admit(admission)
-
-    def admit(self, admission: Admission) -> None:
-        """Live under the policy of *admission* from now on."""
-        self.policy = admission.policy
-        self.topic_prefix = admission.scope.topic("")
-        self.filter_prefix = admission.scope.topicfilter("")
-        self.undelivered: set[str] = set()
+    code: int
+    retained: RetainedMessage | None = None
 
 
 class Broker:
@@ -144,38 +89,51 @@ class Broker:
             outbox = Outbox(self._behaviour.in_flight, self._behaviour.queued_messages)
             client = self.clients[admission.client_id] = Client(admission, outbox)
         client.admit(admission)
-        client.link = link
-        client.will = admission.connect.will
-        client.is_persistent = not admission.connect.clean_start
-        client.expires_at = float("inf")
+        client.attach(link, self._behaviour.in_flight)
         return client, is_present
 
     def resume(self, client: Client) -> None:
         """Send what a persistent session kept, as far as the policy of today lets it through."""
         if not client.outbox or client.link is None:
             return
-        client.outbox.keep_only(lambda message: self._may_receive(client, message.topic))
+        client.outbox.keep_only(lambda message: client.takes(message) and self._may_receive(client, message.topic))
         now = self._clock()
-        for frame in client.outbox.resend(now, limit_s=self._behaviour.redelivery_limit_s):
-            client.link.write(frame)
+        for parcel in client.outbox.resend(now, limit_s=self._behaviour.redelivery_limit_s):
+            client.link.deliver_acknowledged(parcel)
         self._fill(client)
 
-    def leave(self, client: Client, link: Link, reason: DisconnectReason) -> None:
-        """Let a connection go: its will is published, unless the client said goodbye."""
+    def part(self, client: Client, goodbye: Disconnect) -> None:
+        """Take a client's DISCONNECT: no will, unless it asks for it, and perhaps another session expiry."""
+        if goodbye.reason != Reason.DISCONNECT_WITH_WILL:
+            client.will = None
+        asked_s = number(goodbye.properties, Property.SESSION_EXPIRY, client.session_expiry_s)
+        client.session_expiry_s = min(asked_s, self._behaviour.max_session_expiry_s)
+
+    def leave(self, client: Client, link: Link) -> None:
+        """Let a connection go. A will that is still there is published, now or after its delay."""
         if client.link is not link:
             return
         client.link = None
-        if client.is_persistent:
-            client.expires_at = self._clock() + self._behaviour.session_expiry_s
-        else:
+        if not client.session_expiry_s:
             self._remove(client)
-        will, client.will = client.will, None
-        if will is not None and reason is not DisconnectReason.CLIENT_INITIATED_DISCONNECT:
+            return
+        now = self._clock()
+        client.expires_at = now + client.session_expiry_s
+        if client.will is not None:
+            client.will_at = now + number(client.will.properties, Property.WILL_DELAY, 0)
+            self._publish_will_if_due(client, now)
+
+    def _publish_will_if_due(self, client: Client, now: float) -> None:
+        if client.will is not None and client.will_at <= now:
+            will, client.will, client.will_at = client.will, None, NEVER
             self._accept(will, client.client_id)
 
     def _remove(self, client: Client) -> None:
+        """End a session: its will waits no longer."""
         self.unsubscribe(client, list(client.subscriptions))
         del self.clients[client.client_id]
+        client.will_at = self._clock()
+        self._publish_will_if_due(client, client.will_at)
 
     # Messages
 
@@ -189,28 +147,42 @@ class Broker:
         self._accept(packet, client.client_id)
         return None
 
-    def publish_from_api(self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False) -> None:
+    def publish_from_api(
+        self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False, properties: Properties = ()
+    ) -> None:
         """Route a message that no client sent; whether its sender may is the caller's to ask."""
-        self._accept(Publish(topic, payload, qos, retain), None)
+        self._accept(Publish(topic, payload, qos, retain, properties=properties), None)
 
     def _accept(self, message: Publish | Will, client_id: str | None) -> None:
         """Take a message from who may publish it: retain it, show it, route it."""
         topic, payload, qos = message.topic, message.payload, message.qos
+        properties, expires_at = self._forwarded(message.properties) if message.properties else (b"", NEVER)
         if message.retain:
-            self.retained.store(RetainedMessage(topic, payload, qos, self._clock()))
+            self.retained.store(RetainedMessage(topic, payload, qos, self._clock(), properties, expires_at))
         if self._observers:
             seen = MessageSeen(topic, payload, qos, message.retain, client_id, self._clock())
             for observer in tuple(self._observers):
                 observer(seen)
-        self._route(Message(topic, payload), qos)
+        routed = Message(topic, payload, properties=properties, expires_at=expires_at)
+        self._route(routed, qos, client_id, was_retained=message.retain)
 
-    def _route(self, message: Message, qos: int) -> None:
+    def _forwarded(self, properties: Properties) -> tuple[bytes, float]:
+        """Return the properties that go on to the receivers, encoded, and when the message expires."""
+        lifetime_s = number(properties, Property.MESSAGE_EXPIRY, -1)
+        expires_at = NEVER if lifetime_s < 0 else self._clock() + lifetime_s
+        return encode_properties(pair for pair in properties if pair[0] in FORWARDED), expires_at
+
+    def _route(self, message: Message, qos: int, sender: str | None, *, was_retained: bool) -> None:
         receivers = self._routes.get(message.topic)
         if receivers is None:
             receivers = self._find_route(message.topic)
-        for client, granted in receivers:
-            if self._may_receive(client, message.topic):
-                self._deliver(client, message, min(qos, granted))
+        retained = message.with_retain() if was_retained else message
+        for client, options in receivers:
+            if options & NO_LOCAL and client.client_id == sender:
+                continue
+            # What waits for a client that is away is looked at when it comes back, under its policy of then.
+            if client.link is None or self._may_receive(client, message.topic):
+                self._deliver(client, retained if options & RETAIN_AS_PUBLISHED else message, min(qos, options & 1))
 
     def _find_route(self, topic: str) -> tuple[tuple[Client, int], ...]:
         # Basic Ingest goes past the message broker to a rule, and the emulator has no rules.
@@ -228,18 +200,20 @@ class Broker:
 
     def _deliver(self, client: Client, message: Message, qos: int) -> None:
         link = client.link
+        if client.max_packet_bytes is not None and not client.takes(message):
+            return
         if qos == 0:
             if link is not None:
-                link.write_if_room(message.at(LEVEL_3_1_1).at_most_once())
+                link.deliver(message)
         elif link is None:
             if not client.outbox.is_full:
                 client.outbox.hold(message)
         elif client.outbox.is_full:
             link.end(DisconnectReason.THROTTLED, "the client leaves too many messages unacknowledged")
         else:
-            frame = client.outbox.send(message, self._clock())
-            if frame is not None:
-                link.write(frame)
+            parcel = client.outbox.send(message, self._clock())
+            if parcel is not None:
+                link.deliver_acknowledged(parcel)
 
     def acknowledge(self, client: Client, packet_id: int) -> None:
         """Take a PUBACK, and send what waited for its place in the window."""
@@ -250,59 +224,66 @@ class Broker:
         """Send again what a connected client has left unacknowledged for too long."""
         behaviour = self._behaviour
         again = client.outbox.resend(now, after_s=behaviour.redelivery_interval_s, limit_s=behaviour.redelivery_limit_s)
-        for frame in again:
+        for parcel in again:
             if client.link is not None:
-                client.link.write(frame)
+                client.link.deliver_acknowledged(parcel)
 
     def _fill(self, client: Client) -> None:
         if client.link is not None:
-            for frame in client.outbox.fill(self._clock()):
-                client.link.write(frame)
+            for parcel in client.outbox.fill(self._clock()):
+                client.link.deliver_acknowledged(parcel)
 
     # Subscriptions
 
-    def forbids_subscription(self, client: Client, subscriptions: Iterable[Subscription]) -> Decision | None:
-        """Return the decision that forbids one of *subscriptions*, or None."""
-        for subscription in subscriptions:
-            resource = client.filter_prefix + subscription.topic_filter
-            if not client.policy.allows(SUBSCRIBE, resource):
-                return client.policy.decide(SUBSCRIBE, resource)
-        return None
+    def forbidden_subscriptions(self, client: Client, subscriptions: Iterable[Subscription]) -> dict[str, Decision]:
+        """Return the decision on each topic filter that the policy denies."""
+        filters = {each.topic_filter: client.filter_prefix + each.topic_filter for each in subscriptions}
+        return {
+            topic_filter: client.policy.decide(SUBSCRIBE, resource)
+            for topic_filter, resource in filters.items()
+            if not client.policy.allows(SUBSCRIBE, resource)
+        }
 
-    def subscribe(self, client: Client, subscriptions: Iterable[Subscription]) -> tuple[int, ...]:
-        """Subscribe; return SUBACK's codes, `FAILURE` for what is over the limit."""
-        return tuple(self._subscribe(client, each) for each in subscriptions)
-
-    def _subscribe(self, client: Client, subscription: Subscription) -> int:
-        topic_filter, qos = subscription.topic_filter, subscription.qos
+    def subscribe(self, client: Client, subscription: Subscription) -> Granted:
+        """Subscribe to one filter, or refuse because there are too many."""
+        topic_filter = subscription.topic_filter
         is_new = topic_filter not in client.subscriptions
         if is_new and len(client.subscriptions) >= self._behaviour.subscriptions_per_connection:
-            return FAILURE
-        client.subscriptions[topic_filter] = qos
-        self._subscriptions.add(topic_filter, client, qos)
+            return Granted(Reason.QUOTA_EXCEEDED)
+        client.subscriptions[topic_filter] = subscription
+        self._subscriptions.add(topic_filter, client, _options(subscription))
         self._routes.clear()
-        return qos
+        wants_retained = subscription.retain_handling == 0 or (subscription.retain_handling == 1 and is_new)
+        return Granted(subscription.qos, self._retained_for(topic_filter) if wants_retained else None)
 
-    def send_retained(self, client: Client, subscriptions: Iterable[Subscription]) -> None:
-        """Send the retained messages of exact filters; a wildcard gets none at subscribe time."""
-        for topic_filter, qos in ((each.topic_filter, each.qos) for each in subscriptions):
-            kept = None if has_wildcard(topic_filter) else self.retained.find(topic_filter, self._clock())
-            if kept is not None and self._may_receive(client, topic_filter):
-                message = Message(kept.topic, kept.payload, retain=True)
-                self._deliver(client, message, min(qos, kept.qos))
+    def _retained_for(self, topic_filter: str) -> RetainedMessage | None:
+        """Return the retained message of an exact filter; a wildcard gets none at subscribe time."""
+        return None if has_wildcard(topic_filter) else self.retained.find(topic_filter, self._clock())
 
-    def unsubscribe(self, client: Client, topic_filters: Iterable[str]) -> None:
+    def send_retained(self, client: Client, granted: Granted) -> None:
+        kept = granted.retained
+        if kept is not None and self._may_receive(client, kept.topic):
+            message = Message(
+                kept.topic, kept.payload, retain=True, properties=kept.properties, expires_at=kept.expires_at
+            )
+            self._deliver(client, message, min(granted.code, kept.qos))
+
+    def unsubscribe(self, client: Client, topic_filters: Iterable[str]) -> tuple[int, ...]:
+        """Unsubscribe; return a reason for each filter, which says whether there was a subscription."""
+        codes = []
         for topic_filter in topic_filters:
-            client.subscriptions.pop(topic_filter, None)
+            existed = client.subscriptions.pop(topic_filter, None) is not None
+            codes.append(Reason.SUCCESS if existed else Reason.NO_SUBSCRIPTION_EXISTED)
             self._subscriptions.discard(topic_filter, client)
         self._routes.clear()
+        return tuple(codes)
 
     # For the page and the APIs
 
     def connections(self) -> tuple[ConnectionInfo, ...]:
         """Return what is to be known of every client that is connected, by client id."""
         connected = ((client, client.link) for _, client in sorted(self.clients.items()))
-        return tuple(_info(client, link) for client, link in connected if link is not None)
+        return tuple(client.info(link) for client, link in connected if link is not None)
 
     def disconnect(self, client_id: str, *, clean_session: bool = False, prevent_will: bool = False) -> bool:
         """End a client's connection, as iot-data's DeleteConnection does; tell whether there was one.
@@ -313,7 +294,7 @@ class Broker:
         if client is None or client.link is None:
             return False
         if clean_session:
-            client.is_persistent = False
+            client.session_expiry_s = 0
         if prevent_will:
             client.will = None
         client.link.end(DisconnectReason.API_INITIATED_DISCONNECT, "DeleteConnection was called for this client")
@@ -347,8 +328,11 @@ class Broker:
             if pinging:
                 link.hear(now)
             link.tick(now)
-        for client in [each for each in self.clients.values() if each.expires_at <= now]:
-            self._remove(client)
+        for client in list(self.clients.values()):
+            if client.expires_at <= now:
+                self._remove(client)
+            else:
+                self._publish_will_if_due(client, now)
 
     async def settle(self) -> None:
         """Wait until every authorizer that is being asked has answered."""
@@ -368,21 +352,7 @@ class Broker:
         self._attempts.record(Attempt(IGNORED, RECEIVE, sentence, client_id=client.client_id))
 
 
-def _info(client: Client, link: Link) -> ConnectionInfo:
-    admission = link.admission
-    return ConnectionInfo(
-        client_id=client.client_id,
-        connection_id=admission.connection_id,
-        principal_id=admission.principal_id,
-        authorizer=admission.authorizer,
-        peer=admission.arrival.peer,
-        protocol="MQTT 3.1.1",
-        transports=admission.arrival.protocols,
-        connected_at=link.connected_at,
-        keep_alive_s=link.keep_alive_s,
-        is_persistent=client.is_persistent,
-        refresh_at=admission.refresh_at,
-        disconnect_at=admission.disconnect_at,
-        subscriptions=tuple(sorted(client.subscriptions.items())),
-        policy_documents=admission.policy_documents,
-    )
+def _options(subscription: Subscription) -> int:
+    """Return a subscription's options as SUBSCRIBE has them, in one number."""
+    flags = NO_LOCAL * subscription.no_local | RETAIN_AS_PUBLISHED * subscription.retain_as_published
+    return subscription.qos | flags

@@ -12,16 +12,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Any
 
-from iotauth_cli.emulator.attempts import CUT_OFF, IGNORED, REFUSED, Attempt, AttemptLog
+from iotauth_cli.emulator.attempts import CUT_OFF, DENIED, IGNORED, REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
-from iotauth_cli.emulator.broker import FAILURE, Broker, Client
-from iotauth_cli.emulator.gateway import Admission, Arrival, Gateway, Refusal
+from iotauth_cli.emulator.broker import Broker, Granted
+from iotauth_cli.emulator.client import Client
+from iotauth_cli.emulator.gateway import CLIENT_ID, Admission, Arrival, Gateway, Refusal
+from iotauth_cli.emulator.mqtt.courier import Courier
+from iotauth_cli.emulator.mqtt.message import Message
+from iotauth_cli.emulator.mqtt.outbox import Parcel
 from iotauth_cli.emulator.mqtt.packets import (
+    LEVEL_5,
     Connack,
     Connect,
+    Disconnect,
     Puback,
     Publish,
     Suback,
@@ -29,6 +35,7 @@ from iotauth_cli.emulator.mqtt.packets import (
     Unsuback,
     Unsubscribe,
 )
+from iotauth_cli.emulator.mqtt.reasons import Reason
 from iotauth_cli.emulator.mqtt.session import (
     NOT_AUTHORIZED,
     DisconnectReason,
@@ -38,6 +45,7 @@ from iotauth_cli.emulator.mqtt.session import (
     Phase,
     Session,
 )
+from iotauth_cli.emulator.mqtt.terms import Terms
 from iotauth_cli.policy.evaluate import Decision
 
 WAITING_BYTES = 256 * 1024  # what a client may send ahead of its CONNACK before its socket is left alone
@@ -50,6 +58,21 @@ _SILENT = (
 )
 # These clients do not read: waiting for their socket to drain would keep it for ever.
 _ABORTED = (DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT, DisconnectReason.THROTTLED)
+
+# What a client of MQTT 5 is told in its DISCONNECT; a broken rule has its own code, which the session told.
+_CODES = {
+    DisconnectReason.AUTH_ERROR: Reason.NOT_AUTHORIZED,
+    DisconnectReason.CLIENT_ERROR: Reason.PROTOCOL_ERROR,
+    DisconnectReason.DUPLICATE_CLIENTID: Reason.SESSION_TAKEN_OVER,
+    DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT: Reason.KEEP_ALIVE_TIMEOUT,
+    DisconnectReason.SERVER_ERROR: Reason.UNSPECIFIED,
+    DisconnectReason.SERVER_INITIATED_DISCONNECT: Reason.SERVER_SHUTTING_DOWN,
+    DisconnectReason.API_INITIATED_DISCONNECT: Reason.ADMINISTRATIVE_ACTION,
+    DisconnectReason.THROTTLED: Reason.QUOTA_EXCEEDED,
+}
+_FAILURE = 0x80  # SUBACK's one return code for a refusal; MQTT 3.1.1, 3.9.3
+# As AWS IoT words it to clients of MQTT 5, whatever the cause; the log has the cause.
+_UNAUTHORIZED = "CONNACK:Client is not authorized to connect. ReturnCode: 5"
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._behaviour = behaviour or Behaviour()
         self._session = Session(self._behaviour)
+        self._courier = Courier(self._session.terms, clock)
         self._transport: asyncio.Transport | None = None
         self._client: Client | None = None
         self._admission: Admission | None = None
@@ -89,8 +113,8 @@ class Connection(asyncio.Protocol):
         return self._admission
 
     @property
-    def keep_alive_s(self) -> int:
-        return self._session.keep_alive_s
+    def terms(self) -> Terms:
+        return self._session.terms
 
     # From the socket
 
@@ -120,7 +144,19 @@ class Connection(asyncio.Protocol):
 
     # To the socket
 
-    def write(self, frame: bytes) -> None:
+    def deliver(self, message: Message) -> None:
+        """Send a message at QoS 0, or drop it because the client reads too slowly."""
+        if self._is_paused and self._session.unsent_bytes > self._behaviour.unsent_bytes:
+            self._note_dropping()
+        else:
+            self._write(self._courier.encode(message).at_most_once())
+
+    def deliver_acknowledged(self, parcel: Parcel) -> None:
+        """Send a message at QoS 1."""
+        packet_id, message, is_duplicate = parcel
+        self._write(self._courier.encode(message).at_least_once(packet_id, is_duplicate=is_duplicate))
+
+    def _write(self, frame: bytes) -> None:
         """Send a packet with the next flush; a client that has let too much pile up is cut off."""
         self._session.write(frame)
         if self._is_paused and self._session.unsent_bytes > 2 * self._behaviour.unsent_bytes:
@@ -129,15 +165,9 @@ class Connection(asyncio.Protocol):
             self._is_flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
 
-    def write_if_room(self, frame: bytes) -> None:
-        if self._is_paused and self._session.unsent_bytes > self._behaviour.unsent_bytes:
-            self._note_dropping()
-        else:
-            self.write(frame)
-
     def _flush(self) -> None:
         self._is_flush_due = False
-        if not self._is_paused and self._transport is not None:
+        if not self._is_paused and self._transport is not None and self._session.unsent_bytes:
             self._transport.write(self._session.take_output())
 
     def _note_dropping(self) -> None:
@@ -160,11 +190,20 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             return  # the client did not wait for the answer
         if isinstance(verdict, Refusal):
-            if self._behaviour.answers_refused_connect:
-                self._session.send(Connack(NOT_AUTHORIZED))
-            self._close(DisconnectReason.AUTH_ERROR)  # the gateway has written down why
-            return
-        self._welcome(verdict)
+            self._turn_away(verdict)
+        else:
+            self._welcome(verdict)
+
+    def _turn_away(self, refusal: Refusal) -> None:
+        """Close on a client that was refused; the gateway has written down why."""
+        if self._session.level >= LEVEL_5:
+            if refusal.check == CLIENT_ID:
+                self._session.refuse(Reason.CLIENT_IDENTIFIER_NOT_VALID, refusal.sentence)
+            else:
+                self._session.refuse(Reason.NOT_AUTHORIZED, _UNAUTHORIZED)
+        elif self._behaviour.answers_refused_connect:
+            self._session.send(Connack(NOT_AUTHORIZED))
+        self._close(DisconnectReason.AUTH_ERROR)
 
     async def _guarded(self, work: Awaitable[None]) -> None:
         """Let a fault of ours end this connection, as asyncio does for one in `data_received`."""
@@ -179,7 +218,9 @@ class Connection(asyncio.Protocol):
         self._client_id = admission.client_id
         self.connected_at = self._clock()
         self._client, is_present = self._broker.join(self, admission)
-        self._session.accept(self._clock(), session_present=is_present)
+        self._courier = Courier(self._session.terms, self._clock)
+        given_id = None if admission.connect.client_id else admission.client_id
+        self._session.accept(self._clock(), session_present=is_present, client_id=given_id)
         self._broker.resume(self._client)
         self._reading(True)
         self.data_received(b"")  # what the client sent before it had its CONNACK
@@ -188,9 +229,18 @@ class Connection(asyncio.Protocol):
         assert self._client is not None
         denied = self._broker.publish(self._client, packet)
         if denied is not None:
-            self._cut_off(denied)
+            self._deny_publish(denied, packet)
         elif packet.packet_id is not None:
             self._session.send(Puback(packet.packet_id))
+
+    def _deny_publish(self, denied: Decision, packet: Publish) -> None:
+        """Close on 3.1.1; MQTT 5 has a PUBACK that says no, where there is a PUBACK at all."""
+        is_answered = self._session.level >= LEVEL_5 and self._behaviour.answers_denied_publish
+        if packet.packet_id is None or not is_answered:
+            self._cut_off(denied)
+            return
+        self._record(DENIED, denied.action, denied.because)
+        self._session.send(Puback(packet.packet_id, Reason.NOT_AUTHORIZED))
 
     def _acknowledge(self, packet: Puback) -> None:
         assert self._client is not None
@@ -198,24 +248,41 @@ class Connection(asyncio.Protocol):
 
     def _subscribe(self, packet: Subscribe) -> None:
         assert self._client is not None
-        denied = self._broker.forbids_subscription(self._client, packet.subscriptions)
-        if denied is not None:
+        denied = self._broker.forbidden_subscriptions(self._client, packet.subscriptions)
+        if denied and self._session.level < LEVEL_5:
             if self._behaviour.answers_refused_subscribe:
-                self._session.send(Suback(packet.packet_id, (FAILURE,) * len(packet.subscriptions)))
-            self._cut_off(denied)
+                self._session.send(Suback(packet.packet_id, (_FAILURE,) * len(packet.subscriptions)))
+            self._cut_off(next(iter(denied.values())))
             return
-        codes = self._broker.subscribe(self._client, packet.subscriptions)
+        for decision in denied.values():
+            self._record(DENIED, decision.action, decision.because)
+        self._grant(self._client, packet, denied)
+
+    def _grant(self, client: Client, packet: Subscribe, denied: Container[str]) -> None:
+        """Subscribe to what is not *denied*, and answer filter by filter."""
+        results = [
+            Granted(Reason.NOT_AUTHORIZED) if each.topic_filter in denied else self._broker.subscribe(client, each)
+            for each in packet.subscriptions
+        ]
+        codes = tuple(each.code for each in results)
+        if self._session.level < LEVEL_5:
+            codes = tuple(min(code, _FAILURE) for code in codes)
         self._session.send(Suback(packet.packet_id, codes))
-        if FAILURE in codes:
+        if any(each.code == Reason.QUOTA_EXCEEDED for each in results):
             limit = self._behaviour.subscriptions_per_connection
             self.end(DisconnectReason.THROTTLED, f"more than {limit} subscriptions on one connection")
-        else:
-            self._broker.send_retained(self._client, packet.subscriptions)
+            return
+        for each in results:
+            self._broker.send_retained(client, each)
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
         assert self._client is not None
-        self._broker.unsubscribe(self._client, packet.topic_filters)
-        self._session.send(Unsuback(packet.packet_id))
+        self._session.send(Unsuback(packet.packet_id, self._broker.unsubscribe(self._client, packet.topic_filters)))
+
+    def _goodbye(self, packet: Disconnect) -> None:
+        assert self._client is not None
+        self._broker.part(self._client, packet)
+        self._close(DisconnectReason.CLIENT_INITIATED_DISCONNECT)
 
     def _ended(self, event: Ended) -> None:
         self.end(event.reason, event.sentence)
@@ -271,23 +338,34 @@ class Connection(asyncio.Protocol):
         """End the connection, and write down why unless it was the client's own doing."""
         if not self._is_over and reason not in _SILENT:
             self._record(CUT_OFF if self._client else REFUSED, reason.value, sentence)
-        self._close(reason)
+        self._close(reason, sentence)
+
+    def cut(self) -> None:
+        """Break the line: the client is told nothing and finds out by itself."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _cut_off(self, denied: Decision) -> None:
         self._record(CUT_OFF, denied.action, denied.because)
         self._close(DisconnectReason.AUTH_ERROR)
 
-    def _close(self, reason: DisconnectReason) -> None:
+    def _close(self, reason: DisconnectReason, sentence: str = "") -> None:
+        """Close; *sentence* is for a client of MQTT 5, and holds nothing of a policy."""
         if self._is_over:
             return
         self._is_over = True
-        self._session.end()
+        self._session.end(self._code(reason), sentence)
         self._broker.forget(self)
         if self._client is not None:
-            self._broker.leave(self._client, self, reason)
+            self._broker.leave(self._client, self)
         if self._transport is not None:
             self._flush()
             (self._transport.abort if reason in _ABORTED else self._transport.close)()
+
+    def _code(self, reason: DisconnectReason) -> int | None:
+        if reason in (DisconnectReason.CUSTOMAUTH_TTL_EXPIRATION, DisconnectReason.WEBSOCKET_TTL_EXPIRATION):
+            return self._behaviour.cut_off_code
+        return _CODES.get(reason)
 
     def _record(self, outcome: str, decided_by: str, sentence: str) -> None:
         self._attempts.record(
@@ -309,6 +387,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Connection, Any], None]] = {
     Puback: Connection._acknowledge,
     Subscribe: Connection._subscribe,
     Unsubscribe: Connection._unsubscribe,
+    Disconnect: Connection._goodbye,
     Ended: Connection._ended,
     Ignored: Connection._ignored,
 }

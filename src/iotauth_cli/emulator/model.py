@@ -89,6 +89,7 @@ class Invocation:
     payload: bytes
     function_error: str | None = None
     timed_out: bool = False
+    throttled: bool = False  # Lambda turned the call away: nothing ran
     duration_s: float = 0.0
     log_tail: str = ""
 
@@ -116,11 +117,11 @@ class ConnectionInfo:
     principal_id: str
     authorizer: str
     peer: str
-    protocol: str  # "MQTT 3.1.1"
+    protocol: str  # "MQTT 3.1.1" or "MQTT 5"
     transports: tuple[str, ...]  # as the authorizer's event names them: ("tls", "mqtt")
     connected_at: float
     keep_alive_s: int  # as the broker counts it, not as the client asked
-    is_persistent: bool
+    session_expiry_s: int  # how long its session outlives the connection; 0 not at all
     refresh_at: float
     disconnect_at: float
     subscriptions: tuple[tuple[str, int], ...]
@@ -170,7 +171,7 @@ class AuthorizerFailure:
     """Why an authorizer gave no answer that AWS IoT would accept.
 
     *stage* says how far it came: ``permission`` (the resource policy does not let AWS IoT call),
-    ``function-missing``, ``function-error``, ``timeout``, ``answer`` or ``signature``.
+    ``function-missing``, ``throttled``, ``function-error``, ``timeout``, ``answer`` or ``signature``.
     *sentence* says it to a person; *log_tail* is what the function printed, if it ran.
     """
 

@@ -28,7 +28,7 @@ async def test_a_connection_is_shown_with_its_policy_and_timers(plane: Plane) ->
         transports=("tls", "mqtt"),
         connected_at=START,
         keep_alive_s=30,
-        is_persistent=False,
+        session_expiry_s=0,
         refresh_at=START + 86_400,
         disconnect_at=START + 86_400,
         subscriptions=(("a", 1), ("b/+", 1)),
@@ -43,7 +43,7 @@ async def test_a_connection_is_shown_with_its_policy_and_timers(plane: Plane) ->
 async def test_a_session_without_a_connection_is_not_a_connection(plane: Plane) -> None:
     """It is kept for the client, but nobody is there."""
     device = await plane.connected(clean=False)
-    assert plane.broker.connections()[0].is_persistent
+    assert plane.broker.connections()[0].session_expiry_s == 3600
     await device.vanish()
     assert plane.broker.connections() == ()
 

@@ -489,10 +489,10 @@ async def test_what_does_not_begin_with_connect_is_closed(plane: Plane, data: Pa
 @pytest.mark.parametrize(
     ("connect", "answered"),
     [
-        (b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01a", b"\x20\x03\x00\x84\x00"),
+        (b"\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x00\x01a", b"\x20\x03\x00\x84\x00"),
         (b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a", b"\x20\x02\x00\x01"),
     ],
-    ids=["mqtt-5", "mqtt-3.1"],
+    ids=["later", "mqtt-3.1"],
 )
 @in_loop
 async def test_another_version_of_mqtt_is_told_so(plane: Plane, connect: bytes, answered: bytes) -> None:

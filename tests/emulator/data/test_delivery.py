@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from iotauth_cli.emulator.mqtt.message import Message
-from iotauth_cli.emulator.mqtt.outbox import LAST_PACKET_ID, Outbox
-from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1, Connack, Pingreq, Puback, Publish
+from iotauth_cli.emulator.mqtt.outbox import LAST_PACKET_ID, Outbox, Parcel
+from iotauth_cli.emulator.mqtt.packets import Connack, Pingreq, Puback, Publish
 from support_data import Device, Plane, answer, in_loop, policy, settle, statement
 
 
@@ -139,17 +139,17 @@ def test_packet_ids_in_use_are_not_given_twice() -> None:
     outbox, message = Outbox(window=2, capacity=1), Message("a", b"")
     ids = []
     for _ in range(LAST_PACKET_ID + 1):
-        frame = outbox.send(message, 0.0)
-        assert frame is not None
-        ids.append(int.from_bytes(frame[-2:], "big"))
+        parcel = outbox.send(message, 0.0)
+        assert parcel is not None
+        ids.append(parcel.packet_id)
         if ids[-1] != 3:
             outbox.acknowledge(ids[-1])
     assert ids[:4] == [1, 2, 3, 4]
     assert ids[-1] == 1
     rest = [outbox.send(message, 0.0) for _ in range(2)]
-    assert rest == [message.at(LEVEL_3_1_1).at_least_once(2), None]
+    assert rest == [Parcel(2, message), None]
     outbox.acknowledge(2)
-    assert list(outbox.fill(0.0)) == [message.at(LEVEL_3_1_1).at_least_once(4)]
+    assert list(outbox.fill(0.0)) == [Parcel(4, message)]
 
 
 @in_loop

@@ -28,6 +28,7 @@ from iotauth_cli.emulator.mqtt.packets import (
 )
 from iotauth_cli.emulator.mqtt.properties import encode_block, read_properties
 from iotauth_cli.emulator.mqtt.reasons import ALLOWED
+from iotauth_cli.emulator.mqtt.topics import NO_LOCAL, RETAIN_AS_PUBLISHED
 from iotauth_cli.emulator.mqtt.wire import (
     MalformedPacket,
     ProtocolError,
@@ -157,8 +158,7 @@ def encode_publish(packet: Publish, level: int) -> tuple[int, bytes]:
     return flags, encode_text(packet.topic) + packet_id + encode_block(packet.properties, level) + packet.payload
 
 
-# The options byte of SUBSCRIBE at level 5, 3.8.3.1; at level 4 it is the QoS alone.
-NO_LOCAL, RETAIN_AS_PUBLISHED = 0x04, 0x08
+# In the options byte of SUBSCRIBE at level 5, 3.8.3.1; at level 4 it is the QoS alone.
 _RETAIN_HANDLING_SHIFT = 4
 
 

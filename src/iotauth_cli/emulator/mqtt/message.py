@@ -61,6 +61,14 @@ class Message:
             self._at_5 = self.with_properties(self.topic, b"")
         return self._at_5
 
+    def with_retain(self) -> Message:
+        """Return the message with its RETAIN flag set, for who asked to have it as published."""
+        return Message(self.topic, self.payload, retain=True, properties=self.properties, expires_at=self.expires_at)
+
+    def size_at_5(self) -> int:
+        """Return how many bytes the message takes at level 5 and QoS 1, its expiry included."""
+        return len(self.with_properties(self.topic, b"" if self.expires_at == NEVER else bytes(5)).at_least_once(1))
+
     def with_properties(self, topic: str, more: bytes) -> Encoded:
         """Return the message at level 5 for one receiver: under *topic*, and with *more* properties."""
         properties = more + self.properties

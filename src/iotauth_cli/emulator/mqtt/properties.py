@@ -207,5 +207,14 @@ def number(properties: Properties, identifier: Property, default: int) -> int:
     return default
 
 
+def text(properties: Properties, identifier: Property) -> str | None:
+    """Return the value of a property that is a text, or None where it is not there."""
+    for key, value in properties:
+        if key == identifier:
+            assert isinstance(value, str)
+            return value
+    return None
+
+
 def has(properties: Properties, identifier: Property) -> bool:
     return any(key == identifier for key, _ in properties)

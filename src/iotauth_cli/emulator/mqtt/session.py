@@ -1,4 +1,4 @@
-"""One client's MQTT 3.1.1 connection as a state machine: bytes in, events and bytes out.
+"""One client's MQTT connection as a state machine: bytes in, events and bytes out.
 
     GREETING ── CONNECT ──▶ DECIDING ── accept() ──▶ OPEN ──▶ ENDED
         └──────── anything that breaks a rule, or end() ────────▲
@@ -8,22 +8,24 @@ as bytes and is handled in order afterwards (applications publish straight after
 
 What a packet leads to stands in `_REACTIONS`. The session answers by itself what needs no
 policy, and gives out the rest as events: the packets that gateway and broker must look at,
-`Ignored` for what AWS IoT leaves without an answer, and `Ended` with the reason why.
-Sources: MQTT 3.1.1; AWS IoT developer guide, "MQTT" (QoS 2 is not there) and its quotas.
+`Ignored` for what AWS IoT leaves without an answer, and `Ended` with the reason why. A client of
+MQTT 5 is told that reason in a DISCONNECT, one of 3.1.1 sees the close alone.
+Sources: MQTT 3.1.1; MQTT 5; AWS IoT developer guide, "MQTT" (QoS 2 is not there) and its quotas.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.mqtt.bodies import UnsupportedLevel
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
 from iotauth_cli.emulator.mqtt.packets import (
     LEVEL_3_1_1,
+    LEVEL_5,
     Connack,
     Connect,
     Disconnect,
@@ -34,19 +36,19 @@ from iotauth_cli.emulator.mqtt.packets import (
     Publish,
     Subscribe,
     Unsubscribe,
+    Will,
 )
-from iotauth_cli.emulator.mqtt.topics import InvalidTopic, check_filter, check_topic
-from iotauth_cli.emulator.mqtt.wire import MalformedPacket
+from iotauth_cli.emulator.mqtt.properties import Property, has, number, text
+from iotauth_cli.emulator.mqtt.reasons import Reason
+from iotauth_cli.emulator.mqtt.terms import MAX_ALIASES, Terms, agree
+from iotauth_cli.emulator.mqtt.topics import SHARED, InvalidTopic, check_filter, check_topic
+from iotauth_cli.emulator.mqtt.wire import MalformedPacket, PacketTooLarge
 
 # Return codes of CONNACK, MQTT 3.1.1, 3.2.2.3
 ACCEPTED = 0
 UNACCEPTABLE_LEVEL = 1
 IDENTIFIER_REJECTED = 2
 NOT_AUTHORIZED = 5
-
-# CONNACK of MQTT 5 with reason 0x84, unsupported protocol version, and no properties: the
-# form in which a client that asked for MQTT 5 can read the refusal (MQTT 5, 3.1.2.2).
-UNSUPPORTED_VERSION_MQTT_5 = bytes((0x20, 3, 0, 0x84, 0))
 
 
 class DisconnectReason(str, enum.Enum):
@@ -62,8 +64,8 @@ class DisconnectReason(str, enum.Enum):
     SERVER_INITIATED_DISCONNECT = "SERVER_INITIATED_DISCONNECT"
     API_INITIATED_DISCONNECT = "API_INITIATED_DISCONNECT"
     THROTTLED = "THROTTLED"
-    CUSTOMAUTH_TTL_EXPIRATION = "CUSTOMAUTH_TTL_EXPIRATION"
     WEBSOCKET_TTL_EXPIRATION = "WEBSOCKET_TTL_EXPIRATION"
+    CUSTOMAUTH_TTL_EXPIRATION = "CUSTOMAUTH_TTL_EXPIRATION"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Ignored:
     sentence: str
 
 
-Event = Connect | Publish | Puback | Subscribe | Unsubscribe | Ended | Ignored
+Event = Connect | Publish | Puback | Subscribe | Unsubscribe | Disconnect | Ended | Ignored
 
 
 class Phase(enum.Enum):
@@ -91,19 +93,31 @@ class Phase(enum.Enum):
     ENDED = "over"
 
 
+class _RuleBroken(Exception):
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
 class Session:
     """*now* is the emulator's time in seconds; the caller sends what `take_output` gives."""
 
-    __slots__ = ("_behaviour", "_decoder", "_heard_at", "_output", "keep_alive_s", "phase", "unsent_bytes")
+    __slots__ = ("_aliases", "_behaviour", "_decoder", "_heard_at", "_output", "phase", "terms", "unsent_bytes")
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self._decoder = Decoder(behaviour.max_packet_bytes)
         self._output: list[bytes] = []
         self._heard_at = 0.0
-        self.keep_alive_s = 0
+        self._aliases: dict[int, str] = {}  # the client's, for topics
+        self.terms = Terms()
         self.unsent_bytes = 0
         self.phase = Phase.GREETING
+
+    @property
+    def level(self) -> int:
+        return self._decoder.level
 
     @property
     def waiting_bytes(self) -> int:
@@ -128,23 +142,43 @@ class Session:
                 if _REACTIONS[self.phase] is not reactions:
                     return
         except UnsupportedLevel as error:
-            self.write(UNSUPPORTED_VERSION_MQTT_5 if error.level >= 5 else encode(Connack(UNACCEPTABLE_LEVEL)))
-            yield self._broken(str(error))
+            self._refuse_level(error.level)
+            yield self._broken(error.reason, str(error))
+        except PacketTooLarge as error:
+            yield self._broken(self._behaviour.packet_too_large_code, str(error))
         except MalformedPacket as error:
-            yield self._broken(str(error))
+            yield self._broken(error.reason, str(error))
+        except _RuleBroken as broken:
+            yield self._broken(broken.code, broken.sentence)
 
-    def accept(self, now: float, *, session_present: bool) -> None:
-        """Let the client in. What it sent meanwhile is handled by the next `receive`."""
-        self.write(encode(Connack(ACCEPTED, session_present)))
+    def accept(self, now: float, *, session_present: bool, client_id: str | None = None) -> None:
+        """Let the client in. What it sent meanwhile is handled by the next `receive`.
+
+        *client_id* is the one that was found for a client which brought none.
+        """
+        properties = self.terms.announced
+        if client_id is not None and self.level >= LEVEL_5:
+            properties = ((Property.ASSIGNED_CLIENT_ID, client_id), *properties)
+        self.send(Connack(ACCEPTED, session_present, properties))
         self._heard_at = now
         self.phase = Phase.OPEN
 
-    def end(self) -> None:
-        """Handle nothing that still arrives."""
+    def refuse(self, code: int, sentence: str) -> None:
+        """Answer CONNECT with a refusal that a client of MQTT 5 reads; the caller ends the session."""
+        self.send(Connack(code, properties=((Property.REASON_STRING, sentence),)))
+
+    def hear(self, now: float) -> None:
+        """Take the client to have sent something at *now*."""
+        self._heard_at = now
+
+    def end(self, code: int | None = None, sentence: str = "") -> None:
+        """Handle nothing that still arrives; tell a client of MQTT 5 the reason in a DISCONNECT, if there is one."""
+        if self.phase is Phase.OPEN and self.level >= LEVEL_5 and code is not None:
+            self._say_goodbye(code, sentence)
         self.phase = Phase.ENDED
 
     def send(self, packet: Packet) -> None:
-        self.write(encode(packet))
+        self.write(encode(packet, self.level))
 
     def write(self, frame: bytes) -> None:
         """Queue a packet that is encoded already."""
@@ -158,81 +192,136 @@ class Session:
         self.unsent_bytes = 0
         return data
 
-    def hear(self, now: float) -> None:
-        """Take the client to have been heard at *now*."""
-        self._heard_at = now
-
     def silent_until(self) -> float:
         """Return when a client that sends nothing more is to be dropped."""
-        return self._heard_at + self.keep_alive_s * self._behaviour.keep_alive_factor
+        return self._heard_at + self.terms.keep_alive_s * self._behaviour.keep_alive_factor
 
-    def _broken(self, sentence: str) -> Ended:
-        self.end()
+    def _say_goodbye(self, code: int, sentence: str) -> None:
+        limit = self.terms.max_packet_bytes
+        frame = encode(Disconnect(code, ((Property.REASON_STRING, sentence),) if sentence else ()), LEVEL_5)
+        if limit is not None and len(frame) > limit:
+            frame = encode(Disconnect(code), LEVEL_5)
+        self.write(frame)
+
+    def _broken(self, code: int, sentence: str) -> Ended:
+        self.end(code, sentence)
         return Ended(DisconnectReason.CLIENT_ERROR, sentence)
 
-    def _refuse(self, packet: Packet) -> Ended:
+    def _refuse(self, packet: Packet) -> NoReturn:
         name = type(packet).__name__.upper()
         if self.phase is Phase.GREETING:
-            return self._broken(f"the first packet is {name}, not CONNECT")
+            raise _RuleBroken(Reason.PROTOCOL_ERROR, f"the first packet is {name}, not CONNECT")
         if isinstance(packet, Connect):
-            return self._broken("a second CONNECT on one connection")
-        return self._broken(f"AWS IoT does not take {name} from a client")
+            raise _RuleBroken(Reason.PROTOCOL_ERROR, "a second CONNECT on one connection")
+        raise _RuleBroken(Reason.PROTOCOL_ERROR, f"AWS IoT does not take {name} from a client")
+
+    # CONNECT
+
+    def _refuse_level(self, level: int) -> None:
+        """Refuse in the form in which a client of that level can read it (MQTT 5, 3.1.2.2)."""
+        if level > LEVEL_5:
+            self.write(encode(Connack(Reason.UNSUPPORTED_VERSION), LEVEL_5))
+        else:
+            self.write(encode(Connack(UNACCEPTABLE_LEVEL), LEVEL_3_1_1))
 
     def _connect(self, packet: Connect) -> Event:
-        if packet.level != LEVEL_3_1_1:
-            raise UnsupportedLevel(packet.level)
-        if not packet.client_id and not (packet.clean_start and self._behaviour.assigns_client_id):
+        is_nameless = not packet.client_id
+        if is_nameless and self.level == LEVEL_3_1_1 and not (packet.clean_start and self._behaviour.assigns_client_id):
             self.send(Connack(IDENTIFIER_REJECTED))
-            return self._broken("an empty client id; a session that is not clean needs one")
+            return self._broken(IDENTIFIER_REJECTED, "an empty client id; a session that is not clean needs one")
+        if has(packet.properties, Property.AUTHENTICATION_METHOD):
+            sentence = "CONNECT names an authentication method, and AWS IoT has no enhanced authentication"
+            return self._refused(Reason.BAD_AUTHENTICATION_METHOD, sentence)
         if packet.will is not None:
             try:
-                check_topic(packet.will.topic)
-            except InvalidTopic as error:
-                return self._broken(f"the will: {error}")
-            if packet.will.qos == 2:
-                return self._broken("the will has QoS 2, which AWS IoT does not have")
-        self.keep_alive_s = self._effective_keep_alive_s(packet.keep_alive_s)
+                self._check_will(packet.will)
+            except _RuleBroken as broken:
+                return self._refused(broken.code, broken.sentence)
+        self.terms = agree(packet, self._behaviour)
         self.phase = Phase.DECIDING
         return packet
 
-    def _effective_keep_alive_s(self, asked_s: int) -> int:
-        behaviour = self._behaviour
-        if asked_s == 0:
-            return behaviour.max_keep_alive_s
-        return min(max(asked_s, behaviour.min_keep_alive_s), behaviour.max_keep_alive_s)
+    def _refused(self, code: int, sentence: str) -> Ended:
+        if self.level >= LEVEL_5:
+            self.refuse(code, sentence)
+        return self._broken(code, sentence)
+
+    def _check_will(self, will: Will) -> None:
+        try:
+            check_topic(will.topic)
+        except InvalidTopic as error:
+            raise _RuleBroken(Reason.TOPIC_NAME_INVALID, f"the will: {error}") from error
+        if will.qos == 2:
+            raise _RuleBroken(Reason.QOS_NOT_SUPPORTED, "the will has QoS 2, which AWS IoT does not have")
+
+    # The other packets
 
     def _publish(self, packet: Publish) -> Event:
         if packet.qos == 2:
-            return Ignored(f"a PUBLISH with QoS 2 on `{packet.topic}` gets no answer; AWS IoT has QoS 0 and 1")
+            return self._qos_2(f"a PUBLISH with QoS 2 on `{packet.topic}`")
+        if packet.properties:
+            packet = self._with_topic(packet)
         try:
             check_topic(packet.topic)
         except InvalidTopic as error:
-            return self._broken(str(error))
+            raise _RuleBroken(Reason.TOPIC_NAME_INVALID, str(error)) from error
         if packet.retain and packet.topic.startswith("$"):
-            return self._broken(f"topic `{packet.topic}` is reserved, and nothing can be retained there")
+            sentence = f"topic `{packet.topic}` is reserved, and nothing can be retained there"
+            raise _RuleBroken(Reason.TOPIC_NAME_INVALID, sentence)
         if len(packet.payload) > self._behaviour.max_payload_bytes:
             size, limit = len(packet.payload), self._behaviour.max_payload_bytes
-            return self._broken(f"a payload of {size} bytes; the limit is {limit}")
+            code = self._behaviour.payload_too_large_code
+            raise _RuleBroken(code, f"a payload of {size} bytes; the limit is {limit}")
         return packet
+
+    def _with_topic(self, packet: Publish) -> Publish:
+        """Check what the properties say of the session, and put the topic in the place of its alias."""
+        if has(packet.properties, Property.SUBSCRIPTION_ID):
+            raise _RuleBroken(Reason.PROTOCOL_ERROR, "a subscription identifier in a PUBLISH from a client")
+        response_topic = text(packet.properties, Property.RESPONSE_TOPIC)
+        if response_topic is not None and ("+" in response_topic or "#" in response_topic):
+            raise _RuleBroken(Reason.PROTOCOL_ERROR, f"response topic `{response_topic}` has a wildcard")
+        if not has(packet.properties, Property.TOPIC_ALIAS):
+            return packet
+        alias = number(packet.properties, Property.TOPIC_ALIAS, 0)
+        if not 1 <= alias <= MAX_ALIASES:
+            raise _RuleBroken(Reason.TOPIC_ALIAS_INVALID, f"topic alias {alias}; AWS IoT has 1 to {MAX_ALIASES}")
+        if packet.topic:
+            self._aliases[alias] = packet.topic
+        elif alias not in self._aliases:
+            raise _RuleBroken(Reason.PROTOCOL_ERROR, f"topic alias {alias} stands for no topic yet")
+        return replace(packet, topic=self._aliases[alias])
 
     def _subscribe(self, packet: Subscribe) -> Event:
         count, limit = len(packet.subscriptions), self._behaviour.filters_per_subscribe
         if count > limit:
-            return self._broken(f"a SUBSCRIBE with {count} topic filters; the limit is {limit}")
+            code = self._behaviour.too_many_filters_code
+            raise _RuleBroken(code, f"a SUBSCRIBE with {count} topic filters; the limit is {limit}")
         if any(each.qos == 2 for each in packet.subscriptions):
-            return Ignored("a SUBSCRIBE with QoS 2 gets no answer; AWS IoT has QoS 0 and 1")
-        return self._filters_checked(packet, (each.topic_filter for each in packet.subscriptions))
+            return self._qos_2("a SUBSCRIBE with QoS 2")
+        if has(packet.properties, Property.SUBSCRIPTION_ID):
+            raise _RuleBroken(Reason.SUBSCRIPTION_IDS_NOT_SUPPORTED, "AWS IoT has no subscription identifiers")
+        if any(each.no_local and each.topic_filter.startswith(SHARED) for each in packet.subscriptions):
+            raise _RuleBroken(Reason.PROTOCOL_ERROR, "a shared subscription cannot leave out one's own messages")
+        self._check_filters(each.topic_filter for each in packet.subscriptions)
+        return packet
+
+    def _qos_2(self, what: str) -> Ignored:
+        """AWS IoT has QoS 0 and 1: MQTT 5 has a code to say so, 3.1.1 gets no answer."""
+        if self.level >= LEVEL_5:
+            raise _RuleBroken(Reason.QOS_NOT_SUPPORTED, f"{what}; AWS IoT has QoS 0 and 1")
+        return Ignored(f"{what} gets no answer; AWS IoT has QoS 0 and 1")
 
     def _unsubscribe(self, packet: Unsubscribe) -> Event:
-        return self._filters_checked(packet, packet.topic_filters)
+        self._check_filters(packet.topic_filters)
+        return packet
 
-    def _filters_checked(self, packet: Subscribe | Unsubscribe, filters: Iterator[str] | tuple[str, ...]) -> Event:
+    def _check_filters(self, filters: Iterable[str]) -> None:
         try:
             for topic_filter in filters:
                 check_filter(topic_filter)
         except InvalidTopic as error:
-            return self._broken(str(error))
-        return packet
+            raise _RuleBroken(Reason.TOPIC_FILTER_INVALID, str(error)) from error
 
     def _acknowledged(self, packet: Puback) -> Event:
         return packet
@@ -241,8 +330,11 @@ class Session:
         self.send(Pingresp())
 
     def _disconnect(self, packet: Disconnect) -> Event:
+        if number(packet.properties, Property.SESSION_EXPIRY, 0) and not self.terms.session_expiry_s:
+            sentence = "DISCONNECT sets a session expiry, and the session was to end with its connection"
+            raise _RuleBroken(Reason.PROTOCOL_ERROR, sentence)
         self.end()
-        return Ended(DisconnectReason.CLIENT_INITIATED_DISCONNECT, "the client said goodbye")
+        return packet
 
 
 _Reaction = Callable[[Session, Any], Event | None]

@@ -23,6 +23,10 @@ CLIENT_PREFIX = "$aws/"
 SERVICE_PREFIX = "$aws/events/"
 
 
+# The options of a subscription, as MQTT 5's SUBSCRIBE has them in one byte (3.8.3.1).
+QOS, NO_LOCAL, RETAIN_AS_PUBLISHED = 0x03, 0x04, 0x08
+
+
 class InvalidTopic(ValueError):
     """A topic or a filter that AWS IoT does not take; the message is a sentence about it."""
 
@@ -104,21 +108,21 @@ class _Node(Generic[Subscriber]):
 
 
 class Subscriptions(Generic[Subscriber]):
-    """Who subscribes to what, at which QoS; a tree of levels, so that matching ignores the rest."""
+    """Who subscribes to what, with which options; a tree of levels, so that matching ignores the rest."""
 
     def __init__(self) -> None:
         self._root: _Node[Subscriber] = _Node()
 
-    def add(self, topic_filter: str, subscriber: Subscriber, qos: int) -> None:
-        """Subscribe, or change the QoS of a subscription that exists. The filter is valid."""
+    def add(self, topic_filter: str, subscriber: Subscriber, options: int) -> None:
+        """Subscribe, or change the options of a subscription that exists. The filter is valid."""
         *levels, last = topic_filter.split(SEPARATOR)
         node = self._root
         for level in levels:
             node = node.children.setdefault(level, _Node())
         if last == ALL_LEVELS:
-            node.below[subscriber] = qos
+            node.below[subscriber] = options
         else:
-            node.children.setdefault(last, _Node()).here[subscriber] = qos
+            node.children.setdefault(last, _Node()).here[subscriber] = options
 
     def discard(self, topic_filter: str, subscriber: Subscriber) -> None:
         """Unsubscribe; a subscription that does not exist is none."""
@@ -135,7 +139,7 @@ class Subscriptions(Generic[Subscriber]):
                 del node.children[levels[0]]
 
     def match(self, topic: str) -> dict[Subscriber, int]:
-        """Return who gets a message on *topic*, each once, at the highest QoS of its filters."""
+        """Return who gets a message on *topic*, each once, with the options of its filters together."""
         found: dict[Subscriber, int] = {}
         nodes = [self._root]
         for depth, level in enumerate(topic.split(SEPARATOR)):
@@ -152,5 +156,11 @@ class Subscriptions(Generic[Subscriber]):
 
 def _merge(found: dict[Subscriber, int], more: Iterable[dict[Subscriber, int]]) -> None:
     for subscribers in more:
-        for subscriber, qos in subscribers.items():
-            found[subscriber] = max(qos, found.get(subscriber, 0))
+        for subscriber, options in subscribers.items():
+            known = found.get(subscriber)
+            found[subscriber] = options if known is None else _together(options, known)
+
+
+def _together(one: int, other: int) -> int:
+    """One delivery for two subscriptions: the higher QoS, one's own messages if either wants them."""
+    return max(one & QOS, other & QOS) | one & other & NO_LOCAL | (one | other) & RETAIN_AS_PUBLISHED
