@@ -65,12 +65,12 @@ def function(
     )
 
 
-def run(work: Callable[[FunctionPool, Log], Awaitable[Any]]) -> Any:
+def run(work: Callable[[FunctionPool, Log], Awaitable[Any]], endpoint_url: str = ENDPOINT) -> Any:
     """Run *work* with a pool that is closed after it."""
 
     async def main() -> Any:
         log = Log()
-        pool = FunctionPool(log, endpoint_url=ENDPOINT)
+        pool = FunctionPool(log, endpoint_url=endpoint_url)
         try:
             return await asyncio.wait_for(work(pool, log), 20)
         finally:
@@ -79,11 +79,13 @@ def run(work: Callable[[FunctionPool, Log], Awaitable[Any]]) -> Any:
     return asyncio.run(main())
 
 
-def invoke(wanted: Function, payload: bytes = b"{}", *, limit_s: float | None = None) -> tuple[Invocation, Log]:
+def invoke(
+    wanted: Function, payload: bytes = b"{}", *, limit_s: float | None = None, endpoint_url: str = ENDPOINT
+) -> tuple[Invocation, Log]:
     async def once(pool: FunctionPool, log: Log) -> tuple[Invocation, Log]:
         return await pool.invoke(wanted, payload, limit_s=limit_s), log
 
-    result: tuple[Invocation, Log] = run(once)
+    result: tuple[Invocation, Log] = run(once, endpoint_url)
     return result
 
 

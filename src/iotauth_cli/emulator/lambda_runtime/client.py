@@ -6,7 +6,8 @@ finds in AWS: its own code, the standard library and the AWS SDK, and nothing el
 bundled is missing here too. What is said when something fails is, word for word, what AWS's own runtime
 (awslambdaric) says; recorded answers of that runtime are replayed in the tests.
 
-The process ends itself when the emulator goes away, however abruptly: see `die_with_the_emulator`.
+The process ends itself when the emulator goes away, however abruptly: see `die_with_the_emulator`. It reaches
+nothing but this machine: see `loopback`, and `aws_sdk` for how an SDK finds the emulator.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import decimal
 import importlib
-import importlib.machinery
 import json
 import logging
 import os
@@ -33,7 +33,6 @@ Handler = Callable[[Any, Any], Any]
 ErrorResult = dict[str, Any]
 
 API = "/2018-06-01/runtime"
-AWS_SDK = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"})
 LINE_BREAK = "\r"  # holds the lines of one log event together; "\n" ends the event
 INDENT = "\u00a0"  # CloudWatch would strip ordinary leading spaces
 LOG_FORMAT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
@@ -154,20 +153,6 @@ class StdoutHandler(logging.Handler):
         sys.stdout.write(self.format(record))
 
 
-class SdkFinder:
-    """Finds the AWS SDK in *directory* after the function's own path: Lambda's Python runtimes bring it."""
-
-    def __init__(self, directory: str) -> None:
-        self._directory = directory
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if path is not None or name not in AWS_SDK:
-            return None
-        return importlib.machinery.PathFinder.find_spec(name, [self._directory])
-
-
 def find_handler(name: str) -> Handler:
     """Import what ``package/module.function`` names.
 
@@ -279,11 +264,19 @@ def set_up_logging() -> RequestIdFilter:
     return request_ids
 
 
+def load_beside(name: str) -> Any:
+    """Import the file *name* beside this one and keep it to ourselves: a function may have a module of that name."""
+    module = importlib.import_module(name)
+    del sys.modules[name]
+    return module
+
+
 def set_up_path(task_root: str, sdk_directory: str) -> None:
     """Let imports see the function's code, then PYTHONPATH, the standard library and last the AWS SDK."""
+    load_beside("loopback").stay()
+    load_beside("aws_sdk").install(sdk_directory)
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [task_root] + [entry for entry in sys.path if entry != here]
-    sys.meta_path.append(SdkFinder(sdk_directory))
     site.setquit()  # -S leaves out exit() and quit(), which functions do call
 
 

@@ -16,12 +16,14 @@ def child_variables(function: Function, stream: LogStream, *, endpoint_url: str,
     Source: AWS Lambda developer guide, "Defined runtime environment variables". *endpoint_url* is the
     emulator's control port; the last lines keep an SDK from finding credentials or an account elsewhere.
     """
+    root = str(function.code_directory)
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LD_LIBRARY_PATH": f"{root}:{root}/lib",  # a bundle may bring shared libraries, as in /var/task/lib
         **function.environment,
         "LANG": "C.UTF-8",  # Lambda says en_US.UTF-8, which not every machine has
         "TZ": ":UTC",
-        "LAMBDA_TASK_ROOT": str(function.code_directory),
+        "LAMBDA_TASK_ROOT": root,
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
         "_HANDLER": function.handler,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
