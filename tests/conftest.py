@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is the machine's business; a busy one must not fail a property.
+settings.register_profile("iotauth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("iotauth")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
@@ -65,6 +65,8 @@ def test_the_rust_codec_reads_what_we_write_and_the_other_way_round(rust: Any, p
     assert meant(back) == meant(packet)
 
 
+# Most mutations break the packet, and what is broken for us is not asked of the peer.
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(packet=packets_5, data=st.data())
 def test_what_we_take_of_mutated_packets_the_rust_codec_takes(rust: Any, packet: Packet, data: st.DataObject) -> None:
     """With the same meaning. (The other way round it cannot be asked: broken UTF-8 makes it panic.)"""
