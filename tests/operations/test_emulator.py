@@ -10,7 +10,7 @@ import pytest
 from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.state import State
 from iotauth_cli.errors import EmulatorError
-from iotauth_cli.operations import emulator
+from iotauth_cli.operations import emulator, injection
 from iotauth_cli.operations.emulator import Ports
 from support_emulator import RunningEmulator, running_emulator
 
@@ -62,3 +62,18 @@ def test_following_tells_what_comes_once_and_in_order(tmp_path: Path) -> None:
 
 def attempt(sentence: str, client_id: str = "c") -> Attempt:
     return Attempt(REFUSED, "authorizer", sentence, client_id=client_id)
+
+
+def test_a_bad_day_ends_with_the_emulator(tmp_path: Path) -> None:
+    """What was ordered is known while it runs; after a restart nothing goes wrong by order."""
+    with running_emulator(tmp_path) as running:
+        made = injection.inject(running.state_dir, injection.Wish("connection-cut", seconds=600))
+        assert injection.injections(running.state_dir) == [made]
+        assert made.ends_at is not None
+        assert made.ends_at > running.ready.started_at
+        running.stop()
+        with pytest.raises(EmulatorError, match="not running"):
+            injection.injections(running.state_dir)
+        running.start()
+        assert injection.injections(running.state_dir) == []
+        assert injection.clear(running.state_dir) == 0

@@ -24,6 +24,7 @@ group = LazyGroup(
         "behaviour": ("iotauth_cli.cli.emulator:behaviour", "Show what it decides where AWS is silent."),
         "logs": ("iotauth_cli.cli.emulator:logs", "Show who tried to connect, and what was decided."),
         "clock": ("iotauth_cli.cli.emulator_clock:group", "Show its time, and let time pass."),
+        "inject": ("iotauth_cli.cli.emulator_inject:group", "Let things go wrong, to test firmware."),
         "reset": ("iotauth_cli.cli.emulator:reset", "Remove all that it remembers."),
     },
     help="Run AWS IoT custom authentication on this machine.\n\nExample: iotauth emulator start",

@@ -19,6 +19,7 @@ Shown = Callable[[Path], str]
 VERBS = {
     "admitted": "let in",
     "cut-off": "cut off",
+    "injected": "injected a fault for",
     "published": "took a message of",
     "refreshed": "asked again about",
 }
@@ -134,9 +135,14 @@ def attempt_line(attempt: Attempt) -> str:
 
 
 def decision(attempt: Attempt) -> str:
-    who = f"client `{attempt.client_id}`" if attempt.client_id else f"somebody at {attempt.peer}"
     by = f", authorizer `{attempt.authorizer}`" if attempt.authorizer else ""
-    return f"{VERBS.get(attempt.outcome, attempt.outcome)} {who}{by}"
+    return f"{VERBS.get(attempt.outcome, attempt.outcome)} {who(attempt)}{by}"
+
+
+def who(attempt: Attempt) -> str:
+    if attempt.client_id:
+        return f"client `{attempt.client_id}`"
+    return f"somebody at {attempt.peer}" if attempt.peer else "somebody"
 
 
 def reason(attempt: Attempt) -> str:

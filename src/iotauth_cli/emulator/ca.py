@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,6 +87,19 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
     context.set_alpn_protocols(list(ALPN))
     context.load_cert_chain(certificates.certificate_file, certificates.key_file)
     return context
+
+
+def expired_context(directory: Path, host_names: Sequence[str], now: datetime) -> ssl.SSLContext:
+    """Return the same settings with a certificate of *directory*'s CA that was good until yesterday.
+
+    Raises:
+        EmulatorError: the CA cannot be read.
+    """
+    ca = _load(directory, CA_FILE, CA_KEY_FILE)
+    names = sorted({"localhost", *host_names})
+    with tempfile.TemporaryDirectory() as folder:  # TLS takes keys from files only
+        _write(Path(folder), CERTIFICATE_FILE, KEY_FILE, _make_leaf(ca, names, now - LEAF_LIFETIME - timedelta(days=1)))
+        return server_context(Certificates(directory / CA_FILE, Path(folder, CERTIFICATE_FILE), Path(folder, KEY_FILE)))
 
 
 def _check_name(name: str) -> None:

@@ -61,6 +61,8 @@ class Invoker:
             return Call(AuthorizerFailure("throttled", sentence))
         payload = json.dumps(build_event(request)).encode()
         invocation = await self._runner.invoke(function, payload, limit_s=ANSWER_LIMIT_S)
+        if invocation.throttled:
+            return Call(AuthorizerFailure("throttled", f"Lambda throttled function `{name}`"))
         return Call(_read(invocation, name), invocation.request_id)
 
 

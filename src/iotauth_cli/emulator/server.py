@@ -42,13 +42,14 @@ from iotauth_cli.emulator.control.service import Service
 from iotauth_cli.emulator.control.sts import StsService
 from iotauth_cli.emulator.environment import Endpoint, Ready
 from iotauth_cli.emulator.flips import Flips
-from iotauth_cli.emulator.gateway import Gateway
 from iotauth_cli.emulator.http import HttpProtocol
+from iotauth_cli.emulator.inject import InjectionDesk, Injections
 from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
 from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
 from iotauth_cli.emulator.model import ACCOUNT, DEFAULT_REGION
 from iotauth_cli.emulator.state import State
 from iotauth_cli.emulator.time_travel import TimeTravel
+from iotauth_cli.emulator.unreliable import Breaker, UnreliableGateway, UnreliableRunner, UnreliableTables, show_expired
 from iotauth_cli.errors import InputError
 
 DATA_PORT = 8443
@@ -167,10 +168,15 @@ def _assemble(
     functions = LambdaService(state, roles, pool, clock=clock)
     authorizers = AuthorizerStore(state)
     attempts = AttemptLog(state, clock)
-    gateway = Gateway(
+    injections = Injections(attempts, clock)
+    broker = Broker(state, attempts, clock=clock, behaviour=behaviour)
+    breaker = Breaker(injections, broker)
+    gateway = UnreliableGateway(
+        injections,
+        breaker.strike_soon,
         authorizers.in_region(settings.region),
         functions,
-        pool,
+        UnreliableRunner(pool, injections),
         account=ACCOUNT,
         region=settings.region,
         attempts=attempts,
@@ -182,8 +188,9 @@ def _assemble(
     iot = IotService(authorizers, gateway, behaviour, clock)
     names = endpoint_names(authorizers.endpoint_prefix, settings.region)
     certificates = ca.ensure(settings.state_dir, names, datetime.now(timezone.utc))
+    tls = ca.server_context(certificates)
     listener = Listener(
-        ca.server_context(certificates),
+        tls,
         gateway,
         broker,
         attempts,
@@ -191,9 +198,11 @@ def _assemble(
         clock=clock,
         behaviour=behaviour,
     )
-    time_travel = TimeTravel(clock, broker)
-    admin = Admin(nouns={**time_travel.nouns}, verbs={**time_travel.verbs})
-    services: list[Service] = [StsService(), roles, functions, tables, iot, logs]
+    show_expired(tls, injections, lambda: ca.expired_context(settings.state_dir, names, datetime.now(timezone.utc)))
+    time_travel, inject = TimeTravel(clock, broker), InjectionDesk(injections, breaker.strike)
+    admin = Admin(nouns={**time_travel.nouns, **inject.nouns}, verbs={**time_travel.verbs, **inject.verbs})
+    unreliable_tables = UnreliableTables(tables, injections)
+    services: list[Service] = [StsService(), roles, functions, unreliable_tables, iot, logs]
     return _Rooms(ControlPlane(services, admin=admin), listener, certificates)
 
 
