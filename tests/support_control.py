@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
@@ -26,10 +27,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from iotauth_authorizer.event import Answer, ConnectRequest
+from iotauth_cli.emulator.attempts import AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
+from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.service import IotService
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
+from iotauth_cli.emulator.control.iot_data.service import IotDataService
 from iotauth_cli.emulator.control.lambda_.service import LambdaService
 from iotauth_cli.emulator.control.logs.service import LogsService
 from iotauth_cli.emulator.control.router import ControlPlane
@@ -184,7 +188,9 @@ class Control:
         self.authorizers = AuthorizerStore(self.state)
         invoker = InvokerAsIotSeesIt(self.functions, self.runner)
         self.iot = IotService(self.authorizers, invoker, self.behaviour)
-        return [StsService(), self.iam, self.logs, self.functions, self.iot]
+        self.broker = Broker(self.state, AttemptLog(self.state), behaviour=self.behaviour)
+        iot_data = IotDataService(self.broker, time.time, self.behaviour)
+        return [StsService(), self.iam, self.logs, self.functions, self.iot, iot_data]
 
     def close(self) -> None:
         self.server.run(self.runner.close())

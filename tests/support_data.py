@@ -21,6 +21,8 @@ from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.ca import Certificates, server_context
 from iotauth_cli.emulator.connection import Connection
+from iotauth_cli.emulator.control.iot_data.service import IotDataService
+from iotauth_cli.emulator.control.router import ControlPlane
 from iotauth_cli.emulator.data_http import DataHttp
 from iotauth_cli.emulator.gateway import Arrival, Gateway
 from iotauth_cli.emulator.listener import Listener
@@ -197,8 +199,15 @@ class Plane:
             behaviour=self.behaviour,
         )
 
+        self.api = ControlPlane([IotDataService(self.broker, self.clock, self.behaviour)], ACCOUNT)
         self.data_http = DataHttp(
-            self.gateway, self.broker, self.attempts, self.connection, clock=self.clock, behaviour=self.behaviour
+            self.gateway,
+            self.broker,
+            self.attempts,
+            self.connection,
+            self.api.handle,
+            clock=self.clock,
+            behaviour=self.behaviour,
         )
 
     def connection(self, arrival: Arrival) -> Connection:
@@ -353,6 +362,7 @@ async def listening(plane: Plane, certificates: Certificates) -> AsyncIterator[L
         plane.gateway,
         plane.broker,
         plane.attempts,
+        api=plane.api.handle,
         clock=plane.clock,
         behaviour=plane.behaviour,
     )

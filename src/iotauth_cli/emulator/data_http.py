@@ -3,6 +3,8 @@
     POST /topics/<topic>?qos=0|1&retain=true|false
     GET  /mqtt                                       an upgrade
 
+Requests signed with AWS credentials are not a device's: they ask for the iot-data API.
+
 A WebSocket's credentials may be in its upgrade or in the CONNECT that follows. The function is
 called once, at CONNECT, and told of both; only a wrong token signature is refused at the door.
 
@@ -27,16 +29,21 @@ from iotauth_cli.emulator.connection import Connection
 from iotauth_cli.emulator.control.iot_data.publishing import TOPICS, Publishing, read_publishing
 from iotauth_cli.emulator.control.service import ServiceError
 from iotauth_cli.emulator.gateway import Arrival, Gateway
+from iotauth_cli.emulator.http import Handler
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 from iotauth_cli.emulator.websocket import NotAnUpgrade, WebSocket, accept
 
 MQTT_PATH = "/mqtt"
+AWS_SIGNATURE = "AWS4-HMAC-SHA256 "  # how an Authorization header with Signature Version 4 begins
 REQUEST = "request"  # the check's name in the authorizer log
 MAX_BODY_BYTES = 1024 * 1024  # of which AWS IoT takes 128 KB; what is larger is not even read
 
 
 class DataHttp:
-    """Answer the HTTP requests of the data port. *connect* makes the MQTT connection of a WebSocket."""
+    """Answer the HTTP requests of the data port.
+
+    *connect* makes the MQTT connection of a WebSocket, *api* answers what is signed with AWS credentials.
+    """
 
     def __init__(
         self,
@@ -44,6 +51,7 @@ class DataHttp:
         broker: Broker,
         attempts: AttemptLog,
         connect: Callable[[Arrival], Connection],
+        api: Handler | None,
         *,
         clock: Callable[[], float],
         behaviour: Behaviour,
@@ -52,6 +60,7 @@ class DataHttp:
         self._broker = broker
         self._attempts = attempts
         self._connect = connect
+        self._api = api
         self._clock = clock
         self._behaviour = behaviour
         self._websockets: set[WebSocket] = set()
@@ -62,6 +71,8 @@ class DataHttp:
             websocket.hang_up()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
+        if self._api is not None and (request.header("authorization") or "").startswith(AWS_SIGNATURE):
+            return await self._api(request)
         if request.target.startswith(TOPICS):
             return await self._publish(request)
         if request.target.partition("?")[0] == MQTT_PATH:
@@ -105,10 +116,7 @@ class DataHttp:
         if request.method != "POST":
             message = f"Method {request.method} is not allowed: over HTTPS one can only publish"
             raise ServiceError("MethodNotAllowedException", message, 405)
-        if len(request.body) > self._behaviour.max_payload_bytes:
-            message = f"a payload of {len(request.body)} bytes; the limit is {self._behaviour.max_payload_bytes}"
-            raise ServiceError("RequestEntityTooLargeException", message, 413)
-        return read_publishing(request)
+        return read_publishing(request, self._behaviour.max_payload_bytes)
 
 
 def arrival_of(request: HttpRequest, protocols: tuple[str, ...]) -> Arrival:

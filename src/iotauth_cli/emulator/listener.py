@@ -30,7 +30,7 @@ from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.connection import Connection
 from iotauth_cli.emulator.data_http import MAX_BODY_BYTES, DataHttp
 from iotauth_cli.emulator.gateway import SERVER_NAME, Arrival, Gateway
-from iotauth_cli.emulator.http import HttpProtocol
+from iotauth_cli.emulator.http import Handler, HttpProtocol
 
 ALPN = "alpn"  # the check's name in the authorizer log
 ALPN_MQTT = "mqtt"
@@ -51,7 +51,7 @@ class Listener:
     """The data plane's port on both loopback addresses; there is no way to widen it.
 
     *context* is that of `ca.server_context`: certificate, TLS version, the ALPN names. *server_names*
-    are the endpoint names that a client may ask for.
+    are the endpoint names that a client may ask for. *api* answers requests signed with AWS credentials.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Listener:
         broker: Broker,
         attempts: AttemptLog,
         *,
+        api: Handler | None = None,
         server_names: Collection[str] = LOCAL_NAMES,
         clock: Callable[[], float] = time.time,
         behaviour: Behaviour | None = None,
@@ -71,7 +72,9 @@ class Listener:
         self._server_names = frozenset(name.lower() for name in server_names)
         self._clock = clock
         self._behaviour = behaviour or Behaviour()
-        self._data_http = DataHttp(gateway, broker, attempts, self._connection, clock=clock, behaviour=self._behaviour)
+        self._data_http = DataHttp(
+            gateway, broker, attempts, self._connection, api, clock=clock, behaviour=self._behaviour
+        )
         self._names: weakref.WeakKeyDictionary[ssl.SSLObject, str] = weakref.WeakKeyDictionary()
         self._http: set[HttpProtocol] = set()
         self._servers: list[asyncio.Server] = []

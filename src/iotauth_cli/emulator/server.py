@@ -35,6 +35,7 @@ from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.service import ENDPOINTS, IotService
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
+from iotauth_cli.emulator.control.iot_data.service import IotDataService
 from iotauth_cli.emulator.control.lambda_.service import LambdaService
 from iotauth_cli.emulator.control.logs.service import LogsService
 from iotauth_cli.emulator.control.router import ControlPlane
@@ -186,6 +187,7 @@ def _assemble(
     broker = Broker(state, attempts, clock=clock, behaviour=behaviour)
     tables = DynamoDb(state, account=ACCOUNT, clock=clock)
     iot = IotService(authorizers, gateway, behaviour, clock)
+    iot_data = IotDataService(broker, clock, behaviour)
     names = endpoint_names(authorizers.endpoint_prefix, settings.region)
     certificates = ca.ensure(settings.state_dir, names, datetime.now(timezone.utc))
     tls = ca.server_context(certificates)
@@ -194,6 +196,7 @@ def _assemble(
         gateway,
         broker,
         attempts,
+        api=ControlPlane([iot_data]).handle,
         server_names=[*LOCAL_NAMES, *names],
         clock=clock,
         behaviour=behaviour,
@@ -202,7 +205,7 @@ def _assemble(
     time_travel, inject = TimeTravel(clock, broker), InjectionDesk(injections, breaker.strike)
     admin = Admin(nouns={**time_travel.nouns, **inject.nouns}, verbs={**time_travel.verbs, **inject.verbs})
     unreliable_tables = UnreliableTables(tables, injections)
-    services: list[Service] = [StsService(), roles, functions, unreliable_tables, iot, logs]
+    services: list[Service] = [StsService(), roles, functions, unreliable_tables, iot, iot_data, logs]
     return _Rooms(ControlPlane(services, admin=admin), listener, certificates)
 
 

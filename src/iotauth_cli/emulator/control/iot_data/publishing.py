@@ -27,11 +27,11 @@ class Publishing:
     retain: bool = False
 
 
-def read_publishing(request: HttpRequest) -> Publishing:
+def read_publishing(request: HttpRequest, max_payload_bytes: int) -> Publishing:
     """Read `POST /topics/<topic>`; slashes of the topic may be percent-encoded or not.
 
     Raises:
-        ServiceError: InvalidRequestException; a parameter or the topic is not one that AWS IoT takes.
+        ServiceError: a parameter, the topic or the payload is not one that AWS IoT takes.
     """
     path, mark, query = request.target.partition("?")
     topic = path.removeprefix(TOPICS).replace("/", "%2F")  # the model wants it in one segment
@@ -41,21 +41,25 @@ def read_publishing(request: HttpRequest) -> Publishing:
     assert operation.input is not None
     parameters = rest_json.parse(operation, replace(request, target=f"{TOPICS}{topic}{mark}{query}"))
     check.check(SERVICE, operation.input, parameters)
-    return publishing(parameters)
+    return publishing(parameters, max_payload_bytes)
 
 
-def publishing(parameters: Parameters) -> Publishing:
+def publishing(parameters: Parameters, max_payload_bytes: int) -> Publishing:
     """Return the message that checked parameters of the operation describe.
 
     Raises:
-        ServiceError: InvalidRequestException.
+        ServiceError: InvalidRequestException, or RequestEntityTooLargeException (413).
     """
+    payload = parameters.get("payload", b"")
+    if len(payload) > max_payload_bytes:
+        message = f"a payload of {len(payload)} bytes; the limit is {max_payload_bytes}"
+        raise ServiceError("RequestEntityTooLargeException", message, 413)
     for topic in (parameters["topic"], parameters.get("responseTopic")):
         if topic is not None:
             _check(topic)
     return Publishing(
         parameters["topic"],
-        parameters.get("payload", b""),
+        payload,
         parameters.get("qos", 0),
         parameters.get("retain", False),
     )

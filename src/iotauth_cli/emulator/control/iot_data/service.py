@@ -1,0 +1,93 @@
+"""The iot-data API: what boto3's `iot-data` and ``aws iot-data`` ask of AWS IoT's data endpoint.
+
+Requests signed with AWS credentials come to the control port, where AWS_ENDPOINT_URL leads, and
+to the data port, where AWS has this API. Policies of authorizers do not bind them: AWS asks the
+caller's own IAM policies, and the emulator lets its owner do everything. The emulator has one
+broker; a request for any region reaches it.
+Source: the iot-data service model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from iotauth_cli.emulator.behaviour import Behaviour
+from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.control.iot_data.publishing import SERVICE, publishing
+from iotauth_cli.emulator.control.paging import page
+from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result, ServiceError
+
+PAGE = 200  # items; UNCONFIRMED, it is the model's maximum
+
+
+class IotDataService:
+    """Publish, and look at connections and retained messages. *clock* is the broker's."""
+
+    name = SERVICE
+
+    def __init__(self, broker: Broker, clock: Callable[[], float], behaviour: Behaviour) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._behaviour = behaviour
+        self.operations: Mapping[str, Handler] = {
+            "Publish": self.publish,
+            "DeleteConnection": self.delete_connection,
+            "GetRetainedMessage": self.get_retained_message,
+            "ListRetainedMessages": self.list_retained_messages,
+        }
+
+    def publish(self, parameters: Parameters, context: Context) -> Result:
+        message = publishing(parameters, self._behaviour.max_payload_bytes)
+        self._broker.publish_from_api(message.topic, message.payload, message.qos, retain=message.retain)
+        return {}
+
+    def delete_connection(self, parameters: Parameters, context: Context) -> Result:
+        """End a client's connection; nothing keeps the client from coming back, and it is then decided on anew."""
+        client_id = parameters["clientId"]
+        is_ended = self._broker.disconnect(
+            client_id,
+            clean_session=parameters.get("cleanSession", False),
+            prevent_will=parameters.get("preventWillMessage", False),
+        )
+        if not is_ended:
+            raise not_found(f"Client {client_id} is not connected.")
+        return {}
+
+    def get_retained_message(self, parameters: Parameters, context: Context) -> Result:
+        topic = parameters["topic"]
+        kept = self._broker.retained.find(topic, self._clock())
+        if kept is None:
+            raise not_found(f"No retained message exists for topic {topic}.")
+        return {
+            "topic": kept.topic,
+            "payload": kept.payload,
+            "qos": kept.qos,
+            "lastModifiedTime": _milliseconds(kept.stored_at),
+        }
+
+    def list_retained_messages(self, parameters: Parameters, context: Context) -> Result:
+        listing, token = page(
+            SERVICE,
+            self._broker.retained.list(self._clock()),
+            lambda message: message.topic,
+            parameters.get("nextToken"),
+            parameters.get("maxResults", PAGE),
+        )
+        topics = [
+            {
+                "topic": kept.topic,
+                "payloadSize": len(kept.payload),
+                "qos": kept.qos,
+                "lastModifiedTime": _milliseconds(kept.stored_at),
+            }
+            for kept in listing
+        ]
+        return {"retainedTopics": topics, "nextToken": token}
+
+
+def not_found(message: str) -> ServiceError:
+    return ServiceError("ResourceNotFoundException", message, 404)
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)
