@@ -184,7 +184,6 @@ def _assemble(
         clock=clock,
         behaviour=behaviour,
     )
-    broker = Broker(state, attempts, clock=clock, behaviour=behaviour)
     tables = DynamoDb(state, account=ACCOUNT, clock=clock)
     iot = IotService(authorizers, gateway, behaviour, clock)
     iot_data = IotDataService(broker, clock, behaviour)
