@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-READY_WITHIN_S = 5.0
+READY_WITHIN_S = 10.0
 
 IN_PYTHON = """
 import os, socket, ssl, sys, threading
@@ -96,7 +96,7 @@ def stand_in(directory: Path, answer: str) -> Iterator[StandIn]:
         try:
             if hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
-            _wait_for(port)
+            wait_for(port)
             yield StandIn(f"https://127.0.0.1:{port}", certificate, "nginx" if program else "a Python process")
         finally:
             process.kill()
@@ -117,11 +117,13 @@ def _python(directory: Path, port: int, certificate: Path, key: Path, answer: st
 
 
 def free_port() -> int:
+    """Return a port that nobody had a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Return when *port* accepts connections."""
     give_up_at = time.monotonic() + READY_WITHIN_S
     while True:
         try:
