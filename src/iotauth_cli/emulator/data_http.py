@@ -26,7 +26,7 @@ from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.connection import Connection
-from iotauth_cli.emulator.control.iot_data.publishing import TOPICS, Publishing, read_publishing
+from iotauth_cli.emulator.control.iot_data.publishing import TOPICS, Publishing, publish, read_publishing
 from iotauth_cli.emulator.control.service import ServiceError
 from iotauth_cli.emulator.gateway import Arrival, Gateway
 from iotauth_cli.emulator.http import Handler
@@ -109,7 +109,7 @@ class DataHttp:
         )
         if refusal is not None:
             return respond(403, "ForbiddenException", "Forbidden", trace_id)
-        self._broker.publish_from_api(message.topic, message.payload, message.qos, retain=message.retain)
+        publish(self._broker, message)
         return respond(200, None, "OK", trace_id)
 
     def _read(self, request: HttpRequest) -> Publishing:

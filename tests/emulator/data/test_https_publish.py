@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import re
@@ -12,6 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
+from iotauth_cli.emulator.mqtt.packets import LEVEL_5, Publish
+from iotauth_cli.emulator.mqtt.properties import Property
 from iotauth_cli.token import generate, load_private_key, public_key_pem, sign
 from support_data import Plane, answer, in_loop, policy, settle, statement
 
@@ -246,6 +249,61 @@ async def test_row_112_what_is_no_publish_is_a_400(plane: Plane, target: str, se
     assert dict(response.headers)["x-amzn-errortype"] in ("InvalidRequestException", "SerializationException")
     assert (plane.last.outcome, plane.last.decided_by) == ("refused", "request")
     assert sentence in plane.last.sentence
+    assert plane.runner.events == []
+
+
+PROPERTIES = (
+    (Property.PAYLOAD_FORMAT, 1),
+    (Property.MESSAGE_EXPIRY, 60),
+    (Property.CONTENT_TYPE, "text/plain"),
+    (Property.RESPONSE_TOPIC, "re/a"),
+    (Property.CORRELATION_DATA, b"\x00\xff"),
+    (Property.USER_PROPERTY, ("deviceName", "alpha")),
+    (Property.USER_PROPERTY, ("deviceCnt", "45")),
+)
+MQTT_5 = "x-amz-mqtt5"
+USER_PROPERTIES = base64.b64encode(b'[{"deviceName": "alpha"}, {"deviceCnt": "45"}]').decode()
+
+
+@in_loop
+async def test_the_properties_of_mqtt_5_travel_with_a_message(plane: Plane) -> None:
+    """From query parameters and headers to a subscriber of MQTT 5, in full."""
+    device = plane.device()
+    await device.connect("ear", level=LEVEL_5)
+    await device.subscribe("a")
+    headers = [
+        *NAMED,
+        (f"{MQTT_5}-payload-format-indicator", "UTF8_DATA"),
+        (f"{MQTT_5}-correlation-data", "AP8="),
+        (f"{MQTT_5}-user-properties", USER_PROPERTIES),
+    ]
+    await accepted(plane, request("/topics/a?messageExpiry=60&contentType=text%2Fplain&responseTopic=re%2Fa", headers))
+    received = device.received[-1]
+    assert isinstance(received, Publish)
+    assert sorted(received.properties) == sorted(PROPERTIES)
+
+
+@pytest.mark.parametrize(
+    ("target", "header", "sentence"),
+    [
+        ("/topics/a?messageExpiry=-1", ("x", "y"), "messageExpiry -1 is not between 0 and"),
+        ("/topics/a?messageExpiry=4294967296", ("x", "y"), "is not between 0 and 4294967295"),
+        ("/topics/a?contentType=a%00", ("x", "y"), "contentType has U+0000"),
+        ("/topics/a", (f"{MQTT_5}-payload-format-indicator", "JSON"), "Member must satisfy enum value set"),
+        ("/topics/a", (f"{MQTT_5}-correlation-data", "%"), "correlationData is not base64"),
+        ("/topics/a", (f"{MQTT_5}-user-properties", "%"), "Invalid Base64"),
+        ("/topics/a", (f"{MQTT_5}-user-properties", "eyJhIjoiYiJ9"), "not a JSON array of objects"),
+        ("/topics/a", (f"{MQTT_5}-user-properties", "W3siYSI6MX1d"), "user property a is not a text"),
+    ],
+)
+@in_loop
+async def test_properties_that_mqtt_cannot_carry(
+    plane: Plane, target: str, header: tuple[str, str], sentence: str
+) -> None:
+    """400, said to the sender; the function is not called."""
+    response = await ask(plane, request(target, [*NAMED, header]))
+    assert response.status == 400
+    assert sentence in said(response)["message"]
     assert plane.runner.events == []
 
 

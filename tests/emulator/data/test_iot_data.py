@@ -112,6 +112,19 @@ async def test_retained_messages(plane: Plane, certificates: Certificates) -> No
 
 
 @in_loop
+async def test_user_properties_of_a_retained_message(plane: Plane, certificates: Certificates) -> None:
+    """They go in as a list or as its JSON, which boto3 wraps in JSON once more, and come out as JSON."""
+    async with serving(plane, certificates) as api:
+        for given in ([{"a": "b"}, {"a": "c"}], '[{"a": "b"}, {"a": "c"}]'):
+            await api("publish", topic="t", payload=b"1", retain=True, userProperties=given)
+            found = await api("get_retained_message", topic="t")
+            assert found["userProperties"] == b'[{"a":"b"},{"a":"c"}]'
+            await api("publish", topic="t", retain=True)
+        await api("publish", topic="t", payload=b"1", retain=True, contentType="text/plain")
+        assert "userProperties" not in await api("get_retained_message", topic="t")
+
+
+@in_loop
 async def test_row_077_delete_connection(plane: Plane, certificates: Certificates) -> None:
     """The session is closed at once, the will published; coming back is a new decision."""
     ear = await plane.connected("ear")

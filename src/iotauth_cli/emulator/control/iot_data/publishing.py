@@ -9,10 +9,14 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 
+from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.control.iot_data import message_properties
+from iotauth_cli.emulator.control.iot_data.message_properties import InvalidProperty
 from iotauth_cli.emulator.control.service import Parameters, ServiceError
 from iotauth_cli.emulator.control.wire import check, models, rest_json
 from iotauth_cli.emulator.control.wire.models import Operation
 from iotauth_cli.emulator.model import HttpRequest
+from iotauth_cli.emulator.mqtt.packets import Properties
 from iotauth_cli.emulator.mqtt.topics import InvalidTopic, check_topic
 
 SERVICE = "iot-data"
@@ -25,6 +29,7 @@ class Publishing:
     payload: bytes
     qos: int = 0
     retain: bool = False
+    properties: Properties = ()
 
 
 def read_publishing(request: HttpRequest, max_payload_bytes: int) -> Publishing:
@@ -62,7 +67,22 @@ def publishing(parameters: Parameters, max_payload_bytes: int) -> Publishing:
         payload,
         parameters.get("qos", 0),
         parameters.get("retain", False),
+        _properties(parameters),
     )
+
+
+def publish(broker: Broker, message: Publishing) -> None:
+    """Give *message* to the broker; whether its sender may was decided before."""
+    broker.publish_from_api(
+        message.topic, message.payload, message.qos, retain=message.retain, properties=message.properties
+    )
+
+
+def _properties(parameters: Parameters) -> Properties:
+    try:
+        return message_properties.read(parameters)
+    except InvalidProperty as error:
+        raise _invalid(str(error)) from error
 
 
 def _check(topic: str) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
-from iotauth_cli.emulator.control.iot_data.publishing import SERVICE, publishing
+from iotauth_cli.emulator.control.iot_data.message_properties import user_properties
+from iotauth_cli.emulator.control.iot_data.publishing import SERVICE, publish, publishing
 from iotauth_cli.emulator.control.paging import page
 from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result, ServiceError
 
@@ -38,7 +39,7 @@ class IotDataService:
 
     def publish(self, parameters: Parameters, context: Context) -> Result:
         message = publishing(parameters, self._behaviour.max_payload_bytes)
-        self._broker.publish_from_api(message.topic, message.payload, message.qos, retain=message.retain)
+        publish(self._broker, message)
         return {}
 
     def delete_connection(self, parameters: Parameters, context: Context) -> Result:
@@ -63,6 +64,7 @@ class IotDataService:
             "payload": kept.payload,
             "qos": kept.qos,
             "lastModifiedTime": _milliseconds(kept.stored_at),
+            "userProperties": user_properties(kept.properties),
         }
 
     def list_retained_messages(self, parameters: Parameters, context: Context) -> Result:
