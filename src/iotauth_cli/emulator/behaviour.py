@@ -77,6 +77,13 @@ class Behaviour:
         "the code is not documented; 0x98 is administrative action",
         "the DISCONNECT code when disconnectAfterInSeconds has passed (MQTT 5)",
     )
+    shared_filter_alone_allows: bool = _choice(
+        True,
+        OWN,
+        "the resource of a shared subscription is not documented",
+        "iot:Subscribe on `topicfilter/<filter>` allows `$share/<group>/<filter>` too; if not, only "
+        "`topicfilter/$share/<group>/<filter>` does",
+    )
     assigns_client_id: bool = _choice(
         True,
         OWN,

@@ -27,15 +27,23 @@ from iotauth_cli.emulator.mqtt.packets import Disconnect, Properties, Publish, S
 from iotauth_cli.emulator.mqtt.properties import FORWARDED, Property, encode_properties, number
 from iotauth_cli.emulator.mqtt.reasons import Reason
 from iotauth_cli.emulator.mqtt.session import DisconnectReason
-from iotauth_cli.emulator.mqtt.topics import NO_LOCAL, RETAIN_AS_PUBLISHED, Subscriptions, has_wildcard, is_basic_ingest
+from iotauth_cli.emulator.mqtt.topics import (
+    NO_LOCAL,
+    QOS,
+    RETAIN_AS_PUBLISHED,
+    has_wildcard,
+    is_shared,
+    shared_filter,
+)
 from iotauth_cli.emulator.retained import RetainedMessage, RetainedMessages
+from iotauth_cli.emulator.routes import Routes
+from iotauth_cli.emulator.sessions import SessionStore, StoredSession
 from iotauth_cli.emulator.state import State
-from iotauth_cli.policy.evaluate import Decision
+from iotauth_cli.policy.evaluate import EXPLICIT_DENY, Decision
 
 SUBSCRIBE = "iot:Subscribe"
 RECEIVE = "iot:Receive"
 TICK_S = 1.0  # how exactly timers are kept; the shortest of them is 45 s
-KNOWN_ROUTES = 4096  # topics whose receivers are remembered
 NOTED_TOPICS = 100  # undelivered topics that are written down for one connection
 
 
@@ -61,10 +69,29 @@ class Broker:
         self._behaviour = behaviour or Behaviour()
         self.retained = RetainedMessages(state)
         self._observers: list[Callable[[MessageSeen], None]] = []
-        self._subscriptions: Subscriptions[Client] = Subscriptions()
-        self._routes: dict[str, tuple[tuple[Client, int], ...]] = {}
+        self._routes = Routes()
+        self._sessions = SessionStore(state)
         self._links: set[Link] = set()
         self._timer: asyncio.TimerHandle | None = None
+        for stored in self._sessions.load():
+            self._restore(stored)
+
+    def _restore(self, stored: StoredSession) -> None:
+        """Take up a session of an earlier process; its client may come back."""
+        client = self._new_client(stored.client_id)
+        client.session_expiry_s = stored.session_expiry_s
+        client.expires_at = stored.expires_at or self._clock() + stored.session_expiry_s
+        for subscription in stored.subscriptions:
+            client.subscriptions[subscription.topic_filter] = subscription
+            self._routes.add(client, subscription)
+        for message in stored.messages:
+            client.outbox.hold(message)
+        client.is_stored, client.has_stored_messages = True, bool(stored.messages)
+
+    def _new_client(self, client_id: str) -> Client:
+        client = Client(client_id, Outbox(self._behaviour.in_flight, self._behaviour.queued_messages))
+        self.clients[client_id] = client
+        return client
 
     # Connections come and go
 
@@ -86,20 +113,24 @@ class Broker:
             client = None
         is_present = client is not None
         if client is None:
-            outbox = Outbox(self._behaviour.in_flight, self._behaviour.queued_messages)
-            client = self.clients[admission.client_id] = Client(admission, outbox)
+            client = self._new_client(admission.client_id)
         client.admit(admission)
         client.attach(link, self._behaviour.in_flight)
+        if client.session_expiry_s:
+            self._sessions.open(client)
+        elif client.is_stored:
+            self._sessions.forget(client)
         return client, is_present
 
     def resume(self, client: Client) -> None:
         """Send what a persistent session kept, as far as the policy of today lets it through."""
-        if not client.outbox or client.link is None:
+        link = client.link
+        if not client.outbox or link is None:
             return
         client.outbox.keep_only(lambda message: client.takes(message) and self._may_receive(client, message.topic))
         now = self._clock()
         for parcel in client.outbox.resend(now, limit_s=self._behaviour.redelivery_limit_s):
-            client.link.deliver_acknowledged(parcel)
+            link.deliver_acknowledged(parcel)
         self._fill(client)
 
     def part(self, client: Client, goodbye: Disconnect) -> None:
@@ -119,6 +150,7 @@ class Broker:
             return
         now = self._clock()
         client.expires_at = now + client.session_expiry_s
+        self._sessions.leave(client)
         if client.will is not None:
             client.will_at = now + number(client.will.properties, Property.WILL_DELAY, 0)
             self._publish_will_if_due(client, now)
@@ -130,7 +162,10 @@ class Broker:
 
     def _remove(self, client: Client) -> None:
         """End a session: its will waits no longer."""
-        self.unsubscribe(client, list(client.subscriptions))
+        for topic_filter in client.subscriptions:
+            self._routes.discard(client, topic_filter)
+        if client.is_stored:
+            self._sessions.forget(client)
         del self.clients[client.client_id]
         client.will_at = self._clock()
         self._publish_will_if_due(client, client.will_at)
@@ -173,24 +208,25 @@ class Broker:
         return encode_properties(pair for pair in properties if pair[0] in FORWARDED), expires_at
 
     def _route(self, message: Message, qos: int, sender: str | None, *, was_retained: bool) -> None:
-        receivers = self._routes.get(message.topic)
-        if receivers is None:
-            receivers = self._find_route(message.topic)
+        receivers, shares = self._routes.find(message.topic)
         retained = message.with_retain() if was_retained else message
         for client, options in receivers:
             if options & NO_LOCAL and client.client_id == sender:
                 continue
-            # What waits for a client that is away is looked at when it comes back, under its policy of then.
-            if client.link is None or self._may_receive(client, message.topic):
-                self._deliver(client, retained if options & RETAIN_AS_PUBLISHED else message, min(qos, options & 1))
+            self._offer(client, retained if options & RETAIN_AS_PUBLISHED else message, min(qos, options & QOS))
+        for share in shares:
+            for client, options in share.in_turn():
+                chosen = retained if options & RETAIN_AS_PUBLISHED else message
+                if self._offer(client, chosen, min(qos, options & QOS)):
+                    break
 
-    def _find_route(self, topic: str) -> tuple[tuple[Client, int], ...]:
-        # Basic Ingest goes past the message broker to a rule, and the emulator has no rules.
-        found = {} if is_basic_ingest(topic) else self._subscriptions.match(topic)
-        if len(self._routes) >= KNOWN_ROUTES:
-            self._routes.clear()
-        receivers = self._routes[topic] = tuple(found.items())
-        return receivers
+    def _offer(self, client: Client, message: Message, qos: int) -> bool:
+        """Deliver *message* if the client may have it, and tell so."""
+        # What waits for a client that is away is looked at when it comes back, under its policy of then.
+        if client.link is not None and not self._may_receive(client, message.topic):
+            return False
+        self._deliver(client, message, qos)
+        return True
 
     def _may_receive(self, client: Client, topic: str) -> bool:
         if client.policy.allows(RECEIVE, client.topic_prefix + topic):
@@ -208,6 +244,7 @@ class Broker:
         elif link is None:
             if not client.outbox.is_full:
                 client.outbox.hold(message)
+                self._sessions.hold(client, message)
         elif client.outbox.is_full:
             link.end(DisconnectReason.THROTTLED, "the client leaves too many messages unacknowledged")
         else:
@@ -218,6 +255,8 @@ class Broker:
     def acknowledge(self, client: Client, packet_id: int) -> None:
         """Take a PUBACK, and send what waited for its place in the window."""
         client.outbox.acknowledge(packet_id)
+        if client.has_stored_messages and not client.outbox:
+            self._sessions.empty(client)
         self._fill(client)
 
     def resend(self, client: Client, now: float) -> None:
@@ -229,20 +268,29 @@ class Broker:
                 client.link.deliver_acknowledged(parcel)
 
     def _fill(self, client: Client) -> None:
-        if client.link is not None:
+        link = client.link
+        if link is not None:
             for parcel in client.outbox.fill(self._clock()):
-                client.link.deliver_acknowledged(parcel)
+                link.deliver_acknowledged(parcel)
 
     # Subscriptions
 
     def forbidden_subscriptions(self, client: Client, subscriptions: Iterable[Subscription]) -> dict[str, Decision]:
         """Return the decision on each topic filter that the policy denies."""
-        filters = {each.topic_filter: client.filter_prefix + each.topic_filter for each in subscriptions}
-        return {
-            topic_filter: client.policy.decide(SUBSCRIBE, resource)
-            for topic_filter, resource in filters.items()
-            if not client.policy.allows(SUBSCRIBE, resource)
-        }
+        decisions = (
+            (each.topic_filter, self._decide_subscription(client, each.topic_filter)) for each in subscriptions
+        )
+        return {topic_filter: decision for topic_filter, decision in decisions if not decision.allowed}
+
+    def _decide_subscription(self, client: Client, topic_filter: str) -> Decision:
+        """Ask the policy about the filter as text; a shared one may be allowed by the filter inside it."""
+        asked = [topic_filter]
+        if is_shared(topic_filter) and self._behaviour.shared_filter_alone_allows:
+            asked.append(shared_filter(topic_filter))
+        decisions = [client.policy.decide(SUBSCRIBE, client.filter_prefix + each) for each in asked]
+        denied = (each for each in decisions if each.effect == EXPLICIT_DENY)
+        allowed = (each for each in decisions if each.allowed)
+        return next(denied, None) or next(allowed, decisions[0])
 
     def subscribe(self, client: Client, subscription: Subscription) -> Granted:
         """Subscribe to one filter, or refuse because there are too many."""
@@ -251,14 +299,19 @@ class Broker:
         if is_new and len(client.subscriptions) >= self._behaviour.subscriptions_per_connection:
             return Granted(Reason.QUOTA_EXCEEDED)
         client.subscriptions[topic_filter] = subscription
-        self._subscriptions.add(topic_filter, client, _options(subscription))
-        self._routes.clear()
+        self._routes.add(client, subscription)
+        if client.is_stored:
+            self._sessions.subscribe(client, subscription)
         wants_retained = subscription.retain_handling == 0 or (subscription.retain_handling == 1 and is_new)
         return Granted(subscription.qos, self._retained_for(topic_filter) if wants_retained else None)
 
     def _retained_for(self, topic_filter: str) -> RetainedMessage | None:
-        """Return the retained message of an exact filter; a wildcard gets none at subscribe time."""
-        return None if has_wildcard(topic_filter) else self.retained.find(topic_filter, self._clock())
+        """Return the retained message of an exact filter; a wildcard or a group gets none at subscribe time."""
+        return (
+            None
+            if has_wildcard(topic_filter) or is_shared(topic_filter)
+            else self.retained.find(topic_filter, self._clock())
+        )
 
     def send_retained(self, client: Client, granted: Granted) -> None:
         kept = granted.retained
@@ -274,8 +327,9 @@ class Broker:
         for topic_filter in topic_filters:
             existed = client.subscriptions.pop(topic_filter, None) is not None
             codes.append(Reason.SUCCESS if existed else Reason.NO_SUBSCRIPTION_EXISTED)
-            self._subscriptions.discard(topic_filter, client)
-        self._routes.clear()
+            self._routes.discard(client, topic_filter)
+            if client.is_stored:
+                self._sessions.unsubscribe(client, topic_filter)
         return tuple(codes)
 
     # For the page and the APIs
@@ -350,9 +404,3 @@ class Broker:
         decision = client.policy.decide(RECEIVE, client.topic_prefix + topic)
         sentence = f"a message was not delivered: {decision.because}"
         self._attempts.record(Attempt(IGNORED, RECEIVE, sentence, client_id=client.client_id))
-
-
-def _options(subscription: Subscription) -> int:
-    """Return a subscription's options as SUBSCRIBE has them, in one number."""
-    flags = NO_LOCAL * subscription.no_local | RETAIN_AS_PUBLISHED * subscription.retain_as_published
-    return subscription.qos | flags

@@ -14,6 +14,7 @@ from iotauth_cli.emulator.mqtt.outbox import Outbox, Parcel
 from iotauth_cli.emulator.mqtt.packets import LEVEL_5, Subscription, Will
 from iotauth_cli.emulator.mqtt.session import DisconnectReason
 from iotauth_cli.emulator.mqtt.terms import Terms
+from iotauth_cli.policy.evaluate import Evaluator
 
 PROTOCOLS = {4: "MQTT 3.1.1", LEVEL_5: "MQTT 5"}
 
@@ -57,6 +58,8 @@ class Client:
         "client_id",
         "expires_at",
         "filter_prefix",
+        "has_stored_messages",
+        "is_stored",
         "link",
         "max_packet_bytes",
         "outbox",
@@ -69,9 +72,15 @@ class Client:
         "will_at",
     )
 
-    def __init__(self, admission: Admission, outbox: Outbox) -> None:
-        self.client_id = admission.client_id
+    # From `admit`: a session that was found on disk has no policy until its client comes back.
+    policy: Evaluator
+    topic_prefix: str
+    filter_prefix: str
+
+    def __init__(self, client_id: str, outbox: Outbox) -> None:
+        self.client_id = client_id
         self.outbox = outbox
+        self.is_stored = self.has_stored_messages = False
         self.subscriptions: dict[str, Subscription] = {}
         self.link: Link | None = None
         self.max_packet_bytes: int | None = None
@@ -79,14 +88,14 @@ class Client:
         self.expires_at = NEVER
         self.will: Will | None = None
         self.will_at = NEVER
-        self.admit(admission)
+        self.undelivered: set[str] = set()
 
     def admit(self, admission: Admission) -> None:
         """Live under the policy of *admission* from now on."""
         self.policy = admission.policy
         self.topic_prefix = admission.scope.topic("")
         self.filter_prefix = admission.scope.topicfilter("")
-        self.undelivered: set[str] = set()
+        self.undelivered.clear()
 
     def attach(self, link: Link, window: int) -> None:
         """Have *link* as the connection; *window* is the broker's own limit of messages on their way."""

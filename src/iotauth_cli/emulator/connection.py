@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
         if denied is not None:
             self._deny_publish(denied, packet)
         elif packet.packet_id is not None:
-            self._session.send(Puback(packet.packet_id))
+            self._session.acknowledge(packet.packet_id)
 
     def _deny_publish(self, denied: Decision, packet: Publish) -> None:
         """Close on 3.1.1; MQTT 5 has a PUBACK that says no, where there is a PUBACK at all."""

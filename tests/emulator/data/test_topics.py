@@ -152,7 +152,9 @@ def test_another_topic_is_refused_with_its_reason(topic: str, reason: str) -> No
             check_topic(topic)
 
 
-@pytest.mark.parametrize("topic_filter", ["a", "#", "+", "a/#", "+/+/#", "/#", LONG, "$aws/events/#", "a/+/b"])
+@pytest.mark.parametrize(
+    "topic_filter", ["a", "#", "+", "a/#", "+/+/#", "/#", LONG, "$aws/events/#", "a/+/b", f"$share/g/{LONG}"]
+)
 def test_a_valid_filter_is_taken(topic_filter: str) -> None:
     """Wildcards alone in their level, `#` at the end."""
     check_filter(topic_filter)
@@ -166,7 +168,12 @@ def test_a_valid_filter_is_taken(topic_filter: str) -> None:
         ("a#", "`#` must be the last level"),
         ("#/#", "`#` must be the last level"),
         ("a/b+", r"`\+` must be alone"),
-        ("$share/group/a", "shared subscriptions are not served"),
+        ("$share/group", "an empty topic filter"),
+        ("$share/group/", "an empty topic filter"),
+        ("$share//a", "needs a name"),
+        ("$share/+/a", "needs a name"),
+        ("$share/" + "g" * 129 + "/a", "129 characters; the limit is 128"),
+        (f"$share/group/{DEEP}/#", "8 slashes"),
         (LONG + "x", "257 bytes"),
         (DEEP + "/#", "8 slashes"),
     ],

@@ -180,6 +180,10 @@ class Session:
     def send(self, packet: Packet) -> None:
         self.write(encode(packet, self.level))
 
+    def acknowledge(self, packet_id: int) -> None:
+        """Send a PUBACK of success, which is the same at both levels: one goes out for each message at QoS 1."""
+        self.write(b"\x40\x02" + packet_id.to_bytes(2, "big"))
+
     def write(self, frame: bytes) -> None:
         """Queue a packet that is encoded already."""
         self._output.append(frame)

@@ -18,6 +18,7 @@ ONE_LEVEL = "+"
 ALL_LEVELS = "#"
 BASIC_INGEST = "$aws/rules/"
 SHARED = "$share/"
+MAX_GROUP_CHARACTERS = 128
 # A client may not invent topics under `$`, and these are the service's own to publish on.
 CLIENT_PREFIX = "$aws/"
 SERVICE_PREFIX = "$aws/events/"
@@ -49,16 +50,35 @@ def check_filter(topic_filter: str) -> None:
     """Check a topic filter to subscribe to.
 
     Raises:
-        InvalidTopic: it is empty, too long or too deep, a wildcard shares its level, or it is shared.
+        InvalidTopic: it is empty, too long or too deep, a wildcard shares its level, or its group has no name.
     """
-    if topic_filter.startswith(SHARED):
-        raise InvalidTopic(f"topic filter `{topic_filter}`: shared subscriptions are not served by the emulator")
+    if is_shared(topic_filter):
+        _check_group(topic_filter)
+        topic_filter = shared_filter(topic_filter)
     _check_size(topic_filter, "topic filter")
     levels = topic_filter.split(SEPARATOR)
     if ALL_LEVELS in topic_filter and (levels[-1] != ALL_LEVELS or topic_filter.count(ALL_LEVELS) > 1):
         raise InvalidTopic(f"topic filter `{topic_filter}`: `#` must be the last level, alone")
     if any(ONE_LEVEL in level and level != ONE_LEVEL for level in levels):
         raise InvalidTopic(f"topic filter `{topic_filter}`: `+` must be alone in its level")
+
+
+def _check_group(topic_filter: str) -> None:
+    group = topic_filter.removeprefix(SHARED).partition(SEPARATOR)[0]
+    if not group or ONE_LEVEL in group or ALL_LEVELS in group:
+        raise InvalidTopic(f"topic filter `{topic_filter}`: a group that shares needs a name without wildcards")
+    if len(group) > MAX_GROUP_CHARACTERS:
+        raise InvalidTopic(f"the name of a group has {len(group)} characters; the limit is {MAX_GROUP_CHARACTERS}")
+
+
+def is_shared(topic_filter: str) -> bool:
+    """Tell whether the subscribers of a filter take turns."""
+    return topic_filter.startswith(SHARED)
+
+
+def shared_filter(topic_filter: str) -> str:
+    """Return the filter inside a shared one; the two levels before it are free of AWS IoT's limits."""
+    return topic_filter.removeprefix(SHARED).partition(SEPARATOR)[2]
 
 
 def has_wildcard(topic_filter: str) -> bool:
