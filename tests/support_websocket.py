@@ -22,7 +22,7 @@ from wsproto.events import (
 
 from iotauth_cli.emulator.http import HttpProtocol
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
-from iotauth_cli.emulator.mqtt.packets import Connect, Packet, Publish, Subscribe, Subscription
+from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1, Connect, Packet, Publish, Subscribe, Subscription
 from support_data import Plane, settle
 
 NAMED = "u?x-amz-customauthorizer-name=doors"
@@ -69,6 +69,7 @@ class WebSocketDevice:
         self.subprotocol: str | None = None
         self.is_closed = False
         self._client = WSConnection(ConnectionType.CLIENT)
+        self._level = LEVEL_3_1_1
         self._decoder = Decoder()
         self._wire = Wire(self)
         http = HttpProtocol(plane.data_http.handle, server_name="localhost")
@@ -126,7 +127,7 @@ class WebSocketDevice:
         await settle()
 
     async def send(self, *packets: Packet) -> None:
-        await self.say(*(BytesMessage(encode(packet)) for packet in packets))
+        await self.say(*(BytesMessage(encode(packet, self._level)) for packet in packets))
 
     async def answer_close(self) -> None:
         """Do the client's half of the closing handshake."""
@@ -134,8 +135,11 @@ class WebSocketDevice:
         assert self.close_code is not None
         await self.say(CloseConnection(self.close_code))
 
-    async def connect(self, client_id: str = "thermo-1", *, username: str | None = NAMED) -> None:
-        await self.send(Connect(client_id, True, 60, username, b"secret" if username else None))
+    async def connect(
+        self, client_id: str = "thermo-1", *, username: str | None = NAMED, level: int = LEVEL_3_1_1
+    ) -> None:
+        self._level = self._decoder.level = level
+        await self.send(Connect(client_id, True, 60, username, b"secret" if username else None, level=level))
 
     async def subscribe(self, topic_filter: str) -> None:
         await self.send(Subscribe(9, (Subscription(topic_filter, 1),)))

@@ -14,7 +14,18 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from iotauth_cli.emulator.http import HttpProtocol
 from iotauth_cli.emulator.model import HttpRequest
 from iotauth_cli.emulator.mqtt.codec import encode
-from iotauth_cli.emulator.mqtt.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Publish, Suback, Will
+from iotauth_cli.emulator.mqtt.packets import (
+    LEVEL_5,
+    Connack,
+    Connect,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Suback,
+    Will,
+)
+from iotauth_cli.emulator.mqtt.properties import Property
 from iotauth_cli.emulator.websocket import CLOSE_TIMEOUT_S, NotAnUpgrade, accept
 from iotauth_cli.token import generate, load_private_key, public_key_pem, sign
 from support_data import CONNECT_ONLY, Plane, answer, in_loop, policy, settle, statement
@@ -114,6 +125,29 @@ async def test_row_104_the_function_refuses(plane: Plane) -> None:
     await device.answer_close()
     assert ending(device) == (1000, True)
     assert (plane.last.outcome, plane.last.decided_by) == ("refused", "authentication")
+
+
+@in_loop
+async def test_row_104_the_function_refuses_a_client_of_mqtt_5(plane: Plane) -> None:
+    """It gets CONNACK 0x87 with AWS IoT's words, and then the close frame."""
+    plane.runner.reply = answer(isAuthenticated=False)
+    device = await opened(plane)
+    await device.connect(level=LEVEL_5)
+    (refusal,) = device.received
+    assert isinstance(refusal, Connack)
+    assert refusal.reason == 0x87
+    assert ending(device) == (1000, False)
+
+
+@in_loop
+async def test_mqtt_5_in_a_websocket(plane: Plane) -> None:
+    """Versions have nothing to do with what carries them."""
+    device = await opened(plane)
+    await device.connect(level=LEVEL_5)
+    await device.subscribe("a")
+    await device.send(Publish("a", b"1", properties=((Property.CONTENT_TYPE, "text/plain"),)))
+    (message,) = (packet for packet in device.received if isinstance(packet, Publish))
+    assert message.properties == ((Property.CONTENT_TYPE, "text/plain"),)
 
 
 @in_loop

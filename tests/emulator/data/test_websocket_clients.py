@@ -69,15 +69,20 @@ class Paho:
         headers: dict[str, str] | None = None,
         username: str = IN_CONNECT,
         password: str = "right",
+        version: int = 4,
     ) -> None:
         import paho.mqtt.client as paho
-        from paho.mqtt.enums import CallbackAPIVersion
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
         self.connected: queue.Queue[bool] = queue.Queue()
         self.closed: queue.Queue[object] = queue.Queue()
         self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id="thermo-1", transport="websockets", reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2,
+            client_id="thermo-1",
+            protocol=MQTTProtocolVersion(version),
+            transport="websockets",
+            reconnect_on_failure=False,
         )
         self.client.ws_set_options(path, headers)
         self.client.username_pw_set(username, password)
@@ -93,21 +98,22 @@ class Paho:
         self.client.loop_stop()
 
 
+@pytest.mark.parametrize("version", [4, 5])
 @in_loop
-async def test_paho(plane: Plane, certificates: Certificates) -> None:
+async def test_paho(plane: Plane, certificates: Certificates, version: int) -> None:
     """In and out at QoS 1, a large message in both directions, and a cut-off for what is not granted."""
     large = bytes(range(256)) * 500
     async with serving(plane, certificates) as port:
 
         def walk() -> list[tuple[str, bytes]]:
-            device = Paho(port, certificates)
+            device = Paho(port, certificates, version=version)
             assert device.connected.get(timeout=5)
             device.client.subscribe("doors/a", qos=1)
             messages = []
             for payload in (b"open", large):
                 device.client.publish("doors/a", payload, qos=1).wait_for_publish(5)
                 messages.append(device.messages.get(timeout=5))
-            device.client.publish("doors/b", b"open", qos=1)
+            device.client.publish("doors/b", b"open")
             device.closed.get(timeout=5)
             device.stop()
             return messages
@@ -209,6 +215,45 @@ async def test_the_aws_device_sdk(plane: Plane, certificates: Certificates) -> N
         assert await elsewhere(walk) == ("doors/a", b"open")
     username = plane.runner.events[0]["protocolData"]["mqtt"]["username"]
     assert username.startswith("thermo?x-amz-customauthorizer-name=doors")
+
+
+@pytest.mark.usefixtures("device_sdk")
+@in_loop
+async def test_the_aws_device_sdk_with_mqtt_5(plane: Plane, certificates: Certificates) -> None:
+    """The builder of its MQTT 5 client; in, and with a wrong password told so by a CONNACK."""
+    async with serving(plane, certificates) as port:
+
+        def connect(password: str) -> int:
+            from awscrt import mqtt5
+            from awsiot import mqtt5_client_builder
+
+            answered: queue.Queue[int] = queue.Queue()
+            client = mqtt5_client_builder.websockets_with_custom_authorizer(
+                auth_username="thermo",
+                auth_authorizer_name="doors",
+                auth_password=password.encode(),
+                endpoint="localhost",
+                port=port,
+                ca_filepath=str(certificates.ca_file),
+                client_options=mqtt5.ClientOptions(
+                    host_name="localhost",
+                    port=port,
+                    connect_options=mqtt5.ConnectPacket(client_id="thermo-1"),
+                    on_lifecycle_event_connection_success_fn=lambda event: answered.put(
+                        event.connack_packet.reason_code
+                    ),
+                    on_lifecycle_event_connection_failure_fn=lambda event: answered.put(
+                        event.connack_packet.reason_code
+                    ),
+                ),
+            )
+            client.start()
+            reason = answered.get(timeout=10)
+            client.stop()
+            return reason
+
+        assert await elsewhere(lambda: connect("right")) == 0
+        assert await elsewhere(lambda: connect("wrong")) == 0x87
 
 
 @in_loop
