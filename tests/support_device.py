@@ -36,6 +36,7 @@ def handler(event, context):
     answers = json.loads(base64.b64decode(mqtt["password"]))
     calls[client_id] = calls.get(client_id, -1) + 1
     print("asked about", client_id)
+    print(json.dumps(event["protocolData"].get("tls")))
     answer = answers[min(calls[client_id], len(answers) - 1)]
     if answer == "fail":
         raise RuntimeError("as told")

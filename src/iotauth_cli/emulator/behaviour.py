@@ -165,6 +165,15 @@ class Behaviour:
     authorizers_per_region: int = _choice(
         10, DOCUMENTED, "AWS IoT limits, 2019", "a further CreateAuthorizer is a LimitExceededException (410)"
     )
+    domains_per_region: int = _choice(
+        10, OWN, "no source for the figure", "a further CreateDomainConfiguration is a LimitExceededException (410)"
+    )
+    managed_domain_deletion_wait_s: int = _choice(
+        0,
+        OWN,
+        "AWS IoT API reference: 7 days; but a test suite cleans up",
+        "how long a domain configuration managed by AWS must be DISABLED before it can be deleted",
+    )
     authorizer_calls_per_second: int = _choice(
         0,
         OWN,

@@ -85,7 +85,7 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0  # TLS 1.3's, which the option above does not cover
     context.set_alpn_protocols(list(ALPN))
-    context.load_cert_chain(certificates.certificate_file, certificates.key_file)
+    load(context, certificates)
     return context
 
 
@@ -100,6 +100,11 @@ def expired_context(directory: Path, host_names: Sequence[str], now: datetime) -
     with tempfile.TemporaryDirectory() as folder:  # TLS takes keys from files only
         _write(Path(folder), CERTIFICATE_FILE, KEY_FILE, _make_leaf(ca, names, now - LEAF_LIFETIME - timedelta(days=1)))
         return server_context(Certificates(directory / CA_FILE, Path(folder, CERTIFICATE_FILE), Path(folder, KEY_FILE)))
+
+
+def load(context: ssl.SSLContext, certificates: Certificates) -> None:
+    """Let *context* show the server's certificate as it is now to those who connect from now on."""
+    context.load_cert_chain(certificates.certificate_file, certificates.key_file)
 
 
 def _check_name(name: str) -> None:

@@ -2,6 +2,7 @@
 
     client id        form, and not AWS's own (`$…`)
     user-name        at most one `?`; what follows are parameters
+    domain           the server name's domain configuration, if there is one: ENABLED; it may choose the authorizer
     authorizer       the one named there, or the account's default; it must exist and be ACTIVE
     signature        where signing is on: a token, its signature, one of the authorizer's keys
     permission       the function exists, and its resource policy names AWS IoT and the authorizer
@@ -47,8 +48,10 @@ from iotauth_cli.emulator.model import (
     Authorizer,
     AuthorizerDirectory,
     AuthorizerFailure,
+    DomainDirectory,
     FunctionDirectory,
     FunctionRunner,
+    no_domains,
 )
 from iotauth_cli.emulator.mqtt.packets import Connect, Will
 from iotauth_cli.emulator.presented import Presented, http_parameters
@@ -60,6 +63,7 @@ GENERATED_CLIENT_ID = "$GEN/"  # how AWS IoT names clients that bring no client 
 
 # The checks' names, as the log shows them; `AuthorizerFailure.stage` has the others.
 SERVER_NAME = "server-name"
+DOMAIN = "domain"
 CLIENT_ID = "client-id"
 USER_NAME = "user-name"
 AUTHORIZER = "authorizer"
@@ -124,8 +128,10 @@ class Gateway:
         attempts: AttemptLog,
         clock: Callable[[], float] = time.time,
         behaviour: Behaviour | None = None,
+        domain: DomainDirectory = no_domains,
     ) -> None:
         self._authorizers = authorizers
+        self._domain = domain
         self._invoker = Invoker(functions, runner, account=account)
         self._scope = ArnScope("aws", region, account)
         self._attempts = attempts
@@ -161,7 +167,7 @@ class Gateway:
             return None
         trail = Trail(arrival.peer, str(uuid.uuid4()))
         try:
-            authorizer = self._authorizer(trail, presented)
+            authorizer = self._authorizer(trail, arrival, presented)
             if authorizer.token_key_name and presented.get(authorizer.token_key_name):
                 _verified_token(trail, authorizer, presented)
         except Refused as refused:
@@ -194,7 +200,7 @@ class Gateway:
         _note_server_name(trail, arrival)
         client_id = refreshed.client_id if refreshed else _client_id(trail, connect)
         presented = _presented(trail, arrival, connect)
-        authorizer = self._authorizer(trail, presented)
+        authorizer = self._authorizer(trail, arrival, presented)
         token, is_verified = _verified_token(trail, authorizer, presented)
         request = _request(trail, arrival, connect, token, is_verified)
         answer = await self._answer(trail, authorizer, request)
@@ -217,7 +223,7 @@ class Gateway:
     async def _permission(self, trail: Trail, arrival: Arrival, topic: str, retain: bool, connection: str) -> None:
         _note_server_name(trail, arrival)
         presented = Presented(Username(""), http_parameters(arrival.http_headers, arrival.query_string))
-        authorizer = self._authorizer(trail, presented)
+        authorizer = self._authorizer(trail, arrival, presented)
         token, is_verified = _verified_token(trail, authorizer, presented)
         request = _request(trail, arrival, None, token, is_verified)
         answer = await self._kept_answer(trail, authorizer, request, arrival, connection)
@@ -241,8 +247,8 @@ class Gateway:
         self._kept_answers.keep(connection, asked, answer, self._clock())
         return answer
 
-    def _authorizer(self, trail: Trail, presented: Presented) -> Authorizer:
-        name = presented.authorizer_name
+    def _authorizer(self, trail: Trail, arrival: Arrival, presented: Presented) -> Authorizer:
+        name = self._authorizer_of_domain(trail, arrival, presented) or presented.authorizer_name
         authorizer = self._authorizers.default() if name is None else self._authorizers.find(name)
         if authorizer is None:
             who = "request" if presented.http else "user name"
@@ -257,6 +263,21 @@ class Gateway:
             trail.refuse(AUTHORIZER, f"authorizer `{authorizer.name}` is not ACTIVE")
         trail.passed(AUTHORIZER, f"authorizer `{authorizer.name}`{' (the default)' if name is None else ''}")
         return authorizer
+
+    def _authorizer_of_domain(self, trail: Trail, arrival: Arrival, presented: Presented) -> str | None:
+        """Return the authorizer that the client's domain configuration chooses; None leaves it to the client."""
+        domain = self._domain(arrival.server_name)
+        if domain is not None and not domain.is_enabled:
+            trail.refuse(DOMAIN, f"domain configuration `{domain.name}` is DISABLED")
+        if domain is None or domain.default_authorizer is None:
+            return None
+        if presented.authorizer_name is None:
+            trail.passed(DOMAIN, f"domain configuration `{domain.name}` has a default authorizer")
+        elif domain.allows_override:
+            return None
+        else:
+            trail.passed(DOMAIN, f"domain configuration `{domain.name}` lets no client name its authorizer")
+        return domain.default_authorizer
 
     async def _answer(self, trail: Trail, authorizer: Authorizer, request: ConnectRequest) -> Answer:
         call = await self._invoker.ask(authorizer, request)

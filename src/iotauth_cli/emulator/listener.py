@@ -5,6 +5,7 @@
     x-amzn-mqtt-ca            MQTT with a client certificate      closed: none is ever asked for
     http/1.1, none, others    HTTPS and WebSocket                 `HttpProtocol`
 
+A server name of a domain configuration that has a protocol of its own speaks that one, whatever ALPN says.
 The server name (SNI) is looked at before that: a wrong one ends the handshake, and the function
 is never called. Sources: AWS IoT developer guide, "Device communication protocols" and the
 troubleshooting page of custom authentication.
@@ -28,13 +29,22 @@ from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.connection import Connection
-from iotauth_cli.emulator.data_http import MAX_BODY_BYTES, DataHttp
-from iotauth_cli.emulator.gateway import SERVER_NAME, Arrival, Gateway
+from iotauth_cli.emulator.data_http import MAX_BODY_BYTES, MQTT_PATH, DataHttp, respond
+from iotauth_cli.emulator.gateway import DOMAIN, SERVER_NAME, Arrival, Gateway
 from iotauth_cli.emulator.http import Handler, HttpProtocol
+from iotauth_cli.emulator.model import (
+    DEFAULT_PROTOCOL,
+    Domain,
+    DomainDirectory,
+    HttpRequest,
+    HttpResponse,
+    no_domains,
+)
 
 ALPN = "alpn"  # the check's name in the authorizer log
 ALPN_MQTT = "mqtt"
 ALPN_CERTIFICATE = "x-amzn-mqtt-ca"
+SECURE_MQTT, MQTT_WSS = "SECURE_MQTT", "MQTT_WSS"  # protocols of domain configurations; the third is HTTPS
 
 LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))  # `localhost` may mean either
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -51,7 +61,8 @@ class Listener:
     """The data plane's port on both loopback addresses; there is no way to widen it.
 
     *context* is that of `ca.server_context`: certificate, TLS version, the ALPN names. *server_names*
-    are the endpoint names that a client may ask for. *api* answers requests signed with AWS credentials.
+    are the endpoint names that a client may ask for, beside those that *domain* knows. *api* answers requests
+    signed with AWS credentials.
     """
 
     def __init__(
@@ -65,8 +76,10 @@ class Listener:
         server_names: Collection[str] = LOCAL_NAMES,
         clock: Callable[[], float] = time.time,
         behaviour: Behaviour | None = None,
+        domain: DomainDirectory = no_domains,
     ) -> None:
         self._gateway = gateway
+        self._domain = domain
         self._broker = broker
         self._attempts = attempts
         self._server_names = frozenset(name.lower() for name in server_names)
@@ -136,7 +149,7 @@ class Listener:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         if name is None:
             return None
-        if name.lower() not in self._server_names:
+        if name.lower() not in self._server_names and self._domain(name) is None:
             self._refuse(SERVER_NAME, f"no endpoint is called `{name}` (SNI)")
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         assert isinstance(tls, ssl.SSLObject)
@@ -151,19 +164,46 @@ class Listener:
         tls = transport.get_extra_info("ssl_object")
         address = transport.get_extra_info("peername")  # None when the client is gone already
         peer = str(address[0]) if address else ""
-        alpn = tls.selected_alpn_protocol()
+        alpn, name = tls.selected_alpn_protocol(), self._names.get(tls)
+        domain = self._domain(name)
+        if domain is not None and domain.protocol != DEFAULT_PROTOCOL:
+            return self._protocol_of(domain, Arrival(peer=peer, server_name=name))
         if alpn == ALPN_CERTIFICATE:
             sentence = f"ALPN `{ALPN_CERTIFICATE}` is for client certificates, and custom authentication has none"
             self._refuse(ALPN, sentence, peer)
             return None
         if alpn == ALPN_MQTT:
-            return self._connection(Arrival(peer=peer, server_name=self._names.get(tls)))
+            return self._connection(Arrival(peer=peer, server_name=name))
+        return self._http_protocol(self._data_http.handle, name, lambda: self._refuse_mqtt(alpn, peer))
+
+    def _protocol_of(self, domain: Domain, arrival: Arrival) -> asyncio.Protocol:
+        """Return who speaks the one protocol of *domain*."""
+        if domain.protocol == SECURE_MQTT:
+            return self._connection(arrival)
+
+        async def handle(request: HttpRequest) -> HttpResponse:
+            is_websocket = request.target.partition("?")[0] == MQTT_PATH
+            if is_websocket == (domain.protocol == MQTT_WSS):
+                return await self._data_http.handle(request)
+            what = "a WebSocket" if is_websocket else "an HTTPS request"
+            refuse(what)
+            return respond(403, "ForbiddenException", "Forbidden")
+
+        def refuse(what: str) -> None:
+            sentence = f"{what} on domain configuration `{domain.name}`, whose protocol is {domain.protocol}"
+            self._refuse(DOMAIN, sentence, arrival.peer)
+
+        return self._http_protocol(handle, arrival.server_name, lambda: refuse("MQTT"))
+
+    def _http_protocol(
+        self, handler: Handler, server_name: str | None, on_mqtt: Callable[[], None]
+    ) -> asyncio.Protocol:
         return HttpProtocol(
-            self._data_http.handle,
+            handler,
             body_limit=MAX_BODY_BYTES,
             open_connections=self._http,
-            on_mqtt=lambda: self._refuse_mqtt(alpn, peer),
-            server_name=self._names.get(tls),
+            on_mqtt=on_mqtt,
+            server_name=server_name,
         )
 
     def _connection(self, arrival: Arrival) -> Connection:

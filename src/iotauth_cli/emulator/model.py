@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "123456789012"  # AWS's own placeholder; the emulator has one account
 DEFAULT_REGION = "us-east-1"
+DEFAULT_PROTOCOL = "DEFAULT"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,21 @@ class Authorizer:
     token_key_name: str | None = None
     token_signing_public_keys: Mapping[str, str] = field(default_factory=dict)
     enable_caching_for_http: bool = False
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What the data plane needs of a domain configuration: the rules for clients that come by its name.
+
+    *default_authorizer* is asked when a client names none, or may not choose. *protocol* is ``SECURE_MQTT``,
+    ``MQTT_WSS`` or ``HTTPS``, and then the only one; or `DEFAULT_PROTOCOL`: ALPN decides.
+    """
+
+    name: str
+    is_enabled: bool
+    default_authorizer: str | None
+    allows_override: bool
+    protocol: str
 
 
 @dataclass(frozen=True)
@@ -144,6 +160,16 @@ class AuthorizerDirectory(Protocol):
     def find(self, name: str) -> Authorizer | None: ...
 
     def default(self) -> Authorizer | None: ...
+
+
+class DomainDirectory(Protocol):
+    def __call__(self, server_name: str | None, /) -> Domain | None:
+        """Return the domain configuration that *server_name* (SNI) belongs to, or None for the endpoint's own."""
+
+
+def no_domains(server_name: str | None) -> Domain | None:
+    """A `DomainDirectory` without entries."""
+    return None
 
 
 class FunctionDirectory(Protocol):

@@ -16,6 +16,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -33,6 +34,7 @@ from iotauth_cli.emulator.ca import Certificates
 from iotauth_cli.emulator.clock import Clock
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
+from iotauth_cli.emulator.control.iot.domain_store import DomainStore
 from iotauth_cli.emulator.control.iot.service import ENDPOINTS, IotService
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.iot_data.service import IotDataService
@@ -169,6 +171,7 @@ def _assemble(
     functions = LambdaService(state, roles, pool, clock=clock)
     authorizers = AuthorizerStore(state)
     attempts = AttemptLog(state, clock)
+    domains = DomainStore(state)
     injections = Injections(attempts, clock)
     broker = Broker(state, attempts, clock=clock, behaviour=behaviour)
     breaker = Breaker(injections, broker)
@@ -183,13 +186,25 @@ def _assemble(
         attempts=attempts,
         clock=clock,
         behaviour=behaviour,
+        domain=domains.in_region(settings.region),
     )
     tables = DynamoDb(state, account=ACCOUNT, clock=clock)
-    iot = IotService(authorizers, gateway, behaviour, clock)
+    iot = IotService(authorizers, gateway, behaviour, clock, domains=domains)
     iot_data = IotDataService(broker, clock, behaviour)
     names = endpoint_names(authorizers.endpoint_prefix, settings.region)
-    certificates = ca.ensure(settings.state_dir, names, datetime.now(timezone.utc))
+
+    def certified_names() -> list[str]:
+        return [*names, *domains.names(settings.region)]
+
+    def certify() -> Certificates:
+        return ca.ensure(settings.state_dir, certified_names(), datetime.now(timezone.utc))
+
+    def expired() -> ssl.SSLContext:
+        return ca.expired_context(settings.state_dir, certified_names(), datetime.now(timezone.utc))
+
+    certificates = certify()
     tls = ca.server_context(certificates)
+    domains.on_names = lambda: ca.load(tls, certify())
     listener = Listener(
         tls,
         gateway,
@@ -199,8 +214,9 @@ def _assemble(
         server_names=[*LOCAL_NAMES, *names],
         clock=clock,
         behaviour=behaviour,
+        domain=domains.in_region(settings.region),
     )
-    show_expired(tls, injections, lambda: ca.expired_context(settings.state_dir, names, datetime.now(timezone.utc)))
+    show_expired(tls, injections, expired)
     time_travel, inject = TimeTravel(clock, broker), InjectionDesk(injections, breaker.strike)
     admin = Admin(nouns={**time_travel.nouns, **inject.nouns}, verbs={**time_travel.verbs, **inject.verbs})
     unreliable_tables = UnreliableTables(tables, injections)

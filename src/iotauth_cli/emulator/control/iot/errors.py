@@ -17,6 +17,10 @@ def authorizer_not_found(name: str) -> ServiceError:
     return ServiceError("ResourceNotFoundException", f"Authorizer {name} does not exist.", 404)
 
 
+def domain_not_found(name: str) -> ServiceError:
+    return ServiceError("ResourceNotFoundException", f"Domain configuration {name} does not exist.", 404)
+
+
 def no_default() -> ServiceError:
     return ServiceError("ResourceNotFoundException", "No default authorizer is set.", 404)
 

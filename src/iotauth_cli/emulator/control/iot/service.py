@@ -1,4 +1,4 @@
-"""The AWS IoT service, put together: authorizers, the endpoint's name, tags."""
+"""The AWS IoT service, put together: authorizers, domain configurations, the endpoint's name, tags."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.iot.authorizers import Authorizers
+from iotauth_cli.emulator.control.iot.domain_store import DomainStore
+from iotauth_cli.emulator.control.iot.domains import Domains
 from iotauth_cli.emulator.control.iot.errors import invalid
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.iot.test_invoke import InvokeTest
@@ -40,14 +42,18 @@ class IotService:
         invoker: AuthorizerInvoker,
         behaviour: Behaviour | None = None,
         clock: Callable[[], float] = time.time,
+        *,
+        domains: DomainStore,
     ) -> None:
         self._store = store
         behaviour = behaviour or Behaviour()
+        self._domains = Domains(domains, store, behaviour, clock)
         authorizers = Authorizers(store, behaviour.authorizers_per_region, clock)
         limited = {**authorizers.operations, **InvokeTest(authorizers, invoker).operations}
         throttle = Throttle(behaviour.authorizer_calls_per_second)
         self.operations: Mapping[str, Handler] = {
             **{name: throttle.around(name, handler) for name, handler in limited.items()},
+            **self._domains.operations,
             "DescribeEndpoint": self.describe_endpoint,
             "TagResource": self.tag_resource,
             "UntagResource": self.untag_resource,
@@ -81,8 +87,9 @@ class IotService:
         return {"tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
     def _tagged(self, parameters: Parameters, context: Context) -> str:
-        """Return the ARN to tag. Of what has tags in AWS IoT, the emulator has authorizers."""
+        """Return the ARN to tag. Of what has tags in AWS IoT, the emulator has authorizers and domains."""
         arn: str = parameters["resourceArn"]
-        if not any(record.authorizer.arn == arn for record in self._store.all(context.region)):
+        is_authorizer = any(record.authorizer.arn == arn for record in self._store.all(context.region))
+        if not is_authorizer and not self._domains.has(arn, context.region):
             raise ServiceError("ResourceNotFoundException", f"Resource {arn} does not exist.", 404)
         return arn
