@@ -394,7 +394,7 @@ def signed_query(signature: str, token: str = TOKEN) -> str:
 
 @pytest.mark.parametrize("key", KEYS, ids=["first", "second"])
 @in_loop
-async def test_rows_047_and_050_a_signed_token_in_headers(plane: Plane, key: Any) -> None:
+async def test_row_050_a_signed_token_in_headers(plane: Plane, key: Any) -> None:
     """As it is, not encoded; by either key."""
     sign_at(plane)
     event = await accepted(plane, request(headers=signed_headers(sign(TOKEN, key))))
@@ -403,7 +403,7 @@ async def test_rows_047_and_050_a_signed_token_in_headers(plane: Plane, key: Any
 
 @pytest.mark.parametrize("key", KEYS, ids=["first", "second"])
 @in_loop
-async def test_rows_047_and_050_a_signed_token_in_the_query(plane: Plane, key: Any) -> None:
+async def test_row_047_a_signed_token_in_the_query(plane: Plane, key: Any) -> None:
     """Percent-encoded, and the function sees it decoded."""
     sign_at(plane)
     event = await accepted(plane, request(signed_query(sign(TOKEN, key)), headers=()))
@@ -451,7 +451,7 @@ async def test_row_043_the_default_authorizer(plane: Plane) -> None:
 
 
 @in_loop
-async def test_rows_044_and_045_unknown_inactive_or_without_permission(plane: Plane) -> None:
+async def test_row_044_unknown_inactive_or_without_permission(plane: Plane) -> None:
     """As for a CONNECT: refused before the function."""
     await forbidden(plane, request(headers=[(NAME, "nobody")]), "authorizer", "no authorizer `nobody`")
     plane.functions.permissions.clear()

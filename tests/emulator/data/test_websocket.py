@@ -86,7 +86,7 @@ async def test_row_103_credentials_in_headers(plane: Plane) -> None:
 
 
 @in_loop
-async def test_rows_103_and_105_credentials_in_the_query(plane: Plane) -> None:
+async def test_row_105_credentials_in_the_query(plane: Plane) -> None:
     """As parameters of `/mqtt`; the event has the query string with its question mark."""
     device = await opened(plane, f"/mqtt?{NAME}=doors&x=%20")
     await device.connect(username="user")
@@ -195,7 +195,7 @@ def in_query(signature: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 @pytest.mark.parametrize("place", [in_headers, in_query])
 @pytest.mark.parametrize("number", [0, 1])
 @in_loop
-async def test_rows_047_and_050_a_signed_token_in_the_upgrade(plane: Plane, place: type, number: int) -> None:
+async def test_row_047_a_signed_token_in_the_upgrade(plane: Plane, place: type, number: int) -> None:
     """By either key, raw in headers and percent-encoded in the query."""
     target, headers = place(sign(TOKEN, KEYS[number]))
     device = await opened(plane, target, *headers)
