@@ -77,6 +77,12 @@ class Behaviour:
         "the code is not documented; 0x98 is administrative action",
         "the DISCONNECT code when disconnectAfterInSeconds has passed (MQTT 5)",
     )
+    lifecycle_event_qos: int = _choice(
+        1,
+        INFERRED,
+        "AWS IoT developer guide, lifecycle events: they may come twice",
+        "the QoS of the messages on `$aws/events/…`",
+    )
     shared_filter_alone_allows: bool = _choice(
         True,
         OWN,

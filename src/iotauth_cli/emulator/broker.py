@@ -21,10 +21,10 @@ from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.client import Client, Link
 from iotauth_cli.emulator.gateway import PUBLISH, RETAIN_PUBLISH, Admission
 from iotauth_cli.emulator.model import ConnectionInfo, MessageSeen
-from iotauth_cli.emulator.mqtt.message import NEVER, Message
+from iotauth_cli.emulator.mqtt.message import NEVER, Message, routed
 from iotauth_cli.emulator.mqtt.outbox import Outbox
 from iotauth_cli.emulator.mqtt.packets import Disconnect, Properties, Publish, Subscription, Will
-from iotauth_cli.emulator.mqtt.properties import FORWARDED, Property, encode_properties, number
+from iotauth_cli.emulator.mqtt.properties import Property, number
 from iotauth_cli.emulator.mqtt.reasons import Reason
 from iotauth_cli.emulator.mqtt.session import DisconnectReason
 from iotauth_cli.emulator.mqtt.topics import (
@@ -35,6 +35,7 @@ from iotauth_cli.emulator.mqtt.topics import (
     is_shared,
     shared_filter,
 )
+from iotauth_cli.emulator.presence import Presence
 from iotauth_cli.emulator.retained import RetainedMessage, RetainedMessages
 from iotauth_cli.emulator.routes import Routes
 from iotauth_cli.emulator.sessions import SessionStore, StoredSession
@@ -69,6 +70,7 @@ class Broker:
         self._behaviour = behaviour or Behaviour()
         self.retained = RetainedMessages(state)
         self._observers: list[Callable[[MessageSeen], None]] = []
+        self.presence = Presence(self._publish_event, clock)
         self._routes = Routes()
         self._sessions = SessionStore(state)
         self._links: set[Link] = set()
@@ -122,11 +124,15 @@ class Broker:
             self._sessions.forget(client)
         return client, is_present
 
-    def resume(self, client: Client) -> None:
-        """Send what a persistent session kept, as far as the policy of today lets it through."""
+    def welcome(self, client: Client) -> None:
+        """Tell that a client is in, now that it has its CONNACK, and send what its session kept.
+
+        The policy of today decides on messages of yesterday.
+        """
         link = client.link
-        if not client.outbox or link is None:
+        if link is None:
             return
+        self.presence.connected(link.admission)
         client.outbox.keep_only(lambda message: client.takes(message) and self._may_receive(client, message.topic))
         now = self._clock()
         for parcel in client.outbox.resend(now, limit_s=self._behaviour.redelivery_limit_s):
@@ -140,11 +146,12 @@ class Broker:
         asked_s = number(goodbye.properties, Property.SESSION_EXPIRY, client.session_expiry_s)
         client.session_expiry_s = min(asked_s, self._behaviour.max_session_expiry_s)
 
-    def leave(self, client: Client, link: Link) -> None:
+    def leave(self, client: Client, link: Link, reason: DisconnectReason) -> None:
         """Let a connection go. A will that is still there is published, now or after its delay."""
         if client.link is not link:
             return
         client.link = None
+        self.presence.disconnected(link.admission, reason)
         if not client.session_expiry_s:
             self._remove(client)
             return
@@ -188,24 +195,21 @@ class Broker:
         """Route a message that no client sent; whether its sender may is the caller's to ask."""
         self._accept(Publish(topic, payload, qos, retain, properties=properties), None)
 
-    def _accept(self, message: Publish | Will, client_id: str | None) -> None:
+    def _publish_event(self, topic: str, payload: bytes) -> None:
+        self._accept(Publish(topic, payload, self._behaviour.lifecycle_event_qos), None)
+
+    def _accept(self, packet: Publish | Will, client_id: str | None) -> None:
         """Take a message from who may publish it: retain it, show it, route it."""
-        topic, payload, qos = message.topic, message.payload, message.qos
-        properties, expires_at = self._forwarded(message.properties) if message.properties else (b"", NEVER)
-        if message.retain:
-            self.retained.store(RetainedMessage(topic, payload, qos, self._clock(), properties, expires_at))
+        now = self._clock()
+        message = routed(packet, now)
+        if packet.retain:
+            properties, expires_at = message.properties, message.expires_at
+            self.retained.store(RetainedMessage(packet.topic, packet.payload, packet.qos, now, properties, expires_at))
         if self._observers:
-            seen = MessageSeen(topic, payload, qos, message.retain, client_id, self._clock())
+            seen = MessageSeen(packet.topic, packet.payload, packet.qos, packet.retain, client_id, now)
             for observer in tuple(self._observers):
                 observer(seen)
-        routed = Message(topic, payload, properties=properties, expires_at=expires_at)
-        self._route(routed, qos, client_id, was_retained=message.retain)
-
-    def _forwarded(self, properties: Properties) -> tuple[bytes, float]:
-        """Return the properties that go on to the receivers, encoded, and when the message expires."""
-        lifetime_s = number(properties, Property.MESSAGE_EXPIRY, -1)
-        expires_at = NEVER if lifetime_s < 0 else self._clock() + lifetime_s
-        return encode_properties(pair for pair in properties if pair[0] in FORWARDED), expires_at
+        self._route(message, packet.qos, client_id, was_retained=packet.retain)
 
     def _route(self, message: Message, qos: int, sender: str | None, *, was_retained: bool) -> None:
         receivers, shares = self._routes.find(message.topic)
@@ -316,10 +320,7 @@ class Broker:
     def send_retained(self, client: Client, granted: Granted) -> None:
         kept = granted.retained
         if kept is not None and self._may_receive(client, kept.topic):
-            message = Message(
-                kept.topic, kept.payload, retain=True, properties=kept.properties, expires_at=kept.expires_at
-            )
-            self._deliver(client, message, min(granted.code, kept.qos))
+            self._deliver(client, kept.message(), min(granted.code, kept.qos))
 
     def unsubscribe(self, client: Client, topic_filters: Iterable[str]) -> tuple[int, ...]:
         """Unsubscribe; return a reason for each filter, which says whether there was a subscription."""

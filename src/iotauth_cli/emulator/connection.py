@@ -196,6 +196,8 @@ class Connection(asyncio.Protocol):
 
     def _turn_away(self, refusal: Refusal) -> None:
         """Close on a client that was refused; the gateway has written down why."""
+        if self._client_id:
+            self._broker.presence.refused(self._client_id, self._arrival.peer, refusal)
         if self._session.level >= LEVEL_5:
             if refusal.check == CLIENT_ID:
                 self._session.refuse(Reason.CLIENT_IDENTIFIER_NOT_VALID, refusal.sentence)
@@ -221,7 +223,7 @@ class Connection(asyncio.Protocol):
         self._courier = Courier(self._session.terms, self._clock)
         given_id = None if admission.connect.client_id else admission.client_id
         self._session.accept(self._clock(), session_present=is_present, client_id=given_id)
-        self._broker.resume(self._client)
+        self._broker.welcome(self._client)
         self._reading(True)
         self.data_received(b"")  # what the client sent before it had its CONNACK
 
@@ -272,12 +274,16 @@ class Connection(asyncio.Protocol):
             limit = self._behaviour.subscriptions_per_connection
             self.end(DisconnectReason.THROTTLED, f"more than {limit} subscriptions on one connection")
             return
+        granted = [each.topic_filter for each in packet.subscriptions if each.topic_filter not in denied]
+        if granted:
+            self._broker.presence.subscribed(self.admission, granted)
         for each in results:
             self._broker.send_retained(client, each)
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
         assert self._client is not None
         self._session.send(Unsuback(packet.packet_id, self._broker.unsubscribe(self._client, packet.topic_filters)))
+        self._broker.presence.unsubscribed(self.admission, packet.topic_filters)
 
     def _goodbye(self, packet: Disconnect) -> None:
         assert self._client is not None
@@ -357,7 +363,7 @@ class Connection(asyncio.Protocol):
         self._session.end(self._code(reason), sentence)
         self._broker.forget(self)
         if self._client is not None:
-            self._broker.leave(self._client, self)
+            self._broker.leave(self._client, self, reason)
         if self._transport is not None:
             self._flush()
             (self._transport.abort if reason in _ABORTED else self._transport.close)()

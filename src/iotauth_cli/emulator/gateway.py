@@ -110,8 +110,12 @@ class Admission:
 
 @dataclass(frozen=True)
 class Refusal:
+    """*principal_id* is known when the authorizer named one and a later check refused."""
+
     check: str
     sentence: str
+    connection_id: str = ""
+    principal_id: str | None = None
 
 
 class Gateway:
@@ -288,6 +292,7 @@ class Gateway:
         trail.passed(FUNCTION, f"function `{function}` answered as AWS IoT expects")
         if not result.is_authenticated:
             trail.refuse(AUTHENTICATION, f"function `{function}` answered `isAuthenticated: false`")
+        trail.principal_id = result.principal_id
         trail.passed(AUTHENTICATION, f"principal `{result.principal_id}`")
         return result
 
@@ -321,10 +326,11 @@ async def _settled(trail: Trail, work: Awaitable[T]) -> T | Refusal:
     try:
         return await work
     except Refused as refused:
-        return Refusal(refused.check, refused.sentence)
+        return Refusal(refused.check, refused.sentence, trail.connection_id, trail.principal_id)
     except Exception:
         log.exception("the decision on connection %s failed", trail.connection_id)
-        refusal = Refusal(EMULATOR, "the emulator failed while it decided; its log has the cause")
+        sentence = "the emulator failed while it decided; its log has the cause"
+        refusal = Refusal(EMULATOR, sentence, trail.connection_id, trail.principal_id)
         trail.failed(refusal.check, refusal.sentence)
         return refusal
 

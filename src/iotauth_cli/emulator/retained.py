@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from iotauth_cli.emulator.mqtt.message import NEVER, Message
 from iotauth_cli.emulator.state import State
 
 _SCHEMA = """
@@ -22,7 +23,6 @@ CREATE TABLE IF NOT EXISTS retained_messages (
     expires_at REAL NOT NULL
 );
 """
-NEVER = float("inf")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,9 @@ class RetainedMessage:
     stored_at: float = 0.0
     properties: bytes = b""
     expires_at: float = NEVER
+
+    def message(self) -> Message:
+        return Message(self.topic, self.payload, retain=True, properties=self.properties, expires_at=self.expires_at)
 
 
 class RetainedMessages:

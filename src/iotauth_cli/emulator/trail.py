@@ -18,12 +18,13 @@ class Refused(Exception):
 
 
 class Trail:
-    """The steps so far. *authorizer* and *request_id* are filled in once they are known."""
+    """The steps so far. *authorizer*, *request_id* and *principal_id* are filled in once they are known."""
 
     def __init__(self, peer: str, connection_id: str) -> None:
         self.connection_id = connection_id
         self.authorizer: str | None = None
         self.request_id: str | None = None
+        self.principal_id: str | None = None
         self._peer = peer
         self._steps: list[Step] = []
         self._began = time.perf_counter()

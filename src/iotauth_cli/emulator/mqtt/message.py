@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from iotauth_cli.emulator.mqtt.codec import PUBLISH, frame
-from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1
+from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1, Publish, Will
+from iotauth_cli.emulator.mqtt.properties import FORWARDED, Property, encode_properties, number
 from iotauth_cli.emulator.mqtt.wire import encode_length, encode_number, encode_text
 
 NEVER = float("inf")
+
+
+def routed(packet: Publish | Will, now: float) -> Message:
+    """Return what goes on of a published message or a will: not its flags, and not all its properties."""
+    if not packet.properties:
+        return Message(packet.topic, packet.payload)
+    lifetime_s = number(packet.properties, Property.MESSAGE_EXPIRY, -1)
+    return Message(
+        packet.topic,
+        packet.payload,
+        properties=encode_properties(pair for pair in packet.properties if pair[0] in FORWARDED),
+        expires_at=NEVER if lifetime_s < 0 else now + lifetime_s,
+    )
 
 
 class Encoded:
