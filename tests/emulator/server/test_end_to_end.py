@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import os
@@ -13,7 +14,8 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -26,6 +28,7 @@ from iotauth_cli import bundle
 from iotauth_cli.emulator import lifecycle
 from support_emulator import RunningEmulator, running_emulator
 
+Transport = Literal["tcp", "websockets"]
 PASSWORD = "open sesame"
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
@@ -67,20 +70,44 @@ class Doors:
         events = logs.filter_log_events(logGroupName="/aws/lambda/small", filterPattern="process")["events"]
         return [int(event["message"].split()[1]) for event in events]
 
-    def connect(self, authorizer: str, password: str) -> Device:
-        return Device(self.emulator, authorizer, password)
+    def connect(self, authorizer: str, password: str, transport: Transport = "tcp") -> Device:
+        return Device(self.emulator, authorizer, password, transport)
+
+    def publish(self, topic: str, payload: bytes, password: str) -> tuple[int, str]:
+        """Publish over HTTPS as the kernel's client `door-7`; return status and message."""
+        endpoint = self.emulator.ready.data_endpoint
+        tls = ssl.create_default_context(cafile=str(self.emulator.ready.ca_file))
+        client = http.client.HTTPSConnection(endpoint.host, endpoint.port, context=tls, timeout=10)
+        headers = {
+            "x-amz-customauthorizer-name": "kernel",
+            "x-iotauth-client-id": "door-7",
+            "x-iotauth-password": password,
+        }
+        client.request("POST", f"/topics/{quote(topic, safe='')}?qos=1", payload, headers)
+        response = client.getresponse()
+        message = json.loads(response.read())["message"]
+        client.close()
+        return response.status, message
 
 
 class Device:
-    """A paho client: TLS with ALPN `mqtt`, and the authorizer's name in the user name. It does not try again."""
+    """A paho client: TLS with ALPN `mqtt`, or a WebSocket and no ALPN. It does not try again.
 
-    def __init__(self, emulator: RunningEmulator, authorizer: str, password: str) -> None:
+    The authorizer's name is in the user name.
+    """
+
+    def __init__(self, emulator: RunningEmulator, authorizer: str, password: str, transport: Transport) -> None:
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._client = client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="door-7", protocol=mqtt.MQTTv311, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2,
+            client_id="door-7",
+            protocol=mqtt.MQTTv311,
+            transport=transport,
+            reconnect_on_failure=False,
         )
         tls = ssl.create_default_context(cafile=str(emulator.ready.ca_file))
-        tls.set_alpn_protocols(["mqtt"])
+        if transport == "tcp":
+            tls.set_alpn_protocols(["mqtt"])
         client.tls_set_context(tls)
         client.username_pw_set(f"door-7?x-amz-customauthorizer-name={authorizer}", password)
         client.on_connect = lambda _c, _u, _f, code, _p: self.events.put(("connected", code.is_failure))
@@ -188,6 +215,36 @@ def test_a_device_with_the_right_password_talks(doors: Doors, authorizer: str) -
     """The uploaded code reads the row from the emulator's table, and its policy lets the device talk."""
     with doors.connect(authorizer, PASSWORD) as device:
         assert device.talks()
+
+
+@pytest.mark.parametrize("authorizer", ["small", "kernel"])
+def test_a_device_talks_in_a_websocket(doors: Doors, authorizer: str) -> None:
+    """The same function decides, and takes the event with its HTTP part for what it is."""
+    with doors.connect(authorizer, PASSWORD, "websockets") as device:
+        assert device.talks()
+    with doors.connect(authorizer, "wrong", "websockets") as device:
+        assert device.next() == ("disconnected", None)
+
+
+def test_a_device_publishes_over_https(doors: Doors) -> None:
+    """The kernel finds client id and password in headers; the message reaches who listens over MQTT."""
+    with doors.connect("kernel", PASSWORD) as device:
+        assert device.talks()
+        assert doors.publish("doors/7", b"shut", PASSWORD) == (200, "OK")
+        assert device.next() == ("doors/7", b"shut")
+        assert doors.publish("doors/8", b"shut", PASSWORD) == (403, "Forbidden")
+        assert doors.publish("doors/7", b"shut", "wrong") == (403, "Forbidden")
+
+
+def test_the_iot_data_api_reaches_and_ends_a_connection(doors: Doors) -> None:
+    """boto3's client, led to the control port, speaks with the broker of the data port."""
+    iot_data = doors.emulator.client("iot-data")
+    with doors.connect("kernel", PASSWORD) as device:
+        assert device.talks()
+        iot_data.publish(topic="doors/7", qos=1, payload=b"shut")
+        assert device.next() == ("doors/7", b"shut")
+        iot_data.delete_connection(clientId="door-7")
+        assert device.next() == ("disconnected", None)
 
 
 @pytest.mark.parametrize("authorizer", ["small", "kernel"])
