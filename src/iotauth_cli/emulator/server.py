@@ -1,6 +1,6 @@
 """The emulator put together: one process, one event loop, two ports on loopback.
 
-    control port   HTTP   ControlPlane: sts, iam, lambda, dynamodb, iot, logs, all in one SQLite file
+    control port   HTTP   ControlPlane: sts, iam, lambda, dynamodb, iot, logs, cloudformation: one SQLite file
     data port      TLS    Listener → Gateway → FunctionPool (the uploaded code) → Broker
 
 The ready file is written when both accept and is the first thing to go. A process that is killed
@@ -32,6 +32,8 @@ from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.ca import Certificates
 from iotauth_cli.emulator.clock import Clock
+from iotauth_cli.emulator.control.cloudformation.packages import Packages
+from iotauth_cli.emulator.control.cloudformation.service import CloudFormationService
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.domain_store import DomainStore
@@ -218,10 +220,14 @@ def _assemble(
     )
     show_expired(tls, injections, expired)
     time_travel, inject = TimeTravel(clock, broker), InjectionDesk(injections, breaker.strike)
-    admin = Admin(nouns={**time_travel.nouns, **inject.nouns}, verbs={**time_travel.verbs, **inject.verbs})
+    packages = Packages(state)
+    verbs = {**time_travel.verbs, **inject.verbs, **packages.verbs}
+    admin = Admin(nouns={**time_travel.nouns, **inject.nouns}, verbs=verbs)
     unreliable_tables = UnreliableTables(tables, injections)
     services: list[Service] = [StsService(), roles, functions, unreliable_tables, iot, iot_data, logs]
-    return _Rooms(ControlPlane(services, admin=admin), listener, certificates)
+    stacks = CloudFormationService(state, services, packages, clock)
+    stack.push_async_callback(stacks.close)
+    return _Rooms(ControlPlane([*services, stacks], admin=admin), listener, certificates)
 
 
 def endpoint_names(prefix: str, region: str) -> list[str]:

@@ -27,6 +27,7 @@ CODES = {
     "logs": "InvalidParameterException",
     "iam": "ValidationError",
     "sts": "ValidationError",
+    "cloudformation": "ValidationError",
 }
 DEFAULT_CODE = "ValidationException"  # lambda, dynamodb and most others
 

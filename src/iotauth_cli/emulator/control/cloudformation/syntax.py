@@ -1,0 +1,81 @@
+"""Template text, JSON or YAML, as plain values: the short forms ``!Ref``, ``!Sub`` become the long ones.
+
+YAML as CloudFormation reads it differs from PyYAML's in one thing that bites: dates. A policy's
+``Version: 2012-10-17`` is text and stays text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+from iotauth_cli.emulator.control.cloudformation.errors import template_error
+
+MAX_TEMPLATE = 1_000_000  # characters; CloudFormation's limit for a template from S3
+WITHOUT_PREFIX = ("Ref", "Condition")  # all other short forms stand for ``Fn::…``
+TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+Value = Any  # what JSON can say
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader without dates, without aliases to itself, and with CloudFormation's tags."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own attribute)
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _construct_short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Value:
+    name = suffix if suffix in WITHOUT_PREFIX else f"Fn::{suffix}"
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    if isinstance(node, yaml.MappingNode):
+        return {name: loader.construct_mapping(node, deep=True)}
+    assert isinstance(node, yaml.ScalarNode)
+    text = loader.construct_scalar(node)
+    return {name: text.split(".", 1) if suffix == "GetAtt" else text}
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> Value:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    repeated = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+    if repeated is not None:
+        raise yaml.constructor.ConstructorError(None, None, f"duplicate key {repeated!r}", node.start_mark)
+    return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
+
+
+_Loader.add_multi_constructor("!", _construct_short_form)
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def parse(text: str) -> dict[str, Value]:
+    """Read template *text*.
+
+    Raises:
+        ServiceError: ValidationError; it is neither JSON nor YAML, or no mapping.
+    """
+    if len(text) > MAX_TEMPLATE:
+        raise template_error(f"the template is longer than {MAX_TEMPLATE} characters")
+    try:
+        found = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)
+    except json.JSONDecodeError as error:
+        raise template_error(f"JSON not well-formed. (line {error.lineno}, column {error.colno})") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise template_error(f"YAML not well-formed.{_place(error)}") from error
+    if not isinstance(found, dict):
+        raise template_error("unsupported structure.")
+    return found
+
+
+def build(template: dict[str, Value]) -> str:
+    """Return *template* as text that `parse` reads back."""
+    return json.dumps(template, ensure_ascii=False, separators=(",", ":"))
+
+
+def _place(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
