@@ -98,8 +98,14 @@ class Said:
     log: Sequence[str]
 
 
-async def ask(command: Sequence[str], directory: Path, handler: str, event: str) -> Said:
-    """Let *command*, a runtime client, load *handler* from *directory* and answer *event*."""
+Reader = Callable[[Answer, str, str], Said]
+
+
+async def ask(command: Sequence[str], directory: Path, handler: str, event: str, read: Reader | None = None) -> Said:
+    """Let *command*, a runtime client, load *handler* from *directory* and answer *event*.
+
+    *read* puts answer, output and directory into a form that is the same everywhere; by default `said`.
+    """
     api = RuntimeApi(lambda: None)
     variables = {
         "AWS_LAMBDA_RUNTIME_API": await api.listen(),
@@ -118,7 +124,7 @@ async def ask(command: Sequence[str], directory: Path, handler: str, event: str)
         process.kill()
         api.close()
         output, _ = process.communicate()
-    return said(answer, output.decode(), str(directory))
+    return (read or said)(answer, output.decode(), str(directory))
 
 
 async def answer_of(api: RuntimeApi, event: str) -> Answer:

@@ -53,6 +53,7 @@ def test_the_wheel_holds_both_packages_and_what_goes_with_them(wheel: Path) -> N
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in (
         "iotauth_cli/__main__.py",
+        "iotauth_cli/emulator/lambda_runtime/node/client.mjs",
         "iotauth_authorizer/handler.py",
         "iotauth_authorizer/roots.pem",
         "iotauth_cli/_packaged/template.yaml",

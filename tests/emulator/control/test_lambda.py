@@ -20,6 +20,7 @@ from iotauth_cli.emulator.control.lambda_ import code, names
 from iotauth_cli.emulator.control.lambda_.names import LATEST, parse_arn
 from iotauth_cli.emulator.control.service import Context, ServiceError
 from iotauth_cli.emulator.model import Function
+from support import require_peer
 from support_control import Control, code_of, message_of, zipped
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:doors"
@@ -102,6 +103,25 @@ def test_calling_a_function_runs_its_code(control: Control, lambda_: Any) -> Non
     assert "FunctionError" not in answered
     assert 'called with {"a": 1}' in base64.b64decode(answered["LogResult"]).decode()
     assert json.loads(lambda_.invoke(FunctionName="doors")["Payload"].read())["event"] == {}
+
+
+def test_a_function_in_javascript_runs_beside_one_in_python(control: Control, lambda_: Any) -> None:
+    """Created, called and changed by the same operations; its log group is no different."""
+    require_peer("node")
+    source = "export const handler = async (event, context) => [event, context.invokedFunctionArn];\n"
+    lambda_.create_function(
+        FunctionName="doors",
+        Runtime="nodejs22.x",
+        Role=control.role(),
+        Handler="app.handler",
+        Code={"ZipFile": zipped({"app.mjs": source})},
+    )
+    answered = lambda_.invoke(FunctionName="doors", Payload=b'"open"')
+    assert json.loads(answered["Payload"].read()) == ["open", ARN]
+    changed = source.replace("[event", "['changed', event")
+    lambda_.update_function_code(FunctionName="doors", ZipFile=zipped({"app.mjs": changed}))
+    assert json.loads(lambda_.invoke(FunctionName="doors")["Payload"].read()) == ["changed", {}, ARN]
+    assert control.client("logs").describe_log_groups()["logGroups"][0]["logGroupName"] == "/aws/lambda/doors"
 
 
 def test_what_a_function_prints_is_in_its_log_group(control: Control, lambda_: Any) -> None:
@@ -207,7 +227,7 @@ def test_a_stale_revision_is_refused(control: Control, lambda_: Any) -> None:
     [
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException", "AWS_REGION"),
         ({"Environment": {"Variables": {"SECRET": "s" * 4096}}}, "InvalidParameterValueException", "4KB limit"),
-        ({"Runtime": "nodejs22.x"}, "NotImplementedException", "nodejs22.x"),
+        ({"Runtime": "java21"}, "NotImplementedException", "java21"),
         ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]}, "NotImplementedException", "layers"),
     ],
     ids=["reserved", "too-large", "runtime", "layers"],

@@ -124,13 +124,14 @@ def test_loading_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.Monk
     assert b"Task timed out after 0.30 seconds" in invocation.payload
 
 
-@pytest.mark.parametrize("runtime", ["nodejs20.x", "python2.7", "", "python3.x"])
-def test_a_runtime_that_is_not_python_3_is_an_error_of_the_call(tmp_path: Path, runtime: str) -> None:
-    """The runner does not raise; the payload says what the emulator runs."""
-    invocation, _ = invoke(function(tmp_path, "", runtime=runtime))
+@pytest.mark.parametrize("runtime", ["java21", "python2.7", "", "python3.x", "nodejs"])
+def test_a_runtime_of_another_language_is_an_error_of_the_call(tmp_path: Path, runtime: str) -> None:
+    """The runner does not raise; the payload and the function's log say what the emulator runs."""
+    invocation, log = invoke(function(tmp_path, "", runtime=runtime))
     error = json.loads(invocation.payload)
     assert error["errorType"] == "Runtime.InvalidEntrypoint"
-    assert "the emulator runs Python functions only" in error["errorMessage"]
+    assert "the emulator runs Python and Node.js functions" in error["errorMessage"]
+    assert log.messages == [f"[ERROR] the emulator runs Python and Node.js functions, not {runtime}"]
 
 
 def test_code_that_is_gone_is_an_error_of_the_call(tmp_path: Path) -> None:

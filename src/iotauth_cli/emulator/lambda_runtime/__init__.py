@@ -8,4 +8,5 @@ From the way in to the other side:
     call      one event's way through a process, and how it ends
     client    the runtime inside the process, under the function's own Python (`interpreter`),
               which stays on this machine (`loopback`) and finds AWS there (`aws_sdk`)
+    node/     the same for functions in JavaScript
 """

@@ -72,6 +72,7 @@ class RuntimeApi:
         self._connections: set[asyncio.Transport] = set()
         self._poller: asyncio.Transport | None = None
         self._waiting_event: Event | None = None
+        self._poll_awaited: asyncio.Future[None] | None = None
         self._current_id: str | None = None
         self._failure: Exception | None = None
         self._answer: asyncio.Future[Answer] = self._loop.create_future()
@@ -100,6 +101,13 @@ class RuntimeApi:
             poller.write(event_response(event))
         return self._answer
 
+    def next_poll(self) -> asyncio.Future[None]:
+        """Return what is done when the child asks for another event, or leaves."""
+        self._poll_awaited = self._loop.create_future()
+        if self._poller is not None or not self._connections:
+            self._poll_awaited.set_result(None)
+        return self._poll_awaited
+
     def fail(self, error: Exception) -> None:
         """Let whoever waits for the child, now or later, have *error*."""
         self._failure = error
@@ -124,6 +132,7 @@ class RuntimeApi:
             self._poller = None
         if not self._connections:
             self._on_lost()
+            self._note_poll()
 
     def handle(self, transport: asyncio.Transport, method: str, path: str, body: bytes) -> bytes | None:
         """Return the response to one request, or None when it is given later: a poll without an event."""
@@ -145,11 +154,16 @@ class RuntimeApi:
     def _next(self, transport: asyncio.Transport) -> bytes | None:
         if not self.initialised.done():
             self.initialised.set_result(None)
+        self._note_poll()
         if self._waiting_event is None:
             self._poller = transport
             return None
         event, self._waiting_event = self._waiting_event, None
         return event_response(event)
+
+    def _note_poll(self) -> None:
+        if self._poll_awaited is not None and not self._poll_awaited.done():
+            self._poll_awaited.set_result(None)
 
     def _finish(self, request_id: str, body: bytes, *, is_error: bool) -> bytes:
         if request_id != self._current_id or self._answer.done():

@@ -15,6 +15,7 @@ from iotauth_cli.emulator.lambda_runtime.background import Background
 from iotauth_cli.emulator.lambda_runtime.call import Call
 from iotauth_cli.emulator.lambda_runtime.children import Children
 from iotauth_cli.emulator.lambda_runtime.interpreter import Interpreters, UnknownRuntime
+from iotauth_cli.emulator.lambda_runtime.logs import LogStream
 from iotauth_cli.emulator.lambda_runtime.process import LimitExceeded
 from iotauth_cli.emulator.model import Function, Invocation, LogSink
 
@@ -68,6 +69,7 @@ class FunctionPool:
         except LimitExceeded:
             return call.time_out()
         except (UnknownRuntime, OSError) as error:
+            LogStream(children.function, self._logs).write(f"[ERROR] {error}")
             return call.refuse(error)
         try:
             return await call.run(child)

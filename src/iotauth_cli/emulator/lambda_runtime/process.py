@@ -27,6 +27,7 @@ from iotauth_cli.emulator.lambda_runtime.variables import child_variables
 from iotauth_cli.emulator.model import Function, LogSink
 
 CLIENT = Path(__file__).with_name("client.py")
+NODE_CLIENT = Path(__file__).with_name("node") / "client.mjs"
 EXIT_GRACE_S = 1.0  # from the end of its connection to the end of a child that is exiting by itself
 
 T = TypeVar("T")
@@ -82,9 +83,8 @@ class Child:
             self.log.write(f"[WARNING] {interpreter.note}")
         variables = child_variables(self.function, self.log, endpoint_url=endpoint_url, runtime_api=address)
         try:
-            # -S and -s: no site-packages but the SDK that the client adds, as in Lambda.
             self._process = subprocess.Popen(
-                [interpreter.path, "-S", "-s", str(CLIENT), sdk_directory()],
+                command(interpreter.path, self.function.runtime),
                 stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
                 stdout=self._output.write_end,
                 stderr=self._output.write_end,
@@ -127,6 +127,11 @@ class Child:
             ChildExited, LimitExceeded
         """
         answer = await within(self._api.call(event), limit_s)
+        if answer.is_error:
+            # As in Lambda the call lasts until the next poll: after an error that nobody caught the process ends,
+            # and must not be taken for one that waits.
+            with contextlib.suppress(LimitExceeded):
+                await within(self._api.next_poll(), EXIT_GRACE_S)
         self._output.drain()
         return answer
 
@@ -172,6 +177,14 @@ class Child:
         self._output.close()
         self._api.fail(ChildExited(status))
         self._api.close()
+
+
+def command(interpreter: str, runtime: str) -> list[str]:
+    """Return how *interpreter* is started with the runtime client for *runtime*."""
+    if runtime.startswith("nodejs"):
+        return [interpreter, str(NODE_CLIENT)]
+    # -S and -s: no site-packages but the SDK that the client adds, as in Lambda.
+    return [interpreter, "-S", "-s", str(CLIENT), sdk_directory()]
 
 
 async def within(future: asyncio.Future[T], limit_s: float) -> T:

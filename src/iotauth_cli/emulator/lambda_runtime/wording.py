@@ -13,7 +13,8 @@ from datetime import datetime, timezone
 
 
 def init_start(runtime: str) -> str:
-    return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}"
+    version = runtime.lstrip("abcdefghijklmnopqrstuvwxyz")  # of python3.13: 3.13; of nodejs22.x: 22
+    return f"INIT_START Runtime Version: {runtime.removesuffix(version)}:{version.removesuffix('.x')}"
 
 
 def start(request_id: str, version: str) -> str:

@@ -14,6 +14,7 @@ Configuration = dict[str, Any]
 
 TIMEOUT_S = 3  # Lambda's default
 MEMORY_MB = 128  # Lambda's default
+RUNTIMES = ("python", "nodejs")
 MAX_ENVIRONMENT = 4096  # bytes of names and values together
 SETTABLE = (
     "Role",
@@ -81,8 +82,8 @@ def settings(parameters: Parameters) -> Configuration:
     for name, what in UNAVAILABLE.items():
         if parameters.get(name):
             raise NotImplementedHere(f"{what} of a function")
-    if not parameters.get("Runtime", "python").startswith("python"):
-        raise NotImplementedHere(f"the runtime {parameters['Runtime']}; functions are Python here")
+    if not parameters.get("Runtime", "python").startswith(RUNTIMES):
+        raise NotImplementedHere(f"the runtime {parameters['Runtime']}; functions are Python or Node.js here")
     _check_environment(parameters.get("Environment", {}).get("Variables", {}))
     return {name: parameters[name] for name in SETTABLE if name in parameters}
 
