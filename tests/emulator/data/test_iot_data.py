@@ -163,6 +163,70 @@ async def test_row_077_session_and_will(plane: Plane, certificates: Certificates
 
 
 @in_loop
+async def test_a_connection_is_shown(plane: Plane, certificates: Certificates) -> None:
+    """What the client asked for, and since when it is there; its address only when that is wanted."""
+    device = plane.device()
+    await device.connect("door/7", keep_alive_s=5, clean=False)
+    async with serving(plane, certificates) as api:
+        plane.clock.now += 5
+        found = await api("get_connection", clientId="door/7", includeSocketInformation=True)
+        assert "sourceIp" not in await api("get_connection", clientId="door/7")
+    found.pop("ResponseMetadata")
+    assert found == {
+        "clientId": "door/7",
+        "connected": True,
+        "cleanSession": False,
+        "sessionExpiry": 3600,
+        "keepAliveDuration": 5,
+        "connectedSince": int(START) * 1000,
+        "sourceIp": "127.0.0.1",
+    }
+
+
+@in_loop
+async def test_a_client_that_left_is_remembered_for_half_an_hour(plane: Plane, certificates: Certificates) -> None:
+    """With the time and the reason; a client that nobody saw is not found."""
+    device = await plane.connected()
+    async with serving(plane, certificates) as api:
+        plane.clock.now += 60
+        await api("delete_connection", clientId="thermo-1")
+        assert device.is_closed
+        found = await api("get_connection", clientId="thermo-1")
+        found.pop("ResponseMetadata")
+        assert found == {
+            "clientId": "thermo-1",
+            "connected": False,
+            "cleanSession": True,
+            "sessionExpiry": 0,
+            "disconnectedSince": int(START + 60) * 1000,
+            "disconnectReason": "API_INITIATED_DISCONNECT",
+        }
+        plane.clock.now += 30 * 60
+        for client_id in ("thermo-1", "nobody"):
+            with pytest.raises(ClientError) as caught:
+                await api("get_connection", clientId=client_id)
+            assert code_of(caught) == ("ResourceNotFoundException", 404)
+
+
+@in_loop
+async def test_subscriptions_are_listed_in_pages(plane: Plane, certificates: Certificates) -> None:
+    """Of a client that is connected, and of one that is away and whose session is kept."""
+    device = await plane.connected("away", clean=False)
+    await device.subscribe("b/#", "a", qos=1)
+    await device.subscribe("c/+")
+    await device.vanish()
+    async with serving(plane, certificates) as api:
+        first = await api("list_subscriptions", clientId="away", maxResults=2)
+        assert first["subscriptions"] == [{"topicFilter": "a", "qos": 1}, {"topicFilter": "b/#", "qos": 1}]
+        rest = await api("list_subscriptions", clientId="away", nextToken=first["nextToken"])
+        assert rest["subscriptions"] == [{"topicFilter": "c/+", "qos": 0}]
+        assert "nextToken" not in rest
+        with pytest.raises(ClientError) as caught:
+            await api("list_subscriptions", clientId="nobody")
+        assert code_of(caught) == ("ResourceNotFoundException", 404)
+
+
+@in_loop
 async def test_a_client_id_of_aws_iots_own(plane: Plane, certificates: Certificates) -> None:
     """One that begins with `$` breaks the model's pattern."""
     async with serving(plane, certificates) as api:

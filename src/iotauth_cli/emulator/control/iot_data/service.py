@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.control.iot_data.answers import milliseconds, not_found
+from iotauth_cli.emulator.control.iot_data.connections import PAGE, Connections
 from iotauth_cli.emulator.control.iot_data.message_properties import user_properties
 from iotauth_cli.emulator.control.iot_data.publishing import SERVICE, publish, publishing
 from iotauth_cli.emulator.control.paging import page
-from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result, ServiceError
-
-PAGE = 200  # items; UNCONFIRMED, it is the model's maximum
+from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result
 
 
 class IotDataService:
@@ -31,8 +31,8 @@ class IotDataService:
         self._clock = clock
         self._behaviour = behaviour
         self.operations: Mapping[str, Handler] = {
+            **Connections(broker, clock).operations,
             "Publish": self.publish,
-            "DeleteConnection": self.delete_connection,
             "GetRetainedMessage": self.get_retained_message,
             "ListRetainedMessages": self.list_retained_messages,
         }
@@ -40,18 +40,6 @@ class IotDataService:
     def publish(self, parameters: Parameters, context: Context) -> Result:
         message = publishing(parameters, self._behaviour.max_payload_bytes)
         publish(self._broker, message)
-        return {}
-
-    def delete_connection(self, parameters: Parameters, context: Context) -> Result:
-        """End a client's connection; nothing keeps the client from coming back, and it is then decided on anew."""
-        client_id = parameters["clientId"]
-        is_ended = self._broker.disconnect(
-            client_id,
-            clean_session=parameters.get("cleanSession", False),
-            prevent_will=parameters.get("preventWillMessage", False),
-        )
-        if not is_ended:
-            raise not_found(f"Client {client_id} is not connected.")
         return {}
 
     def get_retained_message(self, parameters: Parameters, context: Context) -> Result:
@@ -63,7 +51,7 @@ class IotDataService:
             "topic": kept.topic,
             "payload": kept.payload,
             "qos": kept.qos,
-            "lastModifiedTime": _milliseconds(kept.stored_at),
+            "lastModifiedTime": milliseconds(kept.stored_at),
             "userProperties": user_properties(kept.properties),
         }
 
@@ -80,16 +68,8 @@ class IotDataService:
                 "topic": kept.topic,
                 "payloadSize": len(kept.payload),
                 "qos": kept.qos,
-                "lastModifiedTime": _milliseconds(kept.stored_at),
+                "lastModifiedTime": milliseconds(kept.stored_at),
             }
             for kept in listing
         ]
         return {"retainedTopics": topics, "nextToken": token}
-
-
-def not_found(message: str) -> ServiceError:
-    return ServiceError("ResourceNotFoundException", message, 404)
-
-
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)
