@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import dataclasses
 import json
@@ -11,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 from iotauth_cli.emulator.mqtt.packets import LEVEL_5, Publish
@@ -23,6 +26,8 @@ NAME, SIGNATURE = "x-amz-customauthorizer-name", "x-amz-customauthorizer-signatu
 NAMED = ((NAME, "doors"),)
 KEYS = [load_private_key(generate(), is_own=True) for _ in range(2)]
 TOKEN = "token/with+signs"
+
+FUZZED = [NAME, SIGNATURE, "x-amz-mqtt5-user-properties", "x-amz-mqtt5-correlation-data", "upgrade", "connection"]
 
 Headers = Iterable[tuple[str, str]]
 
@@ -492,3 +497,24 @@ async def test_other_paths_are_not_found(plane: Plane) -> None:
         response = await ask(plane, request(target, method="GET"))
         assert response.status == 404
         assert said(response) == {"message": "Not Found"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["GET", "POST", "OPTIONS"]),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF), max_size=40),
+    st.lists(st.tuples(st.sampled_from(FUZZED), st.text(st.characters(max_codepoint=0xFF), max_size=30)), max_size=4),
+    st.binary(max_size=50),
+)
+def test_no_request_whatever_raises(method: str, rest: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    """Each gets an answer, and none that says that the emulator is at fault."""
+
+    async def main() -> None:
+        plane = Plane()
+        for path in ("/topics/", "/mqtt", "/"):
+            response = await plane.data_http.handle(request(path + rest, headers, body, method=method))
+            assert response.status in (200, 400, 403, 404, 405, 426)
+        assert all(attempt.decided_by != "emulator" for attempt in plane.attempts.recent())
+        plane.close()
+
+    asyncio.run(main())
