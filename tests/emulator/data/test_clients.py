@@ -8,63 +8,19 @@ functions behind the authorizer are faked; everything from the socket to the bro
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import importlib.util
 import queue
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
 
 import pytest
 
 from iotauth_cli.emulator.ca import Certificates
-from support import missing, require_peer
-from support_data import Plane, answer, in_loop, listening, policy, settle, statement
-
-USERNAME = "thermo?x-amz-customauthorizer-name=doors"
-T = TypeVar("T")
-
-
-def decide(event: dict[str, Any]) -> dict[str, Any]:
-    """Let in who says `right`, for `doors/a` and its reply alone."""
-    mqtt = event["protocolData"]["mqtt"]
-    return answer(
-        policy(
-            statement("iot:Connect", "client/${iot:ClientId}"),
-            statement(["iot:Publish", "iot:Receive"], "topic/doors/a"),
-            statement("iot:Subscribe", "topicfilter/doors/a"),
-        ),
-        isAuthenticated=base64.b64decode(mqtt.get("password", "")) == b"right",
-    )
-
-
-@asynccontextmanager
-async def serving(plane: Plane, certificates: Certificates) -> AsyncIterator[int]:
-    plane.runner.reply = decide
-    async with listening(plane, certificates) as listener:
-        yield listener.port
-
-
-async def elsewhere(work: Callable[[], T]) -> T:
-    """Run a client that blocks, beside the event loop that serves it."""
-    return await asyncio.get_running_loop().run_in_executor(None, work)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that a client in another thread or process brings about."""
-    for _ in range(2000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it did not happen within 20 s")
-
-
-def decided(plane: Plane, outcome: str) -> list[str]:
-    return [attempt.decided_by for attempt in plane.attempts.recent() if attempt.outcome == outcome]
+from support import missing
+from support_clients import USERNAME, decided, elsewhere, mosquitto, run, serving, until
+from support_data import Plane, in_loop, settle
 
 
 class Paho:
@@ -131,18 +87,6 @@ async def test_paho_with_a_wrong_password(plane: Plane, certificates: Certificat
 
         assert await elsewhere(walk)
     assert set(decided(plane, "refused")) == {"authentication"}
-
-
-def mosquitto(program: str, port: int, certificates: Certificates, *arguments: str) -> list[str]:
-    return [
-        require_peer(program),
-        *("-h", "localhost", "-p", str(port), "--cafile", str(certificates.ca_file), "--tls-alpn", "mqtt"),
-        *("-V", "mqttv311", "-u", USERNAME, *arguments),
-    ]
-
-
-def run(command: list[str]) -> int:
-    return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode
 
 
 @in_loop
