@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -81,6 +82,9 @@ def test_a_process_that_ends_is_a_runtime_exit_error(tmp_path: Path, statement: 
     }
     assert invocation.function_error == "Unhandled"
     assert any(reason in message for message in log.messages)
+    assert log.messages[-1].endswith("\tStatus: error\tError Type: Runtime.ExitError")
+    init_reports = [message for message in log.messages if message.startswith("INIT_REPORT")]
+    assert len(init_reports) == (place == "at import")
 
 
 def test_a_child_killed_from_outside_is_replaced(tmp_path: Path) -> None:
@@ -116,11 +120,30 @@ def test_a_function_that_cannot_be_loaded_says_why_at_every_call(tmp_path: Path)
     assert run(twice) == ["Runtime.ImportModuleError"] * 2
 
 
+def test_the_log_of_a_function_that_cannot_be_loaded_reads_as_in_lambda(tmp_path: Path) -> None:
+    """The error, INIT_REPORT with its type, then a call that could not begin; no Init Duration in REPORT."""
+    invocation, log = invoke(function(tmp_path, "import door_lock\n"))
+    request = re.escape(invocation.request_id)
+    expected = [
+        r"INIT_START Runtime Version: python:3\.\d+",
+        r"\[ERROR\] Runtime\.ImportModuleError: Unable to import module 'app': No module named 'door_lock'\n.*",
+        r"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\tStatus: error\tError Type: Runtime\.ImportModuleError",
+        rf"START RequestId: {request} Version: \$LATEST",
+        rf"END RequestId: {request}",
+        rf"REPORT RequestId: {request}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\t"
+        r"(Max Memory Used: \d+ MB\t)?Status: error\tError Type: Runtime\.ImportModuleError",
+    ]
+    assert len(log.messages) == len(expected)
+    for message, pattern in zip(log.messages, expected, strict=True):
+        assert re.fullmatch(pattern, message, re.DOTALL)
+
+
 def test_loading_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that does not finish importing is given up after the init limit."""
     monkeypatch.setattr(call, "INIT_LIMIT_S", 0.3)
-    invocation, _ = invoke(function(tmp_path, "import time\ntime.sleep(60)\n"))
+    invocation, log = invoke(function(tmp_path, "import time\ntime.sleep(60)\n"))
     assert invocation.timed_out
+    assert re.fullmatch(r"INIT_REPORT Init Duration: 3\d\d\.\d\d ms\tPhase: init\tStatus: timeout", log.messages[1])
     assert b"Task timed out after 0.30 seconds" in invocation.payload
 
 

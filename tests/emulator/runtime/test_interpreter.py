@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from iotauth_cli.emulator.lambda_runtime.interpreter import Interpreter, Interpreters
-from support_runtime import function, invoke
+from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
+from support_runtime import Log, function, invoke, run
 
 OTHERS = [minor for minor in range(9, 15) if minor != sys.version_info.minor]
 
@@ -59,9 +60,16 @@ def test_without_the_version_the_emulators_own_python_runs_with_a_note(bare_mach
 
 
 def test_the_note_is_one_line_of_the_functions_log(bare_machine: Path, tmp_path: Path) -> None:
-    """Who wonders why a function behaves otherwise than in AWS finds it in the function's own log."""
-    _, log = invoke(function(tmp_path, "def handler(event, context):\n    pass\n", runtime="python3.99"))
-    assert sum("[WARNING] python3.99 is not on this machine" in message for message in log.messages) == 1
+    """Who wonders why a function behaves otherwise than in AWS finds it there, once and not for each process."""
+    source = "import os, time\ndef handler(event, context):\n    time.sleep(0.05)\n    return os.getpid()\n"
+    wanted = function(tmp_path, source, runtime="python3.99")
+
+    async def two(pool: FunctionPool, log: Log) -> list[str]:
+        first, second = await asyncio.gather(pool.invoke(wanted, b"{}"), pool.invoke(wanted, b"{}"))
+        assert first.payload != second.payload
+        return log.messages
+
+    assert sum("[WARNING] python3.99 is not on this machine" in message for message in run(two)) == 1
 
 
 @pytest.mark.parametrize("minor", OTHERS)

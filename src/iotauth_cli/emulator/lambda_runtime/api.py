@@ -60,6 +60,14 @@ class InitFailed(Exception):
         super().__init__()
         self.body = body
 
+    @property
+    def kind(self) -> str:
+        """Lambda's word for what failed: ``Runtime.ImportModuleError``."""
+        try:
+            return str(json.loads(self.body)["errorType"])
+        except (ValueError, TypeError, KeyError):  # a runtime of somebody else's may post anything
+            return "Unhandled"
+
 
 class RuntimeApi:
     """One child's Runtime API: `call` on the emulator's side, HTTP on the child's."""

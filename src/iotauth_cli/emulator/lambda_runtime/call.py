@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iotauth_cli.emulator.lambda_runtime import wording
@@ -12,16 +13,17 @@ from iotauth_cli.emulator.lambda_runtime.process import Child, ChildExited, Limi
 from iotauth_cli.emulator.model import Function, Invocation
 
 INIT_LIMIT_S = 10.0  # AWS Lambda developer guide, "Lambda execution environment lifecycle": init phase
-UNHANDLED = "Unhandled"  # Lambda's word for every error of a Python function
+UNHANDLED = "Unhandled"  # Lambda's word for every error of a function
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a call ended. *status* is what REPORT says when the platform, not the handler, ended it."""
+    """How a call ended. *report* is what REPORT says of it when the platform, not the handler, ended it."""
 
     payload: bytes
     is_error: bool = False
-    status: str | None = None
+    timed_out: bool = False
+    report: Sequence[str] = ()
 
 
 class Call:
@@ -48,7 +50,7 @@ class Call:
                 memory_mb=self._function.memory_mb,
                 used_mb=child.used_mb(),
                 init_s=child.init_s if is_cold else None,
-                status=ending.status,
+                end=ending.report,
             )
         )
         return self.conclude(ending, duration_s, child.log.take_tail())
@@ -66,7 +68,7 @@ class Call:
             request_id=self._request_id,
             payload=ending.payload,
             function_error=UNHANDLED if ending.is_error else None,
-            timed_out=ending.status == "timeout",
+            timed_out=ending.timed_out,
             duration_s=duration_s,
             log_tail=log_tail,
         )
@@ -75,10 +77,11 @@ class Call:
         try:
             answer = await self._answer(child)
         except InitFailed as failed:
-            return Ending(failed.body, is_error=True, status="error")
+            return Ending(failed.body, is_error=True, report=wording.ending(failed.kind))
         except ChildExited as exited:
             child.log.write(wording.exit_line(self._request_id, exited.status))
-            return Ending(wording.exit_error(self._request_id, exited.status), is_error=True, status="error")
+            payload = wording.exit_error(self._request_id, exited.status)
+            return Ending(payload, is_error=True, report=wording.ending(wording.EXIT_ERROR))
         except LimitExceeded:
             child.kill()
             limit_s = min(self._limit_s, self._function.timeout_s if child.is_initialised else INIT_LIMIT_S)
@@ -88,7 +91,7 @@ class Call:
 
     async def _answer(self, child: Child) -> Answer:
         try:
-            await child.wait_until_initialised(min(INIT_LIMIT_S, self._left_s()))
+            await self._initialise(child)
         finally:
             child.log.write(wording.start(self._request_id, self._function.version))
         self._began = time.monotonic()  # Lambda's Duration leaves out the init phase
@@ -97,9 +100,24 @@ class Call:
         event = Event(self._request_id, self._function.arn, deadline_ms, self._payload)
         return await child.call(event, limit_s)
 
+    async def _initialise(self, child: Child) -> None:
+        """Wait until the handler is loaded; the log says why it is not."""
+        try:
+            await child.wait_until_initialised(min(INIT_LIMIT_S, self._left_s()))
+        except (InitFailed, ChildExited, LimitExceeded) as failure:
+            child.log.write(wording.init_report(child.age_s, _error_type(failure)))
+            raise
+
     def _left_s(self) -> float:
         return self.give_up_at - time.monotonic()
 
     def _overrun(self, limit_s: float) -> Ending:
         payload = wording.timed_out_error(self._request_id, limit_s)
-        return Ending(payload, is_error=True, status="timeout")
+        return Ending(payload, is_error=True, timed_out=True, report=wording.ending(None))
+
+
+def _error_type(failure: InitFailed | ChildExited | LimitExceeded) -> str | None:
+    """Return Lambda's word for *failure*; None when there was not time enough."""
+    if isinstance(failure, LimitExceeded):
+        return None
+    return failure.kind if isinstance(failure, InitFailed) else wording.EXIT_ERROR

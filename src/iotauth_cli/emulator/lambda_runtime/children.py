@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import collections
 import time
+from dataclasses import replace
 
 from iotauth_cli.emulator.lambda_runtime.background import Background
-from iotauth_cli.emulator.lambda_runtime.interpreter import Interpreters
+from iotauth_cli.emulator.lambda_runtime.interpreter import Interpreter, Interpreters
 from iotauth_cli.emulator.lambda_runtime.process import Child, within
 from iotauth_cli.emulator.model import Function, LogSink
 
@@ -41,6 +42,7 @@ class Children:
         self._idle: dict[Child, asyncio.TimerHandle] = {}
         self._waiters: collections.deque[asyncio.Future[Child | None]] = collections.deque()
         self._is_retired = False
+        self._is_noted = False
 
     async def acquire(self, give_up_at: float) -> Child:
         """Return a child for one call, warm or just started; give it back with `release`.
@@ -83,11 +85,17 @@ class Children:
 
     async def _start(self) -> Child:
         try:
-            interpreter = await self._interpreters.find(self.function.runtime)
+            interpreter = await self._interpreter()
             return await Child.start(self.function, interpreter, self._logs, endpoint_url=self._endpoint_url)
         except BaseException:
             self._give_room()
             raise
+
+    async def _interpreter(self) -> Interpreter:
+        """Find what runs the function; only the first child's log gets the note that it is another version."""
+        found = await self._interpreters.find(self.function.runtime)
+        note, self._is_noted = None if self._is_noted else found.note, True
+        return replace(found, note=note)
 
     async def _wait_for_turn(self, give_up_at: float) -> Child | None:
         waiter: asyncio.Future[Child | None] = self._loop.create_future()

@@ -102,6 +102,11 @@ class Child:
         return self._process.pid
 
     @property
+    def age_s(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._began
+
+    @property
     def is_initialised(self) -> bool:
         return self.init_s is not None
 
@@ -118,7 +123,7 @@ class Child:
         """
         if self.init_s is None:
             await within(self._api.initialised, limit_s)
-            self.init_s = time.monotonic() - self._began
+            self.init_s = self.age_s
 
     async def call(self, event: Event, limit_s: float) -> Answer:
         """Hand *event* over and return the answer, everything printed until then being in the log.

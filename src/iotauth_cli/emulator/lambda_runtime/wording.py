@@ -9,12 +9,27 @@ from __future__ import annotations
 import json
 import math
 import signal
+from collections.abc import Sequence
 from datetime import datetime, timezone
+
+EXIT_ERROR = "Runtime.ExitError"
 
 
 def init_start(runtime: str) -> str:
     version = runtime.lstrip("abcdefghijklmnopqrstuvwxyz")  # of python3.13: 3.13; of nodejs22.x: 22
     return f"INIT_START Runtime Version: {runtime.removesuffix(version)}:{version.removesuffix('.x')}"
+
+
+def init_report(init_s: float, error_type: str | None) -> str:
+    """Return what stands in the log when loading failed; without *error_type* it took too long.
+
+    Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
+    """
+    return "\t".join([f"INIT_REPORT Init Duration: {init_s * 1000:.2f} ms", "Phase: init", *ending(error_type)])
+
+
+def ending(error_type: str | None) -> list[str]:
+    return ["Status: timeout"] if error_type is None else ["Status: error", f"Error Type: {error_type}"]
 
 
 def start(request_id: str, version: str) -> str:
@@ -32,9 +47,12 @@ def report(
     memory_mb: int,
     used_mb: int | None = None,
     init_s: float | None = None,
-    status: str | None = None,
+    end: Sequence[str] = (),
 ) -> str:
-    """Return the REPORT line; *used_mb* and *init_s* are left out where they are not known."""
+    """Return the REPORT line; *used_mb* and *init_s* are left out where they are not known.
+
+    *end* is what `ending` says of a call that the platform, not the handler, ended.
+    """
     fields = [
         f"REPORT RequestId: {request_id}",
         f"Duration: {duration_s * 1000:.2f} ms",
@@ -45,9 +63,7 @@ def report(
         fields.append(f"Max Memory Used: {used_mb} MB")
     if init_s is not None:
         fields.append(f"Init Duration: {init_s * 1000:.2f} ms")
-    if status is not None:
-        fields.append(f"Status: {status}")
-    return "\t".join(fields)
+    return "\t".join([*fields, *end])
 
 
 def timed_out_line(request_id: str, limit_s: float, now: float) -> str:
@@ -63,12 +79,12 @@ def start_error(request_id: str, reason: object) -> bytes:
 
 
 def exit_line(request_id: str, exit_status: int) -> str:
-    return f"RequestId: {request_id} Error: {exit_reason(exit_status)}\nRuntime.ExitError"
+    return f"RequestId: {request_id} Error: {exit_reason(exit_status)}\n{EXIT_ERROR}"
 
 
 def exit_error(request_id: str, exit_status: int) -> bytes:
     """*exit_status* as `subprocess` gives it: negative for a signal."""
-    return error("Runtime.ExitError", f"RequestId: {request_id} Error: {exit_reason(exit_status)}")
+    return error(EXIT_ERROR, f"RequestId: {request_id} Error: {exit_reason(exit_status)}")
 
 
 def exit_reason(exit_status: int) -> str:

@@ -70,12 +70,14 @@ class LambdaService:
         if how == "DryRun":
             return {"StatusCode": 204}
         if function.reserved_concurrency == 0:  # the usual way to switch a function off
-            reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
-            raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason)
+            raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
         if how == "Event":
             self._start(function, payload)
             return {"StatusCode": 202, "Payload": b""}
-        return _shown(await self._runner.invoke(function, payload), function, parameters)
+        invocation = await self._runner.invoke(function, payload)
+        if invocation.throttled:
+            raise _throttled("ConcurrentInvocationLimitExceeded")
+        return _shown(invocation, function, parameters)
 
     def _runnable(self, name: FunctionName) -> Function | None:
         configuration = self._store.find(name)
@@ -100,6 +102,10 @@ class LambdaService:
         task = asyncio.ensure_future(self._runner.invoke(function, payload))
         self._background.add(task)  # asyncio itself keeps no hold of a running task
         task.add_done_callback(self._background.discard)
+
+
+def _throttled(reason: str) -> ServiceError:
+    return ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason)
 
 
 def _checked_payload(payload: bytes) -> bytes:
