@@ -46,6 +46,14 @@ class LazyGroup(TyperGroup):
             command = self.load(name)
         return name, command, rest
 
+    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        """Write the commands first: they are what somebody looks for here."""
+        from iotauth_cli.cli.options import COMMON_TITLE, write_options
+
+        self.format_commands(ctx, formatter)
+        for title in ("Options", COMMON_TITLE):
+            write_options(self, ctx, formatter, title)
+
     def load(self, name: str) -> _click.Command:
         """Import the command *name* and keep it, listed with the same line as before."""
         place, help_line = self.table[name]

@@ -12,16 +12,26 @@ from typer import _click
 from typer.core import TyperCommand, TyperOption
 
 COMMON = "iotauth_cli.common_flags"  # the key under which a click context carries them
+COMMON_TITLE = "Common options"
 
 
 def common_options() -> list[_click.Parameter]:
     """Return fresh parameters; click ties a parameter to one command."""
 
     def flag(*names: str, help: str) -> TyperOption:
-        return TyperOption(param_decls=list(names), is_flag=True, default=None, help=help, show_default=False)
+        return TyperOption(
+            param_decls=list(names),
+            is_flag=True,
+            default=None,
+            help=help,
+            show_default=False,
+            rich_help_panel=COMMON_TITLE,
+        )
 
     def text(*names: str, metavar: str, help: str) -> TyperOption:
-        return TyperOption(param_decls=list(names), type=str, default=None, metavar=metavar, help=help)
+        return TyperOption(
+            param_decls=list(names), type=str, default=None, metavar=metavar, help=help, rich_help_panel=COMMON_TITLE
+        )
 
     return [
         flag("--emulator/--no-emulator", help="Talk to the local emulator instead of AWS."),
@@ -46,12 +56,31 @@ def collect(ctx: _click.Context) -> None:
     ctx.meta[COMMON] = {**inherited, **{name: value for name, value in own.items() if value is not None}}
 
 
+def write_options(command: _click.Command, ctx: _click.Context, formatter: _click.HelpFormatter, title: str) -> None:
+    """Write one section of a plain help page: a command's own arguments or options, or the common ones."""
+    records = [param.get_help_record(ctx) for param in command.get_params(ctx) if section_of(param) == title]
+    shown = [record for record in records if record is not None]  # None: hidden
+    if shown:
+        with formatter.section(title):
+            formatter.write_dl(shown)
+
+
+def section_of(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return "Arguments"
+    return COMMON_TITLE if getattr(parameter, "rich_help_panel", None) == COMMON_TITLE else "Options"
+
+
 class Command(TyperCommand):
     """A command with the common flags; its function gets a `Context` as `ctx.obj`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *common_options()]
+
+    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        for title in ("Arguments", "Options", COMMON_TITLE):
+            write_options(self, ctx, formatter, title)
 
     def invoke(self, ctx: _click.Context) -> Any:
         from iotauth_cli.cli.context import Context
