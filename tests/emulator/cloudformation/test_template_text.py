@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iotauth_cli.emulator.control.cloudformation import syntax
 from iotauth_cli.emulator.control.service import ServiceError
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=6
+)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,8 @@ def test_a_policy_version_is_no_date() -> None:
     assert syntax.parse("Version: 2012-10-17") == {"Version": "2012-10-17"}
 
 
-@given(st.dictionaries(st.text(), VALUES))
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(), VALUES, max_size=4))
 def test_what_is_written_is_read_back(document: dict[str, Any]) -> None:
     """A packaged template arrives as it was."""
     assert syntax.parse(syntax.build(document)) == document
