@@ -7,6 +7,7 @@ It says one line on standard output, as JSON: the ready file's document, or ``er
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 LOG = 2
+MOST_FILES = 65_536  # where the system sets no limit of its own
 
 
 def main() -> int:
     arguments = _arguments()
     if arguments.detach and hasattr(os, "fork"):
         _detach()
+    _raise_file_limit()
     # Imported only now: a fork should copy as little as it can.
     from iotauth_cli.emulator import environment, server
     from iotauth_cli.errors import IotauthError
@@ -51,6 +54,19 @@ def _detach() -> None:
     """Become nobody's child, so that whoever started the emulator has nothing left to collect."""
     if os.fork():
         os._exit(0)
+
+
+def _raise_file_limit() -> None:
+    """Take as many open files as the system permits: each connection is one, and the usual limit is 1,024."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):  # macOS permits less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _report(document: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 BODY_LIMIT = 70_167_211  # bytes; Lambda's own limit for CreateFunction: a 50 MB zip in base64, and its JSON
 HEAD_LIMIT = 65_536  # bytes of request line and headers
+IDLE_LIMIT_S = 60.0  # for a connection on which nothing comes and nothing is being answered; clients open another
 LINGER_S = 1.0  # how long a refused upload may go on, so that the client reads the answer and not a reset
 MQTT_CONNECT = 0x10  # first byte of an MQTT CONNECT; no HTTP method begins with it
 
@@ -47,12 +48,14 @@ class HttpProtocol(asyncio.Protocol):
         handler: Handler,
         *,
         body_limit: int = BODY_LIMIT,
+        idle_limit_s: float = IDLE_LIMIT_S,
         open_connections: set[HttpProtocol] | None = None,
         on_mqtt: Callable[[], None] | None = None,
         server_name: str | None = None,
     ) -> None:
         self._handler = handler
         self._body_limit = body_limit
+        self._idle_limit_s = idle_limit_s
         self._open_connections = open_connections
         self._on_mqtt = on_mqtt
         self._server_name = server_name
@@ -63,6 +66,8 @@ class HttpProtocol(asyncio.Protocol):
         self._head: h11.Request | None = None
         self._body = bytearray()
         self._responding: asyncio.Task[None] | None = None
+        self._busy_at = 0.0
+        self._idle_check: asyncio.TimerHandle | None = None
         self._is_first = True
         self._is_refused = False
         self._is_closing = False
@@ -74,14 +79,23 @@ class HttpProtocol(asyncio.Protocol):
         self._peer = str(peer[0]) if peer else ""
         if self._open_connections is not None:
             self._open_connections.add(self)
+        self._busy_at = asyncio.get_running_loop().time()
+        self._end_if_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         # A handler that runs is left to finish: half of a control-plane operation helps nobody.
+        self._close()  # Python 3.10's TLS transport wants it, also when the client has closed
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._transport = None
+        if self._idle_check is not None:
+            self._idle_check.cancel()
         if self._open_connections is not None:
             self._open_connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
+        self._busy_at = asyncio.get_running_loop().time()
         if self._is_refused:
             return
         if self._is_first and data[0] == MQTT_CONNECT:
@@ -108,6 +122,17 @@ class HttpProtocol(asyncio.Protocol):
         self._is_closing = True
         if self._responding is None:
             self._close()
+
+    def _end_if_idle(self) -> None:
+        """Close a connection that has rested for too long, or look again when it may have."""
+        loop = asyncio.get_running_loop()
+        if self._responding is not None:
+            self._busy_at = loop.time()
+        ends_at = self._busy_at + self._idle_limit_s
+        if loop.time() >= ends_at:
+            self._close()
+        else:  # one timer that looks back is cheaper than one that every request moves
+            self._idle_check = loop.call_at(ends_at, self._end_if_idle)
 
     def _advance(self) -> None:
         """Take what h11 has understood until a request is whole or bytes are missing."""
@@ -189,7 +214,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         head = h11.InformationalResponse(status_code=101, headers=_encoded(response), reason=_reason(101))
         self._write(self._h11.send(head))
-        self.connection_lost(None)
+        self._let_go()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         transport.resume_reading()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from iotauth_cli.emulator.mqtt.message import Message
 
 LAST_PACKET_ID = 65_535
+WAITING_BYTES = 16 * 1024 * 1024  # of payload, for one client: 128 of the largest messages, or many small ones
 
 
 class Parcel(NamedTuple):
@@ -35,13 +36,14 @@ class Outbox:
     *window* is how many may be on their way at once; it may change with the connection.
     """
 
-    __slots__ = ("_capacity", "_in_flight", "_last_id", "_waiting", "window")
+    __slots__ = ("_capacity", "_in_flight", "_last_id", "_waiting", "_waiting_bytes", "window")
 
     def __init__(self, window: int, capacity: int) -> None:
         self.window = window
         self._capacity = capacity
         self._in_flight: dict[int, _Sent] = {}
         self._waiting: deque[Message] = deque()
+        self._waiting_bytes = 0
         self._last_id = 0
 
     def __len__(self) -> int:
@@ -54,16 +56,18 @@ class Outbox:
 
     @property
     def is_full(self) -> bool:
-        return len(self._waiting) >= self._capacity
+        return len(self._waiting) >= self._capacity or self._waiting_bytes >= WAITING_BYTES
 
     def hold(self, message: Message) -> None:
         """Keep *message* until `fill` finds room for it. The caller looks at `is_full` first."""
         self._waiting.append(message)
+        self._waiting_bytes += len(message.payload)
 
     def fill(self, now: float) -> Iterator[Parcel]:
         """Move waiting messages into the window, giving each; those that have expired are dropped."""
         while self._waiting and len(self._in_flight) < self.window:
             message = self._waiting.popleft()
+            self._waiting_bytes -= len(message.payload)
             if message.expires_at > now:
                 yield self._send(message, now)
 
@@ -94,6 +98,7 @@ class Outbox:
         """Drop the messages that may no longer be delivered."""
         self._in_flight = {key: sent for key, sent in self._in_flight.items() if is_wanted(sent.message)}
         self._waiting = deque(filter(is_wanted, self._waiting))
+        self._waiting_bytes = sum(len(message.payload) for message in self._waiting)
 
     def _send(self, message: Message, now: float) -> Parcel:
         packet_id = self._free_id()
