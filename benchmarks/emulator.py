@@ -124,15 +124,15 @@ async def _memory(ours: Server, peer: Server) -> Row:
 
 async def _kib_per_connection(server: Server) -> float:
     await seconds_per_connect(server.broker, 20)  # what is loaded once is no connection's
-    before = _resident_kib(server.pid)
+    before = resident_kib(server.pid)
     devices = await connect_many(server.broker, range(IDLE), 50)
     await asyncio.sleep(0.5)
-    grown = _resident_kib(server.pid) - before
+    grown = resident_kib(server.pid) - before
     await close(devices)
     return grown / IDLE
 
 
-def _resident_kib(pid: int) -> int:
+def resident_kib(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0])
 
