@@ -39,6 +39,16 @@ Port = Annotated[
 ControlPort = Annotated[
     int | None, typer.Option("--control-port", metavar="N", min=0, max=65535, help="The APIs' port, 4588; 0 for any.")
 ]
+ProxyPort = Annotated[
+    int | None,
+    typer.Option(
+        "--proxy-port",
+        metavar="N",
+        min=0,
+        max=65535,
+        help="Also a proxy for clients that insist on AWS's host name and port 443.",
+    ),
+]
 Flips = Annotated[
     list[str] | None,
     typer.Option(
@@ -53,6 +63,7 @@ def start(
     foreground: Foreground = False,
     port: Port = None,
     control_port: ControlPort = None,
+    proxy_port: ProxyPort = None,
     behaviour: Flips = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -64,7 +75,7 @@ def start(
     from iotauth_cli.operations import emulator
 
     context = ctx.obj.with_flags(state_dir=state_dir, port=port, control_port=control_port)
-    wish = emulator.Ports(context.settings.port, context.settings.control_port, context.flags.get("region"))
+    wish = emulator.Ports(context.settings.port, context.settings.control_port, context.flags.get("region"), proxy_port)
     flips = behaviour or []
     if foreground:
         for ready in emulator.foreground(context.settings.state_dir, wish, flips):

@@ -13,7 +13,7 @@ from iotauth_cli.cli.render import shown as shown_value
 from iotauth_cli.cli.render_connect import INDENT, wrapped
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.emulator import Attempt, Choice, Passed, Ready, Running, Status, Time
+    from iotauth_cli.operations.emulator import Attempt, Choice, Passed, ProxyEndpoint, Ready, Running, Status, Time
 
 Shown = Callable[[Path], str]
 VERBS = {
@@ -38,6 +38,10 @@ def ready(found: Ready | Status, shown: Shown) -> Facts:
         ("devices", f"{devices.host}:{devices.port}, TLS with ALPN `mqtt`" if devices else ""),
         ("CA", shown(found.ca_file) if found.ca_file else ""),
         ("state", shown(found.state_dir)),
+        *several(
+            "proxy",
+            [f"{found.proxy.host}:{found.proxy.port} leads to {found.proxy.endpoint}:443"] if found.proxy else [],
+        ),
         *several("flipped", [f"{key}={shown_value(value)}" for key, value in found.behaviour.items()]),
     ]
 
@@ -67,7 +71,12 @@ def document(is_ready: bool, found: Ready | Status) -> dict[str, Any]:
         "ca_file": str(found.ca_file) if found.ca_file else None,
         "state_dir": str(found.state_dir),
         "behaviour": dict(found.behaviour),
+        "proxy": proxy_document(found.proxy) if found.proxy else None,
     }
+
+
+def proxy_document(found: ProxyEndpoint) -> dict[str, Any]:
+    return {"host": found.host, "port": found.port, "endpoint": found.endpoint}
 
 
 def choices(found: Sequence[Choice]) -> Table:

@@ -29,7 +29,12 @@ def main() -> int:
 
     try:
         settings = server.settings(
-            arguments.state_dir, arguments.port, arguments.control_port, arguments.region, arguments.behaviour
+            arguments.state_dir,
+            arguments.port,
+            arguments.control_port,
+            arguments.region,
+            arguments.behaviour,
+            arguments.proxy_port,
         )
         for ready in server.run(settings, log=LOG):
             _report(environment.build(ready))
@@ -44,6 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--port", type=int)
     parser.add_argument("--control-port", type=int)
+    parser.add_argument("--proxy-port", type=int)
     parser.add_argument("--region")
     parser.add_argument("--behaviour", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--detach", action="store_true", help="go on without the process that started this one")

@@ -2,7 +2,8 @@
 
 Made once per state directory and kept, because devices and test suites are given ``ca.pem`` and must not be
 given another one at every start. Its key is worth little when it leaks: critical name constraints hold it to
-``localhost`` and loopback addresses. The server's certificate is renewed without asking.
+``localhost`` and loopback addresses. Only a CA that is made for the proxy may also sign for the endpoint's own
+two names at AWS, which nobody else's devices ask for. The server's certificate is renewed without asking.
 """
 
 from __future__ import annotations
@@ -56,19 +57,22 @@ class _Pair:
     key: ec.EllipticCurvePrivateKey
 
 
-def ensure(directory: Path, host_names: Sequence[str], now: datetime) -> Certificates:
+def ensure(
+    directory: Path, host_names: Sequence[str], now: datetime, *, foreign_names: Sequence[str] = ()
+) -> Certificates:
     """Make or renew what is missing in *directory* and return where it lies.
 
-    *host_names* are the names beside ``localhost`` that the server answers to; each ends in ``.localhost``.
-    *now* has a time zone.
+    *host_names* are the names beside ``localhost`` that the server answers to; each ends in ``.localhost`` or
+    is among *foreign_names*, for which a CA that is made now may sign as well. *now* has a time zone.
 
     Raises:
-        EmulatorError: a file is not what this function wrote, the CA is past its end, or a name lies elsewhere.
+        EmulatorError: a file is not what this function wrote, the CA is past its end, or may not sign for a name.
     """
     names = sorted({"localhost", *host_names})
     for name in names:
-        _check_name(name)
-    ca = _load_or_make_ca(directory, now)
+        _check_name(name, foreign_names)
+    ca = _load_or_make_ca(directory, now, foreign_names)
+    _check_permission(directory, ca.certificate, foreign_names)
     leaf = _load_leaf(directory, ca)
     if leaf is None or not _serves(leaf.certificate, names, now):
         _write(directory, CERTIFICATE_FILE, KEY_FILE, _make_leaf(ca, names, now))
@@ -107,17 +111,27 @@ def load(context: ssl.SSLContext, certificates: Certificates) -> None:
     context.load_cert_chain(certificates.certificate_file, certificates.key_file)
 
 
-def _check_name(name: str) -> None:
-    if name != "localhost" and not name.endswith(".localhost"):
+def _check_name(name: str, foreign_names: Sequence[str]) -> None:
+    if name != "localhost" and not name.endswith(".localhost") and name not in foreign_names:
         raise EmulatorError(
             f"the emulator's certificate may not name `{name}`: its CA is held to localhost",
             "use a name that ends in `.localhost`",
         )
 
 
-def _load_or_make_ca(directory: Path, now: datetime) -> _Pair:
+def _check_permission(directory: Path, ca: x509.Certificate, foreign_names: Sequence[str]) -> None:
+    permitted = ca.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    if any(x509.DNSName(name) not in permitted for name in foreign_names):
+        raise EmulatorError(
+            f"the emulator's CA `{directory / CA_FILE}` may not sign for `{foreign_names[0]}`: "
+            "it was not made for this proxy",
+            _new_ca_hint(directory),
+        )
+
+
+def _load_or_make_ca(directory: Path, now: datetime, foreign_names: Sequence[str]) -> _Pair:
     if not (directory / CA_FILE).exists() and not (directory / CA_KEY_FILE).exists():
-        ca = _make_ca(now)
+        ca = _make_ca(now, foreign_names)
         _write(directory, CA_FILE, CA_KEY_FILE, ca)
         return ca
     ca = _load(directory, CA_FILE, CA_KEY_FILE)
@@ -161,14 +175,14 @@ def _serves(leaf: x509.Certificate, names: Sequence[str], now: datetime) -> bool
     return set(names) <= set(alternative.get_values_for_type(x509.DNSName))
 
 
-def _make_ca(now: datetime) -> _Pair:
+def _make_ca(now: datetime, foreign_names: Sequence[str]) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "iotauth emulator development CA")])
     builder = (
         _builder(name, name, key, now, CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.NameConstraints(_permitted(), excluded_subtrees=None), critical=True)
+        .add_extension(x509.NameConstraints(_permitted(foreign_names), excluded_subtrees=None), critical=True)
     )
     return _Pair(builder.sign(key, hashes.SHA256()), key)
 
@@ -203,8 +217,8 @@ def _builder(
     )
 
 
-def _permitted() -> list[x509.GeneralName]:
-    return _general_names(["localhost"], LOOPBACK_NETWORKS)
+def _permitted(foreign_names: Sequence[str]) -> list[x509.GeneralName]:
+    return _general_names(["localhost", *foreign_names], LOOPBACK_NETWORKS)
 
 
 def _general_names(names: Iterable[str], addresses: Iterable[_Address]) -> list[x509.GeneralName]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class ProxyEndpoint:
+    """An HTTP proxy through which *endpoint*, a name of AWS's form, leads to the data port by its port 443."""
+
+    host: str
+    port: int
+    endpoint: str
+
+
+@dataclass(frozen=True)
 class Ready:
     """A running emulator. *started_at* is epoch seconds."""
 
@@ -41,6 +50,7 @@ class Ready:
     state_dir: Path
     started_at: int
     behaviour: Mapping[str, Value] = field(default_factory=dict, hash=False)  # the choices that are not the default
+    proxy: ProxyEndpoint | None = None
 
 
 def write(ready: Ready) -> Path:
@@ -71,6 +81,7 @@ def build(ready: Ready) -> dict[str, Any]:
         "state_dir": str(ready.state_dir),
         "started_at": ready.started_at,
         "behaviour": dict(ready.behaviour),
+        "proxy": asdict(ready.proxy) if ready.proxy else None,
     }
 
 
@@ -82,7 +93,7 @@ def parse(document: object) -> Ready:
     """
     try:
         members: Mapping[str, Any] = document  # type: ignore[assignment]  # checked by the look-ups below
-        endpoint = members["data_endpoint"]
+        endpoint, proxy = members["data_endpoint"], members.get("proxy")
         return Ready(
             pid=int(members["pid"]),
             region=str(members["region"]),
@@ -93,6 +104,7 @@ def parse(document: object) -> Ready:
             state_dir=Path(members["state_dir"]),
             started_at=int(members["started_at"]),
             behaviour=dict(members.get("behaviour", {})),
+            proxy=ProxyEndpoint(str(proxy["host"]), int(proxy["port"]), str(proxy["endpoint"])) if proxy else None,
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a ready file: {error}") from error

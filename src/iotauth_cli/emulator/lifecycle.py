@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotauth_cli import files
 from iotauth_cli.emulator import environment, lock
-from iotauth_cli.emulator.environment import Endpoint, Ready
+from iotauth_cli.emulator.environment import Endpoint, ProxyEndpoint, Ready
 from iotauth_cli.errors import EmulatorError, InputError, IotauthError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Status:
     data_endpoint: Endpoint | None = None
     ca_file: Path | None = None
     behaviour: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    proxy: ProxyEndpoint | None = None
 
 
 def start(
@@ -66,12 +67,13 @@ def start(
     port: int | None = None,
     control_port: int | None = None,
     region: str | None = None,
+    proxy_port: int | None = None,
     behaviour: Sequence[str] = (),
     wait_s: float = 10.0,
 ) -> Ready:
-    """Start the emulator in the background and return when both of its ports accept.
+    """Start the emulator in the background and return when its ports accept.
 
-    None stands for the default; of port 0 the system makes a free one. *behaviour* holds flips, as
+    None stands for the default, and for no proxy; of port 0 the system makes a free one. *behaviour* holds flips, as
     ``key=value``. An emulator that already runs is left as it is and returned.
 
     Raises:
@@ -80,16 +82,17 @@ def start(
     """
     state_dir = state_dir.absolute()
     running = _running(state_dir)
+    ports = {"--port": port, "--control-port": control_port, "--proxy-port": proxy_port}
     if running is not None:
-        return _as_wanted(running, port, control_port, behaviour)
-    options = {"--port": port, "--control-port": control_port, "--region": region}
+        return _as_wanted(running, ports, behaviour)
+    options = {**ports, "--region": region}
     arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
     report = _launch(state_dir, [*arguments, *(f"--behaviour={flip}" for flip in behaviour)], wait_s)
     if "ready" in report:
         return environment.parse(report)
     running = _running(state_dir)
     if running is not None:  # somebody else was faster
-        return _as_wanted(running, port, control_port, behaviour)
+        return _as_wanted(running, ports, behaviour)
     raise _error(report, state_dir)
 
 
@@ -99,6 +102,7 @@ def foreground(
     port: int | None = None,
     control_port: int | None = None,
     region: str | None = None,
+    proxy_port: int | None = None,
     behaviour: Sequence[str] = (),
 ) -> Iterator[Ready]:
     """Run the emulator in this process: yield once when it is ready, end when Ctrl-C or SIGTERM ends it.
@@ -110,7 +114,7 @@ def foreground(
     """
     from iotauth_cli.emulator import server
 
-    settings = server.settings(state_dir.absolute(), port, control_port, region, behaviour)
+    settings = server.settings(state_dir.absolute(), port, control_port, region, behaviour, proxy_port)
     log = _open_log(settings.state_dir)
     try:
         yield from server.run(settings, log=log)
@@ -152,6 +156,7 @@ def status(state_dir: Path) -> Status:
         data_endpoint=ready.data_endpoint,
         ca_file=ready.ca_file,
         behaviour=ready.behaviour,
+        proxy=ready.proxy,
     )
 
 
@@ -242,16 +247,20 @@ def _running(state_dir: Path) -> Ready | None:
     return ready if ready is not None and lock.is_held(state_dir) else None
 
 
-def _as_wanted(running: Ready, port: int | None, control_port: int | None, behaviour: Sequence[str]) -> Ready:
+def _as_wanted(running: Ready, ports: Mapping[str, int | None], behaviour: Sequence[str]) -> Ready:
     from iotauth_cli.emulator import flips
 
-    control = int(running.control_endpoint.rpartition(":")[2])
-    for wanted, actual in ((port, running.data_endpoint.port), (control_port, control)):
+    found = {
+        "--port": running.data_endpoint.port,
+        "--control-port": int(running.control_endpoint.rpartition(":")[2]),
+        "--proxy-port": running.proxy.port if running.proxy else None,
+    }
+    for option, actual in found.items():
+        wanted = ports[option]
+        if wanted is not None and actual is None:
+            raise EmulatorError(f"the emulator already runs, without `{option}`", STOP_FIRST)
         if wanted not in (None, 0, actual):
-            raise EmulatorError(
-                f"the emulator already runs, on port {actual} and not {wanted}",
-                STOP_FIRST,
-            )
+            raise EmulatorError(f"the emulator already runs, on port {actual} and not {wanted}", STOP_FIRST)
     for key, value in flips.parse(behaviour).items():
         if running.behaviour.get(key, flips.DEFAULTS[key]) != value:
             raise EmulatorError(f"the emulator already runs, without `{key}={flips.shown(value)}`", STOP_FIRST)

@@ -140,6 +140,10 @@ class Listener:
             protocol.close()
         self._servers.clear()
 
+    def serves(self, name: str) -> bool:
+        """Tell whether *name* is one of the endpoint's, or of a domain configuration."""
+        return name.lower() in self._server_names or self._domain(name) is not None
+
     def _check_server_name(
         self, tls: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext
     ) -> int | None:
@@ -149,7 +153,7 @@ class Listener:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         if name is None:
             return None
-        if name.lower() not in self._server_names and self._domain(name) is None:
+        if not self.serves(name):
             self._refuse(SERVER_NAME, f"no endpoint is called `{name}` (SNI)")
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         assert isinstance(tls, ssl.SSLObject)

@@ -11,12 +11,12 @@ from typing import Any
 from iotauth_cli.emulator import environment, lifecycle, remote
 from iotauth_cli.emulator.attempts import Attempt, Step
 from iotauth_cli.emulator.behaviour import Choice
-from iotauth_cli.emulator.environment import Ready
+from iotauth_cli.emulator.environment import ProxyEndpoint, Ready
 from iotauth_cli.emulator.lifecycle import Status
 from iotauth_cli.errors import EmulatorError
 from iotauth_cli.operations.following import Following
 
-__all__ = ["Attempt", "Choice", "Passed", "Ports", "Ready", "Running", "Status", "Step", "Time"]
+__all__ = ["Attempt", "Choice", "Passed", "Ports", "ProxyEndpoint", "Ready", "Running", "Status", "Step", "Time"]
 
 FOLLOW_S = 0.3  # between two looks; a person does not notice
 FOLLOWED = 200  # attempts that may come between two looks
@@ -29,6 +29,7 @@ class Ports:
     data: int | None = None
     control: int | None = None
     region: str | None = None
+    proxy: int | None = None  # None: no proxy
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,12 @@ def start(state_dir: Path, wish: Ports, behaviour: Sequence[str] = ()) -> Runnin
     """
     was_running = lifecycle.status(state_dir).ready
     ready = lifecycle.start(
-        state_dir, port=wish.data, control_port=wish.control, region=wish.region, behaviour=behaviour
+        state_dir,
+        port=wish.data,
+        control_port=wish.control,
+        region=wish.region,
+        proxy_port=wish.proxy,
+        behaviour=behaviour,
     )
     return Running(ready, not was_running)
 
@@ -73,7 +79,12 @@ def start(state_dir: Path, wish: Ports, behaviour: Sequence[str] = ()) -> Runnin
 def foreground(state_dir: Path, wish: Ports, behaviour: Sequence[str] = ()) -> Iterator[Ready]:
     """Run the emulator in this process; yield once it is ready, end when it ends."""
     return lifecycle.foreground(
-        state_dir, port=wish.data, control_port=wish.control, region=wish.region, behaviour=behaviour
+        state_dir,
+        port=wish.data,
+        control_port=wish.control,
+        region=wish.region,
+        proxy_port=wish.proxy,
+        behaviour=behaviour,
     )
 
 

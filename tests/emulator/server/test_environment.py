@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotauth_cli.emulator import environment
-from iotauth_cli.emulator.environment import Endpoint, Ready
+from iotauth_cli.emulator.environment import Endpoint, ProxyEndpoint, Ready
 
 READY = Ready(
     pid=4711,
@@ -36,6 +36,7 @@ ready_files = st.builds(
     state_dir=st.text(min_size=1).map(Path),
     started_at=st.integers(0, 2**40),
     behaviour=st.dictionaries(st.text(), st.booleans() | st.integers() | st.text()),
+    proxy=st.none() | st.builds(ProxyEndpoint, st.text(), st.integers(0, 65535), st.text()),
 )
 
 
@@ -58,6 +59,7 @@ def test_the_document_has_the_members_that_status_shows() -> None:
         "state_dir": "/state",
         "started_at": 1_790_000_000,
         "behaviour": {},
+        "proxy": None,
     }
 
 
@@ -66,6 +68,13 @@ def test_anything_else_is_not_a_ready_file(document: object) -> None:
     """A document that lacks a member or has one of another kind is refused, with ValueError only."""
     with pytest.raises(ValueError, match=r"."):
         environment.parse(document)
+
+
+def test_the_file_of_an_earlier_version_is_read() -> None:
+    """Members that came later may be missing."""
+    document = environment.build(READY)
+    del document["behaviour"], document["proxy"]
+    assert environment.parse(document) == READY
 
 
 def test_the_file_is_private_and_read_back(tmp_path: Path) -> None:
