@@ -16,15 +16,8 @@ from iotauth_cli.emulator.environment import Ready
 class RunningEmulator:
     """What a test holds of an emulator. After `stop` or `kill`, `start` brings it back on the same state."""
 
-    def __init__(
-        self,
-        state_dir: Path,
-        region: str | None = None,
-        behaviour: Sequence[str] = (),
-        proxy_port: int | None = None,
-    ) -> None:
+    def __init__(self, state_dir: Path, region: str | None = None, behaviour: Sequence[str] = ()) -> None:
         self.state_dir = state_dir
-        self.proxy_port = proxy_port
         self.behaviour = behaviour
         self._region = region
         self.ready: Ready = self.start()
@@ -48,15 +41,10 @@ class RunningEmulator:
             config=Config(retries={"total_max_attempts": 1}),
         )
 
-    def start(self) -> Ready:
+    def start(self, control_port: int = 0) -> Ready:
+        """Start it on free ports, or its APIs on *control_port*."""
         self.ready = lifecycle.start(
-            self.state_dir,
-            port=0,
-            control_port=0,
-            region=self._region,
-            proxy_port=self.proxy_port,
-            behaviour=self.behaviour,
-            wait_s=30,
+            self.state_dir, port=0, control_port=control_port, region=self._region, behaviour=self.behaviour, wait_s=30
         )
         return self.ready
 
@@ -75,10 +63,10 @@ class RunningEmulator:
 
 @contextlib.contextmanager
 def running_emulator(
-    directory: Path, *, region: str | None = None, behaviour: Sequence[str] = (), proxy_port: int | None = None
+    directory: Path, *, region: str | None = None, behaviour: Sequence[str] = ()
 ) -> Iterator[RunningEmulator]:
     """Start an emulator whose state lies in *directory*, and stop it at the end."""
-    emulator = RunningEmulator(directory / "emulator", region, behaviour, proxy_port)
+    emulator = RunningEmulator(directory / "emulator", region, behaviour)
     try:
         yield emulator
     finally:

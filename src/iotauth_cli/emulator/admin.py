@@ -16,7 +16,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
@@ -29,6 +29,16 @@ Members = dict[str, Any]
 Handler = Callable[[Members], Awaitable[Members]]
 
 
+class Desk(Protocol):
+    """What a room hands over: its nouns and verbs."""
+
+    @property
+    def nouns(self) -> Mapping[str, Handler]: ...
+
+    @property
+    def verbs(self) -> Mapping[str, Handler]: ...
+
+
 class Admin:
     """Answer requests with the functions in *nouns* (GET) and *verbs* (POST), by name: ``clock/advance``.
 
@@ -38,6 +48,14 @@ class Admin:
 
     def __init__(self, nouns: Mapping[str, Handler], verbs: Mapping[str, Handler]) -> None:
         self._handlers = {"GET": nouns, "POST": verbs}
+
+    @classmethod
+    def of(cls, *desks: Desk) -> Admin:
+        """Return the API of all *desks* together."""
+        return cls(
+            nouns={name: handler for desk in desks for name, handler in desk.nouns.items()},
+            verbs={name: handler for desk in desks for name, handler in desk.verbs.items()},
+        )
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the answer to *request*, whose path begins with `PATH`."""

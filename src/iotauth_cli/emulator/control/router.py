@@ -3,7 +3,8 @@
 The order is AWS's: signed at all, then which operation, then the parameters, then the service.
 Before that comes a check of ours: whoever may call Lambda here may run code on this machine, so
 a request must name this machine as its host. A web page that has its own name lead to loopback
-(DNS rebinding) does not get in. What is then not for AWS but for the emulator goes to `admin`.
+(DNS rebinding) does not get in. What is then not for AWS but for the emulator goes to `admin`, and a
+browser that asks for ``/`` gets the emulator's page.
 
 A handler that fails is an InternalFailure to the caller and one line in the log. The line names
 the place and the kind of the failure and nothing of the request, which may hold secrets.
@@ -30,6 +31,7 @@ from iotauth_cli.emulator.control.service import (
 )
 from iotauth_cli.emulator.control.wire import exchange
 from iotauth_cli.emulator.model import ACCOUNT, HttpRequest, HttpResponse
+from iotauth_cli.emulator.page import files as page
 
 PORT = re.compile(r":\d*$")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -38,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class ControlPlane:
-    """Answer the AWS APIs of *services* for one *account*, and the emulator's own if *admin* is there."""
+    """Answer the AWS APIs of *services* for one *account*, and the emulator's own and its page if *admin* is there."""
 
     def __init__(
         self,
@@ -60,6 +62,8 @@ class ControlPlane:
             require_local_host(request)
             if self._admin is not None and request.target.startswith(ADMIN_PATH):
                 return await self._admin.handle(request)
+            if self._admin is not None and page.wanted(request):
+                return page.serve(request)
             return exchange.build(envelope, await self._answer(envelope))
         except ServiceError as error:
             return exchange.build_error(envelope, error)
