@@ -59,6 +59,15 @@ def test_without_the_version_the_emulators_own_python_runs_with_a_note(bare_mach
     assert ".".join(map(str, sys.version_info[:3])) in found.note
 
 
+@pytest.mark.parametrize("minor", [6, 8])
+def test_a_version_from_before_our_client_is_not_used(bare_machine: Path, minor: int) -> None:
+    """Also when it is there: the runtime client would not load in it."""
+    stand_in(bare_machine / f"bin/python3.{minor}", f"3 {minor} /opt/old/python")
+    found = find(f"python3.{minor}")
+    assert found.path == sys.executable
+    assert f"python3.{minor} is older than the emulator can use" in str(found.note)
+
+
 def test_the_note_is_one_line_of_the_functions_log(bare_machine: Path, tmp_path: Path) -> None:
     """Who wonders why a function behaves otherwise than in AWS finds it there, once and not for each process."""
     source = "import os, time\ndef handler(event, context):\n    time.sleep(0.05)\n    return os.getpid()\n"

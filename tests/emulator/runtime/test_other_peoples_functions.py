@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from iotauth_cli.emulator.lambda_runtime.interpreter import OLDEST, search_python
 from support import missing
 from support_emulator import RunningEmulator
-from support_runtime import function, invoke
+from support_runtime import OWN_RUNTIME, function, invoke
 
 OLD_SDK = ("boto3==1.24.96", "botocore==1.27.96")  # 1.28 and 1.31 were the first to read AWS_ENDPOINT_URL
+LAST_FOR_OLD_SDK = 12  # Python 3.13 lacks `cgi`, which that botocore imports
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,16 @@ def old_sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if installed.returncode != 0:
         missing(f"{' '.join(OLD_SDK)} cannot be installed")
     return directory
+
+
+@pytest.fixture(scope="session")
+def old_python() -> str:
+    """A runtime that the old SDK runs on, and that this machine has."""
+    minors = range(min(sys.version_info.minor, LAST_FOR_OLD_SDK), OLDEST - 1, -1)
+    found = next((minor for minor in minors if asyncio.run(search_python(minor)).note is None), None)
+    if found is None:
+        missing("no Python of 3.9 to 3.12 is on this machine")
+    return f"python3.{found}"
 
 
 SOURCE = """
@@ -49,9 +62,9 @@ def handler(event, context):
 """
 
 
-def heard(directory: Path, emulator: RunningEmulator) -> dict[str, object]:
+def heard(directory: Path, emulator: RunningEmulator, runtime: str = OWN_RUNTIME) -> dict[str, object]:
     endpoint_url = emulator.ready.control_endpoint
-    wanted = function(directory, SOURCE, timeout_s=30)
+    wanted = function(directory, SOURCE, runtime=runtime, timeout_s=30)
     invocation, log = invoke(wanted, endpoint_url=endpoint_url)
     assert not any("was not reached" in message for message in log.messages)
     answer: dict[str, object] = json.loads(invocation.payload)
@@ -59,9 +72,9 @@ def heard(directory: Path, emulator: RunningEmulator) -> dict[str, object]:
     return answer
 
 
-def test_a_bundled_sdk_of_old_reaches_the_emulator(old_sdk: Path, emulator: RunningEmulator) -> None:
+def test_a_bundled_sdk_of_old_reaches_the_emulator(old_sdk: Path, old_python: str, emulator: RunningEmulator) -> None:
     """botocore 1.27 knows nothing of AWS_ENDPOINT_URL; clients, resources and bare sessions come here all the same."""
-    answer = heard(old_sdk, emulator)
+    answer = heard(old_sdk, emulator, old_python)
     assert answer["version"] == "1.24.96"
     assert answer["accounts"] == ["123456789012"] * 2
     assert answer["missing"] == "ResourceNotFoundException"
@@ -74,7 +87,7 @@ def test_so_does_the_sdk_of_today(tmp_path: Path, emulator: RunningEmulator) -> 
     assert answer["accounts"] == ["123456789012"] * 2
 
 
-def test_an_old_sdk_does_not_leave_this_machine(old_sdk: Path) -> None:
+def test_an_old_sdk_does_not_leave_this_machine(old_sdk: Path, old_python: str) -> None:
     """A client for an address that is neither AWS's nor ours fails, with a sentence in the log."""
     source = """
     import boto3, botocore.config
@@ -82,7 +95,7 @@ def test_an_old_sdk_does_not_leave_this_machine(old_sdk: Path) -> None:
         config = botocore.config.Config(retries={"total_max_attempts": 1})
         boto3.client("sts", endpoint_url="https://sts.example.com", config=config).get_caller_identity()
     """
-    invocation, log = invoke(function(old_sdk, textwrap.dedent(source), timeout_s=30))
+    invocation, log = invoke(function(old_sdk, textwrap.dedent(source), runtime=old_python, timeout_s=30))
     assert json.loads(invocation.payload)["errorType"] == "EndpointConnectionError"
     sentence = "[ERROR] the iotauth emulator keeps functions on this machine: sts.example.com was not reached"
     assert log.messages.count(sentence) == 1

@@ -20,6 +20,7 @@ PYTHON = re.compile(r"python3\.(\d+)")
 NODE = re.compile(r"nodejs(\d+)\.x")
 PYTHON_PROBE = ("-S", "-s", "-c", "import sys; print(*sys.version_info[:2], sys.executable)")
 NODE_PROBE = ("-p", "process.versions.node + ' ' + process.execPath")
+OLDEST = 9  # Python 3.9: what `client` is written for; Lambda has retired those before it
 PROBE_LIMIT_S = 3.0  # a shim that starts a shell takes about 0.1 s
 
 
@@ -63,12 +64,13 @@ async def search(runtime: str) -> Interpreter:
 async def search_python(minor: int) -> Interpreter:
     if sys.version_info[:2] == (3, minor):
         return Interpreter(sys.executable)
-    for candidate in python_candidates(minor):
+    for candidate in python_candidates(minor) if minor >= OLDEST else ():
         path = await probe_python(candidate, minor)
         if path is not None:
             return Interpreter(path)
     own = ".".join(map(str, sys.version_info[:3]))
-    return Interpreter(sys.executable, f"python3.{minor} is not on this machine; this function runs on Python {own}")
+    why = "is not on this machine" if minor >= OLDEST else "is older than the emulator can use"
+    return Interpreter(sys.executable, f"python3.{minor} {why}; this function runs on Python {own}")
 
 
 async def search_node(major: int) -> Interpreter:
