@@ -186,7 +186,7 @@ def test_the_document_is_the_same_whoever_reads_it(at_emulator: Desk, client: st
 def test_in_the_foreground_it_stays_until_ctrl_c(own_state: Path) -> None:
     """One document when it is ready; an orderly end is no failure."""
     with process("emulator", "start", "--foreground", "--json", *FREE_PORTS) as running:
-        assert json.loads(read_until(running, '"state_dir"') + "}")["ready"] is True
+        assert json.loads(read_until(running, "\n}"))["ready"] is True
         assert lifecycle.status(own_state).pid == running.pid
         _, err, _ = interrupt(running)
     assert running.returncode == 0
