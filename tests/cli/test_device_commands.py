@@ -55,7 +55,7 @@ def read_until(running: subprocess.Popen[str], text: str) -> str:
     seen = ""
     for line in running.stdout:
         seen += line
-        if text in line:
+        if text in seen:
             return seen
     raise AssertionError(f"`{text}` never came:\n{seen}")
 
