@@ -16,8 +16,15 @@ from iotauth_cli.emulator.environment import Ready
 class RunningEmulator:
     """What a test holds of an emulator. After `stop` or `kill`, `start` brings it back on the same state."""
 
-    def __init__(self, state_dir: Path, region: str | None = None, behaviour: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        region: str | None = None,
+        behaviour: Sequence[str] = (),
+        proxy_port: int | None = None,
+    ) -> None:
         self.state_dir = state_dir
+        self.proxy_port = proxy_port
         self.behaviour = behaviour
         self._region = region
         self.ready: Ready = self.start()
@@ -44,7 +51,13 @@ class RunningEmulator:
     def start(self, control_port: int = 0) -> Ready:
         """Start it on free ports, or its APIs on *control_port*."""
         self.ready = lifecycle.start(
-            self.state_dir, port=0, control_port=control_port, region=self._region, behaviour=self.behaviour, wait_s=30
+            self.state_dir,
+            port=0,
+            control_port=control_port,
+            region=self._region,
+            proxy_port=self.proxy_port,
+            behaviour=self.behaviour,
+            wait_s=30,
         )
         return self.ready
 
@@ -63,10 +76,10 @@ class RunningEmulator:
 
 @contextlib.contextmanager
 def running_emulator(
-    directory: Path, *, region: str | None = None, behaviour: Sequence[str] = ()
+    directory: Path, *, region: str | None = None, behaviour: Sequence[str] = (), proxy_port: int | None = None
 ) -> Iterator[RunningEmulator]:
     """Start an emulator whose state lies in *directory*, and stop it at the end."""
-    emulator = RunningEmulator(directory / "emulator", region, behaviour)
+    emulator = RunningEmulator(directory / "emulator", region, behaviour, proxy_port)
     try:
         yield emulator
     finally:

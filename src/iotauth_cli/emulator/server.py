@@ -16,28 +16,25 @@ import os
 import re
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from iotauth_cli import files
-from iotauth_cli.emulator import ca, environment, flips, lifecycle, lock, ports
+from iotauth_cli.emulator import environment, flips, lifecycle, lock, ports
 from iotauth_cli.emulator.admin import Admin
 from iotauth_cli.emulator.attempts import AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
-from iotauth_cli.emulator.ca import Certificates
 from iotauth_cli.emulator.clock import Clock
 from iotauth_cli.emulator.control.cloudformation.packages import Packages
 from iotauth_cli.emulator.control.cloudformation.service import CloudFormationService
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.domain_store import DomainStore
-from iotauth_cli.emulator.control.iot.service import ENDPOINTS, IotService
+from iotauth_cli.emulator.control.iot.service import IotService
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.iot_data.service import IotDataService
 from iotauth_cli.emulator.control.lambda_.service import LambdaService
@@ -45,15 +42,17 @@ from iotauth_cli.emulator.control.logs.service import LogsService
 from iotauth_cli.emulator.control.router import ControlPlane
 from iotauth_cli.emulator.control.service import Service
 from iotauth_cli.emulator.control.sts import StsService
-from iotauth_cli.emulator.environment import Endpoint, Ready
+from iotauth_cli.emulator.environment import Endpoint, ProxyEndpoint, Ready
 from iotauth_cli.emulator.flips import Flips
 from iotauth_cli.emulator.http import HttpProtocol
+from iotauth_cli.emulator.identity import Identity
 from iotauth_cli.emulator.inject import InjectionDesk, Injections
 from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
 from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
 from iotauth_cli.emulator.model import ACCOUNT, DEFAULT_REGION
 from iotauth_cli.emulator.page.traffic import Traffic
 from iotauth_cli.emulator.page.view import Place, View
+from iotauth_cli.emulator.proxy import Proxy
 from iotauth_cli.emulator.state import State
 from iotauth_cli.emulator.time_travel import TimeTravel
 from iotauth_cli.emulator.unreliable import Breaker, UnreliableGateway, UnreliableRunner, UnreliableTables, show_expired
@@ -61,6 +60,7 @@ from iotauth_cli.errors import InputError
 
 DATA_PORT = 8443
 CONTROL_PORT = 4588
+HTTPS_PORT = 443  # where AWS IoT has custom authentication, and the proxy what leads to the data port
 MAX_PORT = 65_535
 REGION = re.compile(r"[a-z0-9-]{1,63}")  # it becomes a label of the endpoint's name
 
@@ -69,13 +69,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """*port* is the data port. Port 0 lets the system choose. *flips* are laid over those of earlier starts."""
+    """*port* is the data port; without a *proxy_port* there is no proxy. Port 0 lets the system choose.
+
+    *flips* are laid over those of earlier starts.
+    """
 
     state_dir: Path
     port: int
     control_port: int
     region: str
     flips: Flips
+    proxy_port: int | None
 
 
 def settings(
@@ -84,13 +88,14 @@ def settings(
     control_port: int | None = None,
     region: str | None = None,
     behaviour: Sequence[str] = (),
+    proxy_port: int | None = None,
 ) -> Settings:
     """Return settings in which None stands for the default; *behaviour* holds flips, as ``key=value``.
 
     Raises:
         InputError: a port, the region or a flip cannot be one.
     """
-    for number in (port, control_port):
+    for number in (port, control_port, proxy_port):
         if number is not None and not 0 <= number <= MAX_PORT:
             raise InputError(f"port {number} is not between 0 and {MAX_PORT}")
     if region and not REGION.fullmatch(region):
@@ -101,6 +106,7 @@ def settings(
         control_port=CONTROL_PORT if control_port is None else control_port,
         region=region or DEFAULT_REGION,
         flips=flips.parse(behaviour),
+        proxy_port=proxy_port,
     )
 
 
@@ -145,10 +151,11 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
         account=ACCOUNT,
         control_endpoint=control_endpoint,
         data_endpoint=Endpoint("localhost", rooms.listener.port),
-        ca_file=rooms.certificates.ca_file,
+        ca_file=rooms.identity.certificates.ca_file,
         state_dir=settings.state_dir,
         started_at=int(time.time()),
         behaviour=flipped,
+        proxy=await _open_proxy(settings, rooms, stack),
     )
     stack.callback(files.remove, environment.write(ready))
     log.info("ready: control port at %s, data port %d", control_endpoint, rooms.listener.port)
@@ -159,7 +166,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
 class _Rooms:
     control_plane: ControlPlane
     listener: Listener
-    certificates: Certificates
+    identity: Identity
+    attempts: AttemptLog
 
 
 def _assemble(
@@ -195,32 +203,25 @@ def _assemble(
     tables = DynamoDb(state, account=ACCOUNT, clock=clock)
     iot = IotService(authorizers, gateway, behaviour, clock, domains=domains)
     iot_data = IotDataService(broker, clock, behaviour)
-    names = endpoint_names(authorizers.endpoint_prefix, settings.region)
-
-    def certified_names() -> list[str]:
-        return [*names, *domains.names(settings.region)]
-
-    def certify() -> Certificates:
-        return ca.ensure(settings.state_dir, certified_names(), datetime.now(timezone.utc))
-
-    def expired() -> ssl.SSLContext:
-        return ca.expired_context(settings.state_dir, certified_names(), datetime.now(timezone.utc))
-
-    certificates = certify()
-    tls = ca.server_context(certificates)
-    domains.on_names = lambda: ca.load(tls, certify())
+    identity = Identity(
+        settings.state_dir,
+        authorizers.endpoint_prefix,
+        settings.region,
+        domains,
+        with_aws_names=settings.proxy_port is not None,
+    )
     listener = Listener(
-        tls,
+        identity.context,
         gateway,
         broker,
         attempts,
         api=ControlPlane([iot_data]).handle,
-        server_names=[*LOCAL_NAMES, *names],
+        server_names=[*LOCAL_NAMES, *identity.names],
         clock=clock,
         behaviour=behaviour,
         domain=domains.in_region(settings.region),
     )
-    show_expired(tls, injections, expired)
+    show_expired(identity.context, injections, identity.expired_context)
     place = Place(settings.region, ACCOUNT, lambda: listener.port)
     packages = Packages(state)
     admin = Admin.of(
@@ -234,12 +235,18 @@ def _assemble(
     services: list[Service] = [StsService(), roles, functions, unreliable_tables, iot, iot_data, logs]
     stacks = CloudFormationService(state, services, packages, clock)
     stack.push_async_callback(stacks.close)
-    return _Rooms(ControlPlane([*services, stacks], admin=admin), listener, certificates)
+    return _Rooms(ControlPlane([*services, stacks], admin=admin), listener, identity, attempts)
 
 
-def endpoint_names(prefix: str, region: str) -> list[str]:
-    """Return the names of the data endpoint, as DescribeEndpoint gives them."""
-    return [f"{prefix}{suffix}.iot.{region}.localhost" for suffix in ENDPOINTS.values()]
+async def _open_proxy(settings: Settings, rooms: _Rooms, stack: AsyncExitStack) -> ProxyEndpoint | None:
+    """Start the proxy that was asked for, and return where it is."""
+    if settings.proxy_port is None:
+        return None
+    proxy = Proxy(rooms.listener.serves, {HTTPS_PORT: rooms.listener.port}, rooms.attempts)
+    with ports.explained(settings.proxy_port, "--proxy-port"):
+        await proxy.start(settings.proxy_port)
+    stack.push_async_callback(proxy.stop)
+    return ProxyEndpoint("127.0.0.1", proxy.port, rooms.identity.aws_names[-1])
 
 
 def _bind_control_port(settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
