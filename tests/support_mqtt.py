@@ -138,7 +138,7 @@ def reasoned(
 ) -> st.SearchStrategy[Any]:
     """A packet that at level 5 has a reason and properties, and at level 4 neither."""
     if level == LEVEL_3_1_1:
-        return st.builds(packet_type, *before)
+        return st.tuples(*before).map(lambda values: packet_type(*values))
     return st.builds(packet_type, *before, st.sampled_from(reasons), properties(packet_type, level))
 
 

@@ -48,6 +48,9 @@ TICK_S = 1.0  # how exactly timers are kept; the shortest of them is 45 s
 NOTED_TOPICS = 100  # undelivered topics that are written down for one connection
 
 
+Observer = Callable[[MessageSeen], None]
+
+
 class Granted(NamedTuple):
     """What became of one filter of a SUBSCRIBE: its reason code, and a retained message to send after the SUBACK."""
 
@@ -69,7 +72,8 @@ class Broker:
         self._clock = clock
         self._behaviour = behaviour or Behaviour()
         self.retained = RetainedMessages(state)
-        self._observers: list[Callable[[MessageSeen], None]] = []
+        self._observers: list[Observer] = []
+        self._event_observers: list[Observer] = []
         self.presence = Presence(self._publish_event, clock)
         self._routes = Routes()
         self._sessions = SessionStore(state)
@@ -196,41 +200,46 @@ class Broker:
         self._accept(Publish(topic, payload, qos, retain, properties=properties), None)
 
     def _publish_event(self, topic: str, payload: bytes) -> None:
-        self._accept(Publish(topic, payload, self._behaviour.lifecycle_event_qos), None)
+        packet = Publish(topic, payload, self._behaviour.lifecycle_event_qos)
+        self._show(packet, None, self._event_observers)
+        self._accept(packet, None)
 
     def _accept(self, packet: Publish | Will, client_id: str | None) -> None:
         """Take a message from who may publish it: retain it, show it, route it."""
-        now = self._clock()
-        message = routed(packet, now)
+        message = routed(packet, self._clock()) if packet.properties else Message(packet.topic, packet.payload)
         if packet.retain:
-            properties, expires_at = message.properties, message.expires_at
-            self.retained.store(RetainedMessage(packet.topic, packet.payload, packet.qos, now, properties, expires_at))
+            self._retain(message, packet.qos)
         if self._observers:
-            seen = MessageSeen(packet.topic, packet.payload, packet.qos, packet.retain, client_id, now)
-            for observer in tuple(self._observers):
-                observer(seen)
-        self._route(message, packet.qos, client_id, was_retained=packet.retain)
+            self._show(packet, client_id, self._observers)
+        self._route(message, packet, client_id)
 
-    def _route(self, message: Message, qos: int, sender: str | None, *, was_retained: bool) -> None:
+    def _retain(self, message: Message, qos: int) -> None:
+        self.retained.store(
+            RetainedMessage(message.topic, message.payload, qos, self._clock(), message.properties, message.expires_at)
+        )
+
+    def _show(self, packet: Publish | Will, client_id: str | None, observers: Iterable[Observer]) -> None:
+        seen = MessageSeen(packet.topic, packet.payload, packet.qos, packet.retain, client_id, self._clock())
+        for observer in tuple(observers):
+            observer(seen)
+
+    def _route(self, message: Message, packet: Publish | Will, sender: str | None) -> None:
         receivers, shares = self._routes.find(message.topic)
-        retained = message.with_retain() if was_retained else message
+        qos = packet.qos
+        as_published = message.with_retain() if packet.retain else message
         for client, options in receivers:
             if options & NO_LOCAL and client.client_id == sender:
                 continue
-            self._offer(client, retained if options & RETAIN_AS_PUBLISHED else message, min(qos, options & QOS))
+            # What waits for a client that is away is looked at when it comes back, under its policy of then.
+            if client.link is None or self._may_receive(client, message.topic):
+                chosen = as_published if options & RETAIN_AS_PUBLISHED else message
+                self._deliver(client, chosen, min(qos, options & QOS))
         for share in shares:
             for client, options in share.in_turn():
-                chosen = retained if options & RETAIN_AS_PUBLISHED else message
-                if self._offer(client, chosen, min(qos, options & QOS)):
+                if client.link is None or self._may_receive(client, message.topic):
+                    chosen = as_published if options & RETAIN_AS_PUBLISHED else message
+                    self._deliver(client, chosen, min(qos, options & QOS))
                     break
-
-    def _offer(self, client: Client, message: Message, qos: int) -> bool:
-        """Deliver *message* if the client may have it, and tell so."""
-        # What waits for a client that is away is looked at when it comes back, under its policy of then.
-        if client.link is not None and not self._may_receive(client, message.topic):
-            return False
-        self._deliver(client, message, qos)
-        return True
 
     def _may_receive(self, client: Client, topic: str) -> bool:
         if client.policy.allows(RECEIVE, client.topic_prefix + topic):
@@ -355,10 +364,14 @@ class Broker:
         client.link.end(DisconnectReason.API_INITIATED_DISCONNECT, "DeleteConnection was called for this client")
         return True
 
-    def observe(self, observer: Callable[[MessageSeen], None]) -> Callable[[], None]:
+    def observe(self, observer: Observer) -> Callable[[], None]:
         """Call *observer* with every message that is accepted, until the returned function is called."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
+
+    def observe_events(self, observer: Observer) -> None:
+        """Call *observer* with every lifecycle event; unlike `observe`, this costs other messages nothing."""
+        self._event_observers.append(observer)
 
     # Time
 

@@ -38,7 +38,9 @@ def meant(packet: Any) -> Any:
     if not hasattr(packet, "properties"):
         return packet
     kept = [pair for pair in packet.properties if DEFAULTS.get(pair[0]) != pair[1]]
-    return replace(packet, properties=tuple(sorted(kept, key=lambda pair: pair[0])))
+    ordered = tuple(sorted(kept, key=lambda pair: pair[0]))
+    is_tuple = isinstance(packet, tuple)
+    return packet._replace(properties=ordered) if is_tuple else replace(packet, properties=ordered)
 
 
 def is_left_to_the_session(packet: Packet) -> bool:

@@ -55,7 +55,7 @@ class Message:
     __slots__ = ("_at_4", "_at_5", "expires_at", "payload", "properties", "retain", "topic")
 
     def __init__(
-        self, topic: str, payload: bytes, *, retain: bool = False, properties: bytes = b"", expires_at: float = NEVER
+        self, topic: str, payload: bytes, retain: bool = False, properties: bytes = b"", expires_at: float = NEVER
     ) -> None:
         self.topic = topic
         self.payload = payload

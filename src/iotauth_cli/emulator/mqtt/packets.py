@@ -7,6 +7,7 @@ The fields are those of MQTT 5, of which 3.1.1 is the smaller half: at level 4 a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 LEVEL_3_1_1, LEVEL_5 = 4, 5  # the protocol level byte of CONNECT
 
@@ -44,9 +45,11 @@ class Connack:
     properties: Properties = ()
 
 
-@dataclass(frozen=True)
-class Publish:
-    """*packet_id* is None exactly when *qos* is 0."""
+class Publish(NamedTuple):
+    """*packet_id* is None exactly when *qos* is 0.
+
+    Like `Puback` it is a tuple and no frozen dataclass: one is made for each message, three times as fast.
+    """
 
     topic: str
     payload: bytes
@@ -57,8 +60,7 @@ class Publish:
     properties: Properties = ()
 
 
-@dataclass(frozen=True)
-class Puback:
+class Puback(NamedTuple):
     packet_id: int
     reason: int = 0
     properties: Properties = ()

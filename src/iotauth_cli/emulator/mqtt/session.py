@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from iotauth_cli.emulator.behaviour import Behaviour
@@ -294,7 +294,7 @@ class Session:
             self._aliases[alias] = packet.topic
         elif alias not in self._aliases:
             raise _RuleBroken(Reason.PROTOCOL_ERROR, f"topic alias {alias} stands for no topic yet")
-        return replace(packet, topic=self._aliases[alias])
+        return packet._replace(topic=self._aliases[alias])
 
     def _subscribe(self, packet: Subscribe) -> Event:
         count, limit = len(packet.subscriptions), self._behaviour.filters_per_subscribe

@@ -23,7 +23,7 @@ class Connections:
     def __init__(self, broker: Broker, clock: Callable[[], float]) -> None:
         self._broker = broker
         self._departures = Departures(clock)
-        broker.observe(self._departures.note)
+        broker.observe_events(self._departures.note)
         self.operations: Mapping[str, Handler] = {
             "GetConnection": self.get_connection,
             "ListSubscriptions": self.list_subscriptions,
