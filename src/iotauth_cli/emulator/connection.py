@@ -132,6 +132,8 @@ class Connection(asyncio.Protocol):
             self._reading(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            self._transport.close()  # Python 3.10's TLS transport wants it, also when the client has closed
         self._transport = None
         self.end(DisconnectReason.CONNECTION_LOST, "the connection was lost")
 

@@ -103,6 +103,7 @@ class WebSocket(asyncio.Protocol):
             self._handle(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.hang_up()  # Python 3.10's TLS transport wants it, also when the client has closed
         self._transport = None
         self._open_websockets.discard(self)
         if self._impatience is not None:
