@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from iotauth_cli.emulator.control.lambda_.names import LATEST
+from iotauth_cli.emulator.control.lambda_.names import LATEST, FunctionName
+from iotauth_cli.emulator.control.lambda_.store import FunctionStore
+from iotauth_cli.emulator.state import State
 from support_control import Control, code_of, message_of, zipped
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:doors"
@@ -126,6 +129,33 @@ def test_grants_go_with_their_alias_or_version(control: Control, lambda_: Any) -
     lambda_.delete_function(FunctionName="doors", Qualifier="1")
     left = control.server.call(lambda: control.state.db.execute("SELECT count(*) FROM lambda_statement").fetchone()[0])
     assert left == 0
+
+
+def test_a_version_and_its_number_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off in between, neither is there: a version's number is never given twice."""
+    state, function = State.open(tmp_path), FunctionName("us-east-1", "123456789012", "doors")
+    store = FunctionStore(state)
+    store.add(function, {"Version": LATEST}, {})
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "save_record", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        store.publish(function, {"Version": "1"})
+    assert [found["Version"] for found in store.versions("us-east-1")] == [LATEST]
+    state.close()
+
+
+def test_deleting_a_function_by_its_alias_deletes_nothing(lambda_: Any) -> None:
+    """DeleteAlias is for aliases; a version, once deleted, gives its number to no other."""
+    lambda_.create_alias(FunctionName="doors", Name="live", FunctionVersion="1")
+    with pytest.raises(ClientError, match="Deletion of aliases is not currently supported") as error:
+        lambda_.delete_function(FunctionName="doors", Qualifier="live")
+    assert code_of(error) == ("InvalidParameterValueException", 400)
+    assert lambda_.get_alias(FunctionName="doors", Name="live")["FunctionVersion"] == "1"
+    lambda_.delete_function(FunctionName="doors", Qualifier="2")
+    assert lambda_.publish_version(FunctionName="doors")["Version"] == "3"
 
 
 def test_aliases_of_a_function_that_is_not_there(control: Control) -> None:

@@ -120,6 +120,19 @@ def test_a_process_that_exits_is_a_runtime_exit_error_and_is_replaced(tmp_path: 
     assert isinstance(answered, int)
 
 
+def test_an_answer_over_six_megabytes_is_an_error(tmp_path: Path) -> None:
+    """Lambda's own, and the next call is answered; one just below the limit passes whole."""
+    large = node_function(tmp_path, "exports.handler = async (size) => 'ü'.repeat(size / 2);\n")
+
+    async def calls(pool: FunctionPool, log: Log) -> list[bytes]:
+        return [(await pool.invoke(large, str(size).encode())).payload for size in (7_000_000, 6_000_000, 2)]
+
+    too_large, whole, small = run(calls)
+    assert json.loads(too_large)["errorType"] == "Function.ResponseSizeTooLarge"
+    assert len(whole) == 6_000_002
+    assert json.loads(small) == "ü"
+
+
 EMULATOR = """
 import asyncio, sys
 from pathlib import Path

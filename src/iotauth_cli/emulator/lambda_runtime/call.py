@@ -1,4 +1,8 @@
-"""One call of a function, from the event to what the caller and the log are told."""
+"""One call of a function, from the event to what the caller and the log are told.
+
+Lambda loads a function once more, in the time of the call, when loading failed or took longer than ten
+seconds. Here it is not tried again: the error is the same, and a device would not wait for it.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sqlite3 import Row
 from typing import Any
 
@@ -87,6 +87,13 @@ class FunctionStore:
             " ON CONFLICT DO UPDATE SET configuration = excluded.configuration",
             (function.region, function.name, configuration["Version"], json.dumps(configuration)),
         )
+
+    def publish(self, function: FunctionName, configuration: Configuration) -> None:
+        """Write a new version and that its number is taken: both, or neither."""
+        with self._state.transaction():
+            self.save(function, configuration)
+            record = self.record(function)
+            self.save_record(function, replace(record, last_version=int(configuration["Version"])))
 
     def remove_version(self, function: FunctionName, version: str) -> None:
         key = (function.region, function.name, version)

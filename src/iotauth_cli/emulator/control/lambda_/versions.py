@@ -57,13 +57,14 @@ class Versions:
             "Description": current["Description"] if description is None else description,
             "RevisionId": str(uuid.uuid4()),
         }
-        self._store.save(function, published)
-        self._store.save_record(function, replace(record, last_version=int(number)))
+        self._store.publish(function, published)
         return published
 
     def delete(self, function: FunctionName) -> None:
         """Remove one published version; one that an alias points to stays."""
         version = function.qualifier or LATEST
+        if not version.isdigit():
+            raise invalid("Deletion of aliases is not currently supported.")
         pointing = [row["alias"] for row in self._store.aliases(function) if row["version"] == version]
         if pointing:
             message = f"Version ({version}) cannot be deleted because it is used by aliases: {', '.join(pointing)}"
