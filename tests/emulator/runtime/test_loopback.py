@@ -25,6 +25,7 @@ def handler(event, context):
         ("socket.create_connection(('192.0.2.1', 443))", "192.0.2.1"),
         ("socket.create_connection(('2001:db8::1', 443))", "2001:db8::1"),
         ("socket.socket().connect(('192.0.2.1', 443))", "192.0.2.1"),
+        ("socket.socket().connect(('example.com', 443))", "example.com"),
         ("socket.socket().connect_ex(('192.0.2.1', 443))", "192.0.2.1"),
         ("socket.socket(type=socket.SOCK_DGRAM).sendto(b'door', ('192.0.2.1', 53))", "192.0.2.1"),
         ("socket.socket(type=socket.SOCK_DGRAM).sendmsg([b'door'], [], 0, ('192.0.2.1', 53))", "192.0.2.1"),

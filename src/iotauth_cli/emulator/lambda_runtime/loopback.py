@@ -11,10 +11,12 @@ This file runs in the function's process, like `client`, and keeps to the same r
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 LOCAL_NAMES = ("", "localhost", "::1", "0.0.0.0", "::")  # the unspecified ones lead to this machine too
@@ -24,6 +26,9 @@ STDERR = 2  # not sys.stderr: the function may have put anything in its place
 def stay() -> None:
     """Refuse, from now on and for good, whatever leaves loopback."""
     sys.addaudithook(_check)
+    for name in ("connect", "connect_ex"):
+        # The hook hears of a name in an address when it has been looked up, elsewhere.
+        setattr(socket.socket, name, _checked_first(getattr(socket.socket, name)))
 
 
 def is_loopback(host: object) -> bool:
@@ -35,6 +40,15 @@ def is_loopback(host: object) -> bool:
     numbers = name.removeprefix("::ffff:").split(".")
     is_network_127 = numbers[0] == "127" and all(number.isdigit() for number in numbers)  # no name: 127.example.com
     return name in LOCAL_NAMES or name.endswith(".localhost") or is_network_127
+
+
+def _checked_first(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+    @functools.wraps(connect)
+    def checked(self: socket.socket, address: Any) -> Any:
+        _check_connection(self, address)
+        return connect(self, address)
+
+    return checked
 
 
 def _check(event: str, arguments: tuple[object, ...]) -> None:
