@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from iotauth_cli.policy.conditions import Outcome, check
 from iotauth_cli.policy.context import Context
@@ -70,7 +71,7 @@ class BoundStatement:
         self._place = place
         self._context = context
         self._variables = variables
-        self._actions = tuple(compile_pattern([action.lower()]) for action in statement.actions)
+        self._actions = tuple(map(_action_pattern, statement.actions))
         self._resources = tuple(_bind(resource, variables) for resource in statement.resources)
 
     @property
@@ -174,6 +175,11 @@ def in_short(patterns: Sequence[str], resource: str) -> tuple[Sequence[str], str
     if all(pattern == "*" or pattern.startswith(scope) for pattern in patterns):
         return [pattern.removeprefix(scope) for pattern in patterns], resource.removeprefix(scope)
     return patterns, resource
+
+
+@lru_cache(maxsize=256)  # the same few in every policy
+def _action_pattern(action: str) -> Pattern:
+    return compile_pattern([action.lower()])
 
 
 def _bind(resource: str, variables: Mapping[str, str]) -> BoundResource:
