@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from iotauth_authorizer.event import Answer
+from iotauth_authorizer.event import Answer, ConnectRequest
 from iotauth_cli.emulator.model import Authorizer
 from iotauth_cli.emulator.presented import Pairs, http_parameters
 
@@ -32,9 +32,11 @@ class Question:
     credentials: Pairs
 
 
-def question(authorizer: Authorizer, server_name: str | None, headers: Pairs, query_string: str | None) -> Question:
-    pairs = http_parameters(headers, query_string)
-    return Question(authorizer, server_name, tuple(pair for pair in pairs if pair[0] not in ABOUT_THE_MESSAGE))
+def question(authorizer: Authorizer, request: ConnectRequest) -> Question:
+    """Return what *request* asks of *authorizer*, without what it says of its message."""
+    pairs = http_parameters(request.http_headers.items(), request.query_string)
+    credentials = tuple(pair for pair in pairs if pair[0] not in ABOUT_THE_MESSAGE)
+    return Question(authorizer, request.server_name, credentials)
 
 
 class AnswerCache:

@@ -12,8 +12,9 @@
     iot:Connect      on `client/<client id>`, under the returned policy
     iot:Publish      on the will's topic, when there is a will; iot:RetainPublish if it is retained
 
-A message that comes over HTTP has no client id and no user name, so it begins at *authorizer*; in
-place of iot:Connect it needs iot:Publish on its own topic, and iot:RetainPublish if it is retained.
+A message that comes over HTTP has no client id and no user name, so it begins at *domain*; in place
+of iot:Connect it needs iot:Publish on its own topic, and iot:RetainPublish if it is retained.
+
 Everything before *function* is settled without calling it: a stranger costs no invocation, and
 an owner who finds nothing in the function's log knows that the cause lies further up. Whatever
 is not a clear yes is a refusal that names the check which decided.
@@ -31,8 +32,6 @@ from typing import TypeVar
 
 from iotauth_authorizer.event import Answer, ConnectRequest
 from iotauth_authorizer.grants import MAX_CLIENT_ID_BYTES, ArnScope
-from iotauth_authorizer.username import MalformedUsername, Username
-from iotauth_authorizer.username import parse as parse_username
 from iotauth_cli.emulator.answer_cache import AnswerCache, question
 from iotauth_cli.emulator.attempts import (
     ADMITTED,
@@ -54,7 +53,13 @@ from iotauth_cli.emulator.model import (
     no_domains,
 )
 from iotauth_cli.emulator.mqtt.packets import Connect, Will
-from iotauth_cli.emulator.presented import Presented, http_parameters
+from iotauth_cli.emulator.presented import (
+    SIGNATURE,
+    Presented,
+    presented_at_connect,
+    presented_over_http,
+    verified_token,
+)
 from iotauth_cli.emulator.trail import Refused, Trail
 from iotauth_cli.policy.context import LAST_WILL, PERSISTENT_CONNECT, Context
 from iotauth_cli.policy.evaluate import Evaluator
@@ -65,9 +70,7 @@ GENERATED_CLIENT_ID = "$GEN/"  # how AWS IoT names clients that bring no client 
 SERVER_NAME = "server-name"
 DOMAIN = "domain"
 CLIENT_ID = "client-id"
-USER_NAME = "user-name"
 AUTHORIZER = "authorizer"
-SIGNATURE = "signature"
 FUNCTION = "function"
 AUTHENTICATION = "authentication"
 CONNECT = "iot:Connect"
@@ -166,14 +169,14 @@ class Gateway:
 
     def check_upgrade(self, arrival: Arrival) -> Refusal | None:
         """Refuse a WebSocket whose upgrade brings a signature that is wrong; None leaves the rest to CONNECT."""
-        presented = Presented(Username(""), http_parameters(arrival.http_headers, arrival.query_string))
+        presented = presented_over_http(arrival.http_headers, arrival.query_string)
         if presented.signature is None or not self._behaviour.refuses_signature_in_upgrade:
             return None
         trail = Trail(arrival.peer, str(uuid.uuid4()))
         try:
             authorizer = self._authorizer(trail, arrival, presented)
             if authorizer.token_key_name and presented.get(authorizer.token_key_name):
-                _verified_token(trail, authorizer, presented)
+                verified_token(trail, authorizer, presented)
         except Refused as refused:
             if refused.check == SIGNATURE:
                 self._attempts.record(trail.attempt(REFUSED))
@@ -203,9 +206,9 @@ class Gateway:
         """Go through the checks in the order of the module's docstring."""
         _note_server_name(trail, arrival)
         client_id = refreshed.client_id if refreshed else _client_id(trail, connect)
-        presented = _presented(trail, arrival, connect)
+        presented = presented_at_connect(trail, connect, arrival.http_headers, arrival.query_string)
         authorizer = self._authorizer(trail, arrival, presented)
-        token, is_verified = _verified_token(trail, authorizer, presented)
+        token, is_verified = verified_token(trail, authorizer, presented)
         request = _request(trail, arrival, connect, token, is_verified)
         answer = await self._answer(trail, authorizer, request)
         policy = self._policy(trail, answer, arrival, connect, client_id, is_refresh=refreshed is not None)
@@ -226,23 +229,23 @@ class Gateway:
 
     async def _permission(self, trail: Trail, arrival: Arrival, topic: str, retain: bool, connection: str) -> None:
         _note_server_name(trail, arrival)
-        presented = Presented(Username(""), http_parameters(arrival.http_headers, arrival.query_string))
+        presented = presented_over_http(arrival.http_headers, arrival.query_string)
         authorizer = self._authorizer(trail, arrival, presented)
-        token, is_verified = _verified_token(trail, authorizer, presented)
+        token, is_verified = verified_token(trail, authorizer, presented)
         request = _request(trail, arrival, None, token, is_verified)
-        answer = await self._kept_answer(trail, authorizer, request, arrival, connection)
+        answer = await self._kept_answer(trail, authorizer, request, connection)
         # No client id, so `${iot:ClientId}` has no value and no resource with it matches.
         policy = _evaluator(answer, Context(source_ip=arrival.peer, domain_name=arrival.server_name))
         for action in (PUBLISH, RETAIN_PUBLISH) if retain else (PUBLISH,):
             _require(trail, policy, action, self._scope.topic(topic))
 
     async def _kept_answer(
-        self, trail: Trail, authorizer: Authorizer, request: ConnectRequest, arrival: Arrival, connection: str
+        self, trail: Trail, authorizer: Authorizer, request: ConnectRequest, connection: str
     ) -> Answer:
         """Return the function's answer, or the one that this connection got before (`enableCachingForHttp`)."""
         if not authorizer.enable_caching_for_http:
             return await self._answer(trail, authorizer, request)
-        asked = question(authorizer, arrival.server_name, arrival.http_headers, arrival.query_string)
+        asked = question(authorizer, request)
         answer = self._kept_answers.find(connection, asked, self._clock())
         if answer is not None:
             trail.passed(FUNCTION, "an earlier request on this connection brought an answer that still counts")
@@ -354,50 +357,22 @@ def _client_id(trail: Trail, connect: Connect) -> str:
     return client_id
 
 
-def _presented(trail: Trail, arrival: Arrival, connect: Connect) -> Presented:
-    try:
-        username = parse_username(connect.username or "")
-    except MalformedUsername as error:
-        trail.refuse(USER_NAME, str(error), error)
-    trail.passed(USER_NAME, f"the user name has {len(username.parameters)} parameters")
-    return Presented(username, http_parameters(arrival.http_headers, arrival.query_string))
-
-
-def _verified_token(trail: Trail, authorizer: Authorizer, presented: Presented) -> tuple[str | None, bool]:
-    """Return the token, if one was presented, and whether its signature was verified."""
-    from iotauth_cli.token import verify
-
-    token = presented.get(authorizer.token_key_name) if authorizer.token_key_name else None
-    if authorizer.signing_disabled:
-        trail.passed(SIGNATURE, f"authorizer `{authorizer.name}` wants no signed token")
-        return token, False
-    signature = presented.signature
-    if not token or not signature:
-        missing = "token" if not token else "signature"
-        trail.refuse(SIGNATURE, f"authorizer `{authorizer.name}` wants a signed token and no {missing} was given")
-    keys = authorizer.token_signing_public_keys
-    verified_by = next((name for name, pem in keys.items() if verify(token, signature, pem)), None)
-    if verified_by is None:
-        trail.refuse(SIGNATURE, f"the signature is of none of the {len(keys)} keys of `{authorizer.name}`")
-    trail.passed(SIGNATURE, f"the token is signed by key `{verified_by}`")
-    return token, True
-
-
 def _request(
     trail: Trail, arrival: Arrival, connect: Connect | None, token: str | None, is_verified: bool
 ) -> ConnectRequest:
-    return ConnectRequest(
+    """Return what the function is told; over HTTP there is no CONNECT, and nothing of one."""
+    request = ConnectRequest(
         protocols=arrival.protocols,
         connection_id=trail.connection_id,
-        client_id=(connect.client_id or None) if connect else None,
-        username=connect.username if connect else None,
-        password=connect.password if connect else None,
         token=token,
         signature_verified=is_verified,
         server_name=arrival.server_name,
         http_headers=dict(arrival.http_headers),
         query_string=arrival.query_string,
     )
+    if connect is None:
+        return request
+    return request._replace(client_id=connect.client_id or None, username=connect.username, password=connect.password)
 
 
 def _evaluator(answer: Answer, context: Context) -> Evaluator:
