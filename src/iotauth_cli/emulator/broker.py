@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from iotauth_cli.emulator.attempts import IGNORED, Attempt, AttemptLog
+from iotauth_cli.emulator.attempts import AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.client import Client, Link
+from iotauth_cli.emulator.deliveries import Deliveries
 from iotauth_cli.emulator.gateway import PUBLISH, RETAIN_PUBLISH, Admission
 from iotauth_cli.emulator.model import ConnectionInfo, MessageSeen
 from iotauth_cli.emulator.mqtt.message import NEVER, Message, routed
@@ -43,10 +44,7 @@ from iotauth_cli.emulator.state import State
 from iotauth_cli.policy.evaluate import EXPLICIT_DENY, Decision
 
 SUBSCRIBE = "iot:Subscribe"
-RECEIVE = "iot:Receive"
 TICK_S = 1.0  # how exactly timers are kept; the shortest of them is 45 s
-NOTED_TOPICS = 100  # undelivered topics that are written down for one connection
-
 
 Observer = Callable[[MessageSeen], None]
 
@@ -68,7 +66,6 @@ class Broker:
         behaviour: Behaviour | None = None,
     ) -> None:
         self.clients: dict[str, Client] = {}
-        self._attempts = attempts
         self._clock = clock
         self._behaviour = behaviour or Behaviour()
         self.retained = RetainedMessages(state)
@@ -77,6 +74,7 @@ class Broker:
         self.presence = Presence(self._publish_event, clock)
         self._routes = Routes()
         self._sessions = SessionStore(state)
+        self.deliveries = Deliveries(self._sessions, attempts, clock, self._behaviour)
         self._links: set[Link] = set()
         self._timer: asyncio.TimerHandle | None = None
         for stored in self._sessions.load():
@@ -129,19 +127,10 @@ class Broker:
         return client, is_present
 
     def welcome(self, client: Client) -> None:
-        """Tell that a client is in, now that it has its CONNACK, and send what its session kept.
-
-        The policy of today decides on messages of yesterday.
-        """
-        link = client.link
-        if link is None:
-            return
-        self.presence.connected(link.admission)
-        client.outbox.keep_only(lambda message: client.takes(message) and self._may_receive(client, message.topic))
-        now = self._clock()
-        for parcel in client.outbox.resend(now, limit_s=self._behaviour.redelivery_limit_s):
-            link.deliver_acknowledged(parcel)
-        self._fill(client)
+        """Tell that a client is in, now that it has its CONNACK, and send what its session kept."""
+        if client.link is not None:
+            self.presence.connected(client.link.admission)
+            self.deliveries.catch_up(client)
 
     def part(self, client: Client, goodbye: Disconnect) -> None:
         """Take a client's DISCONNECT: no will, unless it asks for it, and perhaps another session expiry."""
@@ -231,60 +220,15 @@ class Broker:
             if options & NO_LOCAL and client.client_id == sender:
                 continue
             # What waits for a client that is away is looked at when it comes back, under its policy of then.
-            if client.link is None or self._may_receive(client, message.topic):
+            if client.link is None or self.deliveries.may_receive(client, message.topic):
                 chosen = as_published if options & RETAIN_AS_PUBLISHED else message
-                self._deliver(client, chosen, min(qos, options & QOS))
+                self.deliveries.deliver(client, chosen, min(qos, options & QOS))
         for share in shares:
             for client, options in share.in_turn():
-                if client.link is None or self._may_receive(client, message.topic):
+                if client.link is None or self.deliveries.may_receive(client, message.topic):
                     chosen = as_published if options & RETAIN_AS_PUBLISHED else message
-                    self._deliver(client, chosen, min(qos, options & QOS))
+                    self.deliveries.deliver(client, chosen, min(qos, options & QOS))
                     break
-
-    def _may_receive(self, client: Client, topic: str) -> bool:
-        if client.policy.allows(RECEIVE, client.topic_prefix + topic):
-            return True
-        self._note_undelivered(client, topic)
-        return False
-
-    def _deliver(self, client: Client, message: Message, qos: int) -> None:
-        link = client.link
-        if client.max_packet_bytes is not None and not client.takes(message):
-            return
-        if qos == 0:
-            if link is not None:
-                link.deliver(message)
-        elif link is None:
-            if not client.outbox.is_full:
-                client.outbox.hold(message)
-                self._sessions.hold(client, message)
-        elif client.outbox.is_full:
-            link.end(DisconnectReason.THROTTLED, "the client leaves too many messages unacknowledged")
-        else:
-            parcel = client.outbox.send(message, self._clock())
-            if parcel is not None:
-                link.deliver_acknowledged(parcel)
-
-    def acknowledge(self, client: Client, packet_id: int) -> None:
-        """Take a PUBACK, and send what waited for its place in the window."""
-        client.outbox.acknowledge(packet_id)
-        if client.has_stored_messages and not client.outbox:
-            self._sessions.empty(client)
-        self._fill(client)
-
-    def resend(self, client: Client, now: float) -> None:
-        """Send again what a connected client has left unacknowledged for too long."""
-        behaviour = self._behaviour
-        again = client.outbox.resend(now, after_s=behaviour.redelivery_interval_s, limit_s=behaviour.redelivery_limit_s)
-        for parcel in again:
-            if client.link is not None:
-                client.link.deliver_acknowledged(parcel)
-
-    def _fill(self, client: Client) -> None:
-        link = client.link
-        if link is not None:
-            for parcel in client.outbox.fill(self._clock()):
-                link.deliver_acknowledged(parcel)
 
     # Subscriptions
 
@@ -328,8 +272,8 @@ class Broker:
 
     def send_retained(self, client: Client, granted: Granted) -> None:
         kept = granted.retained
-        if kept is not None and self._may_receive(client, kept.topic):
-            self._deliver(client, kept.message(), min(granted.code, kept.qos))
+        if kept is not None and self.deliveries.may_receive(client, kept.topic):
+            self.deliveries.deliver(client, kept.message(), min(granted.code, kept.qos))
 
     def unsubscribe(self, client: Client, topic_filters: Iterable[str]) -> tuple[int, ...]:
         """Unsubscribe; return a reason for each filter, which says whether there was a subscription."""
@@ -409,12 +353,3 @@ class Broker:
     def _beat(self) -> None:
         self.start()
         self.tick()
-
-    def _note_undelivered(self, client: Client, topic: str) -> None:
-        """Say once per connection and topic that a subscription stays silent, and why."""
-        if topic in client.undelivered or len(client.undelivered) >= NOTED_TOPICS:
-            return
-        client.undelivered.add(topic)
-        decision = client.policy.decide(RECEIVE, client.topic_prefix + topic)
-        sentence = f"a message was not delivered: {decision.because}"
-        self._attempts.record(Attempt(IGNORED, RECEIVE, sentence, client_id=client.client_id))

@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
 
     def _acknowledge(self, packet: Puback) -> None:
         assert self._client is not None
-        self._broker.acknowledge(self._client, packet.packet_id)
+        self._broker.deliveries.acknowledge(self._client, packet.packet_id)
 
     def _subscribe(self, packet: Subscribe) -> None:
         assert self._client is not None
@@ -326,7 +326,9 @@ class Connection(asyncio.Protocol):
         elif now >= self._session.silent_until():
             self.end(DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT, "the client was silent for too long")
         else:
-            self._broker.resend(client, now)
+            # MQTT 5 resends on a new connection alone (4.4); 3.1.1 leaves the broker free.
+            if self.terms.level < LEVEL_5:
+                self._broker.deliveries.resend(client, now)
             if now >= admission.refresh_at and (self._deciding is None or self._deciding.done()):
                 self._deciding = asyncio.ensure_future(self._guarded(self._refresh(admission, client)))
 

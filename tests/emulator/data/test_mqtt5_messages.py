@@ -223,6 +223,19 @@ async def test_the_client_says_how_many_messages_it_takes_at_once(plane: Plane) 
 
 
 @in_loop
+async def test_an_unacknowledged_message_comes_again_on_the_next_connection_only(plane: Plane) -> None:
+    """MQTT 5 forbids to send it twice on one connection, however long the PUBACK takes."""
+    device = await plane.connected_5(keep_alive_s=1200, properties=lasting(DAY))
+    await device.subscribe("a", qos=1)
+    sender = await plane.connected("sender")
+    await sender.publish("a", b"1", 1)
+    await plane.advance(60)
+    assert len(publishes(device)) == 1
+    device = await plane.connected_5(clean=False, keep_alive_s=1200)
+    assert publishes(device) == [Publish("a", b"1", 1, is_duplicate=True, packet_id=1)]
+
+
+@in_loop
 async def test_no_local_keeps_ones_own_messages_away(plane: Plane) -> None:
     """From the publisher alone, and only where no other subscription of its own wants them."""
     device, other = await plane.connected_5(), await plane.connected_5("other")

@@ -108,11 +108,7 @@ def encode(packet: Packet, level: int = LEVEL_3_1_1) -> bytes:
     """
     kind = _BY_TYPE[type(packet)]
     flags, body = kind.encode(packet, level)
-    return frame(kind.number << 4 | flags, body)
-
-
-def frame(first: int, body: bytes) -> bytes:
-    return b"%c%b%b" % (first, encode_length(len(body)), body)
+    return b"%c%b%b" % (kind.number << 4 | flags, encode_length(len(body)), body)
 
 
 class _Kind(NamedTuple):

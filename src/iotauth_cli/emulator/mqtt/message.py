@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from iotauth_cli.emulator.mqtt.codec import PUBLISH, frame
+import functools
+
+from iotauth_cli.emulator.mqtt.codec import PUBLISH
 from iotauth_cli.emulator.mqtt.packets import LEVEL_3_1_1, Publish, Will
 from iotauth_cli.emulator.mqtt.properties import FORWARDED, Property, encode_properties, number
 from iotauth_cli.emulator.mqtt.wire import encode_length, encode_number, encode_text
@@ -23,6 +25,11 @@ def routed(packet: Publish | Will, now: float) -> Message:
     )
 
 
+@functools.lru_cache(maxsize=4096)  # asked for every message, mostly about the same few
+def _topic_field(topic: str) -> bytes:
+    return encode_text(topic)
+
+
 class Encoded:
     """A PUBLISH without packet id and duplicate flag. *block* is level 5's properties with their length."""
 
@@ -38,7 +45,15 @@ class Encoded:
 
     def at_most_once(self) -> bytes:
         if not self._at_most_once:
-            self._at_most_once = frame(PUBLISH << 4 | self._retain, self._topic + self._block + self._payload)
+            length = len(self._topic) + len(self._block) + len(self._payload)
+            first = PUBLISH << 4 | self._retain
+            self._at_most_once = b"%c%b%b%b%b" % (
+                first,
+                encode_length(length),
+                self._topic,
+                self._block,
+                self._payload,
+            )
         return self._at_most_once
 
     def at_least_once(self, packet_id: int, *, is_duplicate: bool = False) -> bytes:
@@ -69,7 +84,7 @@ class Message:
         """Return the message as it is for every receiver of *level* that asks for nothing special."""
         if level == LEVEL_3_1_1:
             if self._at_4 is None:
-                self._at_4 = Encoded(encode_text(self.topic), b"", self.payload, self.retain)
+                self._at_4 = Encoded(_topic_field(self.topic), b"", self.payload, self.retain)
             return self._at_4
         if self._at_5 is None:
             self._at_5 = self.with_properties(self.topic, b"")
@@ -87,4 +102,4 @@ class Message:
         """Return the message at level 5 for one receiver: under *topic*, and with *more* properties."""
         properties = more + self.properties
         block = encode_length(len(properties)) + properties
-        return Encoded(encode_text(topic), block, self.payload, self.retain)
+        return Encoded(_topic_field(topic), block, self.payload, self.retain)
