@@ -243,6 +243,7 @@ async def test_row_111_one_can_only_publish(plane: Plane, method: str) -> None:
         ("/topics/" + quote("a/" * 8, safe=""), "8 slashes; the limit is 7"),
         ("/topics/" + "a" * 257, "257 bytes; the limit is 256"),
         ("/topics/a?responseTopic=b%2F%2B", "has a wildcard"),
+        ("/topics/%24aws%2Frules%2Fr%2Ft?retain=true", "retains no message on it"),
     ],
 )
 @in_loop

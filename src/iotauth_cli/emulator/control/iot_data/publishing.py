@@ -59,16 +59,13 @@ def publishing(parameters: Parameters, max_payload_bytes: int) -> Publishing:
     if len(payload) > max_payload_bytes:
         message = f"a payload of {len(payload)} bytes; the limit is {max_payload_bytes}"
         raise ServiceError("RequestEntityTooLargeException", message, 413)
-    for topic in (parameters["topic"], parameters.get("responseTopic")):
-        if topic is not None:
-            _check(topic)
-    return Publishing(
-        parameters["topic"],
-        payload,
-        parameters.get("qos", 0),
-        parameters.get("retain", False),
-        _properties(parameters),
-    )
+    for name in ("topic", "responseTopic"):
+        if name in parameters:
+            _check(parameters[name])
+    topic, retain = parameters["topic"], parameters.get("retain", False)
+    if retain and topic.startswith("$"):
+        raise _invalid(f"topic `{topic}` is reserved for AWS IoT, which retains no message on it")
+    return Publishing(topic, payload, parameters.get("qos", 0), retain, _properties(parameters))
 
 
 def publish(broker: Broker, message: Publishing) -> None:
