@@ -199,7 +199,7 @@ class Plane:
             behaviour=self.behaviour,
         )
 
-        self.api = ControlPlane([IotDataService(self.broker, self.clock, self.behaviour)], ACCOUNT)
+        self.api = ControlPlane([IotDataService(self.broker, self.clock, self.behaviour)], any_host=True)
         self.data_http = DataHttp(
             self.gateway,
             self.broker,

@@ -215,7 +215,7 @@ def _assemble(
         gateway,
         broker,
         attempts,
-        api=ControlPlane([iot_data]).handle,
+        api=ControlPlane([iot_data], any_host=True).handle,
         server_names=[*LOCAL_NAMES, *identity.names],
         clock=clock,
         behaviour=behaviour,

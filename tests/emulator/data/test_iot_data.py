@@ -236,6 +236,14 @@ async def test_a_client_id_of_aws_iots_own(plane: Plane, certificates: Certifica
 
 
 @in_loop
+async def test_the_api_answers_to_any_name_of_the_data_port(plane: Plane) -> None:
+    """AWS's own names lead there through the proxy; which names there are, TLS has checked before."""
+    headers = {"host": "a1b2-ats.iot.eu-west-1.amazonaws.com", "authorization": signed("iotdata")["Authorization"]}
+    response = await plane.data_http.handle(HttpRequest("GET", "/retainedMessage", tuple(headers.items())))
+    assert response.status == 200
+
+
+@in_loop
 async def test_the_data_port_has_no_other_api(plane: Plane) -> None:
     """Who may not reach the control port does not reach it through this one."""
     plane.runner.reply = answer(policy(CONNECT_ONLY))

@@ -40,7 +40,10 @@ logger = logging.getLogger(__name__)
 
 
 class ControlPlane:
-    """Answer the AWS APIs of *services* for one *account*, and the emulator's own and its page if *admin* is there."""
+    """Answer the AWS APIs of *services* for one *account*, and the emulator's own and its page if *admin* is there.
+
+    *any_host* is for a port whose TLS has checked the name already.
+    """
 
     def __init__(
         self,
@@ -49,17 +52,20 @@ class ControlPlane:
         log: Callable[[str], None] = logger.error,
         *,
         admin: Admin | None = None,
+        any_host: bool = False,
     ) -> None:
         self._services = {service.name: service for service in services}
         self._account = account
         self._log = log
         self._admin = admin
+        self._any_host = any_host
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the answer to *request*; a failure of any kind is an answer too."""
         envelope = exchange.open_envelope(request)
         try:
-            require_local_host(request)
+            if not self._any_host:
+                require_local_host(request)
             if self._admin is not None and request.target.startswith(ADMIN_PATH):
                 return await self._admin.handle(request)
             if self._admin is not None and page.wanted(request):
