@@ -7,6 +7,7 @@ checkout by accident.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from iotauth_cli.errors import IotauthError
@@ -20,14 +21,28 @@ FILE_MODE = 0o100644 << 16  # readable in Lambda, whatever the umask was here
 
 def authorizer_zip() -> bytes:
     """Return the function's deployment package: `iotauth_authorizer`, byte for byte the same each time."""
+    package = authorizer_package()
+    return folder_zip(package.parent, (path for path in package.rglob("*") if path.suffix in IN_THE_ZIP))
+
+
+def folder_files(folder: Path) -> list[Path]:
+    """Return the files of a function's *folder* that belong into its package: no caches, nothing hidden."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_code(path.relative_to(folder))]
+
+
+def _is_code(path: Path) -> bool:
+    return not any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+
+
+def folder_zip(root: Path, files: Iterable[Path]) -> bytes:
+    """Return *files*, which lie below *root*, as a deployment package: the same bytes for the same content."""
     import io
     import zipfile
 
-    package = authorizer_package()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(path for path in package.rglob("*") if path.suffix in IN_THE_ZIP):
-            entry = zipfile.ZipInfo(f"{package.name}/{path.relative_to(package).as_posix()}", STAMP)
+        for path in sorted(files):
+            entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), STAMP)
             entry.external_attr = FILE_MODE
             entry.create_system = 3  # Unix, also when built on Windows
             entry.compress_type = zipfile.ZIP_DEFLATED

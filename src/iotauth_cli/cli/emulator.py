@@ -22,6 +22,7 @@ group = LazyGroup(
         "status": ("iotauth_cli.cli.emulator:status", "Show whether and where it runs."),
         "env": ("iotauth_cli.cli.emulator:env", "Print the variables that point AWS's tools at it."),
         "behaviour": ("iotauth_cli.cli.emulator:behaviour", "Show what it decides where AWS is silent."),
+        "deploy": ("iotauth_cli.cli.deploy:deploy", "Deploy a CloudFormation or SAM template to it."),
         "logs": ("iotauth_cli.cli.emulator:logs", "Show who tried to connect, and what was decided."),
         "clock": ("iotauth_cli.cli.emulator_clock:group", "Show its time, and let time pass."),
         "inject": ("iotauth_cli.cli.emulator_inject:group", "Let things go wrong, to test firmware."),

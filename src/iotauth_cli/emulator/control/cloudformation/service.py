@@ -10,6 +10,7 @@ updated or deleted.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -30,6 +31,7 @@ from iotauth_cli.emulator.control.service import Context, Handler, Parameters, R
 from iotauth_cli.emulator.lambda_runtime.background import Background
 from iotauth_cli.emulator.state import State
 
+NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 PATIENCE_S = 2.0  # how long an answer waits for the operation that it starts
 INTERRUPTED = "the emulator was stopped in the middle of the operation"
 # What a stack is whose operation was interrupted, by what it was.
@@ -131,7 +133,16 @@ class CloudFormationService:
         return {"StackId": stack.id}
 
     def new_stack(self, name: str, context: Context) -> Stack:
-        """Return a stack that is not yet anything."""
+        """Return a stack that is not yet anything.
+
+        Raises:
+            ServiceError: ValidationError; *name* cannot be a stack's.
+        """
+        if not NAME.fullmatch(name):
+            raise invalid(
+                f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: "
+                f"Member must satisfy regular expression pattern: {NAME.pattern}"
+            )
         stack_id = arns.build("cloudformation", context.region, context.account, f"stack/{name}/{uuid.uuid4()}")
         return Stack(stack_id, name, context.region, IN_REVIEW, self._clock())
 
