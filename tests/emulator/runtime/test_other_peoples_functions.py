@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iotauth_cli.emulator.lambda_runtime.interpreter import OLDEST, search_python
 from support import missing
+from support_control import TRUST
 from support_emulator import RunningEmulator
 from support_runtime import OWN_RUNTIME, function, invoke
 
@@ -78,6 +82,80 @@ def test_a_bundled_sdk_of_old_reaches_the_emulator(old_sdk: Path, old_python: st
     assert answer["version"] == "1.24.96"
     assert answer["accounts"] == ["123456789012"] * 2
     assert answer["missing"] == "ResourceNotFoundException"
+
+
+AUTHORIZER = """
+import base64, os
+import boto3
+
+table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+
+def lambda_handler(event, context):
+    mqtt = event["protocolData"]["mqtt"]
+    item = table.get_item(Key={"Client_ID": mqtt["clientId"]}).get("Item")
+    password = base64.b64decode(mqtt["password"]).decode()
+    statement = {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}
+    return {
+        "isAuthenticated": item is not None and item["Password"] == password,
+        "principalId": boto3.__version__.replace(".", ""),
+        "policyDocuments": [{"Version": "2012-10-17", "Statement": [statement]}],
+        "disconnectAfterInSeconds": 86400,
+        "refreshAfterInSeconds": 300,
+    }
+"""
+
+
+def bundled(sdk: Path) -> bytes:
+    """Zip the authorizer with *sdk*, without the models of services it does not call, as people do to save space."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("authorizer.py", AUTHORIZER)
+        for path in sdk.rglob("*"):
+            _, is_model, model = str(path.relative_to(sdk)).partition("/data/")
+            if path.is_file() and (not is_model or "/" not in model or model.startswith("dynamodb/")):
+                archive.write(path, path.relative_to(sdk))
+    return content.getvalue()
+
+
+def test_an_authorizer_that_bundles_an_old_sdk_decides_by_its_table(
+    old_sdk: Path, old_python: str, emulator: RunningEmulator
+) -> None:
+    """Deployed through the API, and asked as AWS IoT asks: it reads the emulator's DynamoDB, for a yes and a no."""
+    name = "other-peoples"
+    key = "Client_ID"
+    dynamodb, iot, lambda_ = (emulator.client(service) for service in ("dynamodb", "iot", "lambda"))
+    dynamodb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.put_item(TableName=name, Item={key: {"S": "door-7"}, "Password": {"S": "open"}})
+    role = emulator.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    created = lambda_.create_function(
+        FunctionName=name,
+        Runtime=old_python,
+        Role=role,
+        Handler="authorizer.lambda_handler",
+        Code={"ZipFile": bundled(old_sdk)},
+        Environment={"Variables": {"TABLE_NAME": name}},
+        Timeout=30,
+    )
+    iot.create_authorizer(
+        authorizerName=name, authorizerFunctionArn=created["FunctionArn"], status="ACTIVE", signingDisabled=True
+    )
+    permission = {"StatementId": "iot", "Action": "lambda:InvokeFunction", "Principal": "iot.amazonaws.com"}
+    lambda_.add_permission(FunctionName=name, **permission)
+    lambda_.invoke(FunctionName=name)  # fails for want of an event, and is warm then, whatever AWS IoT's patience
+
+    def ask(password: bytes) -> dict[str, Any]:
+        mqtt = {"clientId": "door-7", "username": "door-7", "password": password}
+        answer: dict[str, Any] = iot.test_invoke_authorizer(authorizerName=name, mqttContext=mqtt)
+        return answer
+
+    answer = ask(b"open")
+    assert (answer["isAuthenticated"], answer["principalId"]) == (True, "12496")
+    assert ask(b"shut")["isAuthenticated"] is False
 
 
 def test_so_does_the_sdk_of_today(tmp_path: Path, emulator: RunningEmulator) -> None:
