@@ -71,11 +71,12 @@ async def test_a_handshake_that_does_not_come_is_not_waited_for(
     """A connection that never begins TLS is closed when the handshake's time is over."""
     monkeypatch.setattr(listeners, "HANDSHAKE_TIMEOUT_S", 0.05)
     certificates = ensure(tmp_path, ("localhost",), datetime.now(timezone.utc))
-    async with listening(Plane(), certificates) as listener:
-        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
-        with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(), LIMIT_S) == b""
-        writer.close()
+    with contextlib.closing(Plane()) as plane:
+        async with listening(plane, certificates) as listener:
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), LIMIT_S) == b""
+            writer.close()
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])

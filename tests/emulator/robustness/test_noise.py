@@ -16,7 +16,7 @@ from support_emulator import RunningEmulator
 from support_load import LIMIT_S, connect_packet, tls
 
 CASES = 120  # for each layer
-WAIT_S = 0.02  # for an answer, which is never looked at
+WAIT_S = 0.005  # for an answer, which is never looked at
 
 MQTT = [
     connect_packet("noise"),
