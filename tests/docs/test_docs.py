@@ -42,9 +42,9 @@ def commands(page: Path) -> list[tuple[str, str]]:
 
 
 def write_files(page: Path, folder: Path) -> None:
-    """Lay out the page's ```python blocks that begin with a comment naming their file."""
+    """Lay out the page's ```python and ```yaml blocks that begin with a comment naming their file."""
     for language, body in BLOCK.findall(page.read_text()):
-        if language == "python" and (named := re.match(r"# ([\w.]+\.py)$", body, re.MULTILINE)):
+        if language in ("python", "yaml") and (named := re.match(r"# ([\w.]+\.(?:py|yaml))$", body, re.MULTILINE)):
             (folder / named[1]).write_text(body)
 
 
