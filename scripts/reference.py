@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,7 +91,72 @@ def table() -> str:
     return GENERATED + f"# The table\n\n{title}\n\n```text\n{body.strip()}\n```\n"
 
 
-PAGES = {"commands.md": commands, "emulator-behaviour.md": behaviour, "settings.md": settings, "table.md": table}
+def modules() -> str:
+    """Return every module with the first line of its docstring, room by room."""
+    root = DOCS.parent.parent
+    page = "# Every module\n\nThe first line of each module's own docstring, in the order of the folders.\n"
+    for source in ("lambda_src", "src"):
+        for folder in sorted({path.parent for path in (root / source).rglob("*.py")}):
+            rows = [(path.name, first_line(path)) for path in sorted(folder.glob("*.py"))]
+            name = folder.relative_to(root / source)
+            page += f"\n## `{name}`\n\n| module | what it is for |\n| --- | --- |\n"
+            page += "".join(f"| `{module}` | {line} |\n" for module, line in rows)
+    return GENERATED + page
+
+
+def first_line(path: Path) -> str:
+    """Return the first sentence or paragraph of a module's docstring, on one line."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(docstring.split("\n\n")[0].split()).replace("|", "\\|")
+
+
+SOURCES = """
+| tag | source |
+| --- | --- |
+| M:name | the service model that boto3 ships: `iot`, `iot-data` (data), `lambda` |
+| D:page | AWS IoT developer guide, page of that name; `limits-2019` and `quota` are the pages on limits |
+| D:2019, D:beta | the same guide's pages on custom authorizers as of 2019 and 2020 |
+| G:owner/repo#n | an issue on GitHub |
+| SDK:py | source of the AWS IoT Device SDK for Python |
+| C:classmethod | published measurements of AWS IoT's MQTT 5 reason codes, 2022 |
+| F:irobot | published observations of a custom-authorizer endpoint, 2026 |
+"""
+
+
+def conformance() -> str:
+    """Return what AWS IoT does, row by row, and the test that holds the emulator to it."""
+    import yaml
+
+    tests = DOCS.parent.parent / "tests"
+    rows = yaml.safe_load((tests / "vectors" / "conformance.yaml").read_text(encoding="utf-8"))
+    held: dict[int, str] = {}
+    for path in sorted(tests.rglob("test_*.py")):
+        for number in re.findall(r"def test_row_(\d{3})_", path.read_text(encoding="utf-8")):
+            held.setdefault(int(number), f"[{path.name}](../../{path.relative_to(tests.parent)})")
+    page = (
+        "# What AWS IoT does, and the emulator with it\n\n"
+        f"C is how sure it is: D documented, O observed, I inferred, T the emulator's own choice.\n{SOURCES}"
+    )
+    section = None
+    for row in rows:
+        if row["section"] != section:
+            section = row["section"]
+            page += (
+                f"\n## {section}\n\n| # | when | then | C | source | test |\n| --- | --- | --- | --- | --- | --- |\n"
+            )
+        cells = (row["row"], row["input"], row["outcome"], row["confidence"], row["source"])
+        page += "| " + " | ".join(map(str, cells)) + f" | {held.get(row['row'], '')} |\n"
+    return GENERATED + page
+
+
+PAGES = {
+    "modules.md": modules,
+    "conformance.md": conformance,
+    "commands.md": commands,
+    "emulator-behaviour.md": behaviour,
+    "settings.md": settings,
+    "table.md": table,
+}
 
 
 def main() -> int:
