@@ -58,13 +58,18 @@ class Device:
     """One connection; a context manager that drops it. Every wait ends after 10 s."""
 
     def __init__(
-        self, emulator: RunningEmulator, *, server_name: str = "localhost", alpn: Sequence[str] = MQTT
+        self,
+        emulator: RunningEmulator,
+        *,
+        server_name: str = "localhost",
+        alpn: Sequence[str] = MQTT,
+        port: int | None = None,
     ) -> None:
         context = ssl.create_default_context(cafile=str(emulator.ready.ca_file))
         if alpn:
             context.set_alpn_protocols(list(alpn))
-        port = emulator.ready.data_endpoint.port
-        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        address = ("127.0.0.1", port or emulator.ready.data_endpoint.port)
+        plain = socket.create_connection(address, timeout=10)
         try:
             self.socket = context.wrap_socket(plain, server_hostname=server_name)
         except BaseException:
@@ -190,8 +195,10 @@ def create_role(emulator: RunningEmulator, name: str) -> str:
 
 def calls_about(emulator: RunningEmulator, client_id: str, name: str = "dictated") -> int:
     """Return how often the function was called about *client_id*, by its own log."""
-    logs = emulator.client("logs")
+    logs, group = emulator.client("logs"), f"/aws/lambda/{name}"
+    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        return 0  # it was never called
     pages: Iterator[Any] = logs.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/lambda/{name}", filterPattern=f'"asked about {client_id}"'
+        logGroupName=group, filterPattern=f'"asked about {client_id}"'
     )
     return sum(len(page["events"]) for page in pages)

@@ -22,9 +22,11 @@ class RunningEmulator:
         region: str | None = None,
         behaviour: Sequence[str] = (),
         proxy_port: int | None = None,
+        mqtt_port: int | None = None,
     ) -> None:
         self.state_dir = state_dir
         self.proxy_port = proxy_port
+        self.mqtt_port = mqtt_port
         self.behaviour = behaviour
         self._region = region
         self.ready: Ready = self.start()
@@ -56,6 +58,7 @@ class RunningEmulator:
             control_port=control_port,
             region=self._region,
             proxy_port=self.proxy_port,
+            mqtt_port=self.mqtt_port,
             behaviour=self.behaviour,
             wait_s=30,
         )
@@ -76,10 +79,15 @@ class RunningEmulator:
 
 @contextlib.contextmanager
 def running_emulator(
-    directory: Path, *, region: str | None = None, behaviour: Sequence[str] = (), proxy_port: int | None = None
+    directory: Path,
+    *,
+    region: str | None = None,
+    behaviour: Sequence[str] = (),
+    proxy_port: int | None = None,
+    mqtt_port: int | None = None,
 ) -> Iterator[RunningEmulator]:
     """Start an emulator whose state lies in *directory*, and stop it at the end."""
-    emulator = RunningEmulator(directory / "emulator", region, behaviour, proxy_port)
+    emulator = RunningEmulator(directory / "emulator", region, behaviour, proxy_port, mqtt_port)
     try:
         yield emulator
     finally:

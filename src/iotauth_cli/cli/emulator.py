@@ -50,6 +50,16 @@ ProxyPort = Annotated[
         help="Also a proxy for clients that insist on AWS's host name and port 443.",
     ),
 ]
+MqttPort = Annotated[
+    int | None,
+    typer.Option(
+        "--mqtt-port",
+        metavar="N",
+        min=0,
+        max=65535,
+        help="Also the port for client certificates, AWS's 8883, which resets devices without one.",
+    ),
+]
 Flips = Annotated[
     list[str] | None,
     typer.Option(
@@ -65,6 +75,7 @@ def start(
     port: Port = None,
     control_port: ControlPort = None,
     proxy_port: ProxyPort = None,
+    mqtt_port: MqttPort = None,
     behaviour: Flips = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -76,7 +87,13 @@ def start(
     from iotauth_cli.operations import emulator
 
     context = ctx.obj.with_flags(state_dir=state_dir, port=port, control_port=control_port)
-    wish = emulator.Ports(context.settings.port, context.settings.control_port, context.flags.get("region"), proxy_port)
+    wish = emulator.Ports(
+        data=context.settings.port,
+        control=context.settings.control_port,
+        region=context.flags.get("region"),
+        proxy=proxy_port,
+        mqtt=mqtt_port,
+    )
     flips = behaviour or []
     if foreground:
         for ready in emulator.foreground(context.settings.state_dir, wish, flips):

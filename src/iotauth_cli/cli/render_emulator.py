@@ -38,11 +38,17 @@ def ready(found: Ready | Status, shown: Shown) -> Facts:
         ("devices", f"{devices.host}:{devices.port}, TLS with ALPN `mqtt`" if devices else ""),
         ("CA", shown(found.ca_file) if found.ca_file else ""),
         ("state", shown(found.state_dir)),
-        *several(
-            "proxy",
-            [f"{found.proxy.host}:{found.proxy.port} leads to {found.proxy.endpoint}:443"] if found.proxy else [],
-        ),
+        *further_ports(found),
         *several("flipped", [f"{key}={shown_value(value)}" for key, value in found.behaviour.items()]),
+    ]
+
+
+def further_ports(found: Ready | Status) -> Facts:
+    """Return the ports that are there on demand."""
+    proxy, mqtt_port = found.proxy, found.mqtt_port
+    return [
+        *([("proxy", f"{proxy.host}:{proxy.port} leads to {proxy.endpoint}:443")] if proxy else []),
+        *([("no certificate", f"localhost:{mqtt_port} resets devices, as AWS's 8883 does")] if mqtt_port else []),
     ]
 
 
@@ -72,6 +78,7 @@ def document(is_ready: bool, found: Ready | Status) -> dict[str, Any]:
         "state_dir": str(found.state_dir),
         "behaviour": dict(found.behaviour),
         "proxy": proxy_document(found.proxy) if found.proxy else None,
+        "mqtt_port": found.mqtt_port,
     }
 
 

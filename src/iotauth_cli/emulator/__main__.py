@@ -35,6 +35,7 @@ def main() -> int:
             arguments.region,
             arguments.behaviour,
             arguments.proxy_port,
+            arguments.mqtt_port,
         )
         for ready in server.run(settings, log=LOG):
             _report(environment.build(ready))
@@ -50,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int)
     parser.add_argument("--control-port", type=int)
     parser.add_argument("--proxy-port", type=int)
+    parser.add_argument("--mqtt-port", type=int)
     parser.add_argument("--region")
     parser.add_argument("--behaviour", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--detach", action="store_true", help="go on without the process that started this one")

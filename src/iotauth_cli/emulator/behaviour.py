@@ -174,6 +174,13 @@ class Behaviour:
     domains_per_region: int = _choice(
         10, OWN, "no source for the figure", "a further CreateDomainConfiguration is a LimitExceededException (410)"
     )
+    serves_domains_on_mqtt_port: bool = _choice(
+        False,
+        OWN,
+        "no source",
+        "a domain configuration with SECURE_MQTT and custom authentication is also served on the port for "
+        "client certificates (--mqtt-port)",
+    )
     managed_domain_deletion_wait_s: int = _choice(
         0,
         OWN,

@@ -51,6 +51,7 @@ class Ready:
     started_at: int
     behaviour: Mapping[str, Value] = field(default_factory=dict, hash=False)  # the choices that are not the default
     proxy: ProxyEndpoint | None = None
+    mqtt_port: int | None = None  # the port for client certificates
 
 
 def write(ready: Ready) -> Path:
@@ -82,6 +83,7 @@ def build(ready: Ready) -> dict[str, Any]:
         "started_at": ready.started_at,
         "behaviour": dict(ready.behaviour),
         "proxy": asdict(ready.proxy) if ready.proxy else None,
+        "mqtt_port": ready.mqtt_port,
     }
 
 
@@ -105,6 +107,7 @@ def parse(document: object) -> Ready:
             started_at=int(members["started_at"]),
             behaviour=dict(members.get("behaviour", {})),
             proxy=ProxyEndpoint(str(proxy["host"]), int(proxy["port"]), str(proxy["endpoint"])) if proxy else None,
+            mqtt_port=members.get("mqtt_port"),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a ready file: {error}") from error

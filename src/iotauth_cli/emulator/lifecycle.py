@@ -59,6 +59,7 @@ class Status:
     ca_file: Path | None = None
     behaviour: Mapping[str, Value] = field(default_factory=dict, hash=False)
     proxy: ProxyEndpoint | None = None
+    mqtt_port: int | None = None
 
 
 def start(
@@ -68,12 +69,14 @@ def start(
     control_port: int | None = None,
     region: str | None = None,
     proxy_port: int | None = None,
+    mqtt_port: int | None = None,
     behaviour: Sequence[str] = (),
     wait_s: float = 10.0,
 ) -> Ready:
     """Start the emulator in the background and return when its ports accept.
 
-    None stands for the default, and for no proxy; of port 0 the system makes a free one. *behaviour* holds flips, as
+    None stands for the default, which is none for *proxy_port* and *mqtt_port*, the port for client
+    certificates; of port 0 the system makes a free one. *behaviour* holds flips, as
     ``key=value``. An emulator that already runs is left as it is and returned.
 
     Raises:
@@ -82,7 +85,7 @@ def start(
     """
     state_dir = state_dir.absolute()
     running = _running(state_dir)
-    ports = {"--port": port, "--control-port": control_port, "--proxy-port": proxy_port}
+    ports = {"--port": port, "--control-port": control_port, "--proxy-port": proxy_port, "--mqtt-port": mqtt_port}
     if running is not None:
         return _as_wanted(running, ports, behaviour)
     options = {**ports, "--region": region}
@@ -103,6 +106,7 @@ def foreground(
     control_port: int | None = None,
     region: str | None = None,
     proxy_port: int | None = None,
+    mqtt_port: int | None = None,
     behaviour: Sequence[str] = (),
 ) -> Iterator[Ready]:
     """Run the emulator in this process: yield once when it is ready, end when Ctrl-C or SIGTERM ends it.
@@ -114,7 +118,7 @@ def foreground(
     """
     from iotauth_cli.emulator import server
 
-    settings = server.settings(state_dir.absolute(), port, control_port, region, behaviour, proxy_port)
+    settings = server.settings(state_dir.absolute(), port, control_port, region, behaviour, proxy_port, mqtt_port)
     log = _open_log(settings.state_dir)
     try:
         yield from server.run(settings, log=log)
@@ -157,6 +161,7 @@ def status(state_dir: Path) -> Status:
         ca_file=ready.ca_file,
         behaviour=ready.behaviour,
         proxy=ready.proxy,
+        mqtt_port=ready.mqtt_port,
     )
 
 
@@ -254,6 +259,7 @@ def _as_wanted(running: Ready, ports: Mapping[str, int | None], behaviour: Seque
         "--port": running.data_endpoint.port,
         "--control-port": int(running.control_endpoint.rpartition(":")[2]),
         "--proxy-port": running.proxy.port if running.proxy else None,
+        "--mqtt-port": running.mqtt_port,
     }
     for option, actual in found.items():
         wanted = ports[option]

@@ -5,6 +5,9 @@
     x-amzn-mqtt-ca            MQTT with a client certificate      closed: none is ever asked for
     http/1.1, none, others    HTTPS and WebSocket                 `HttpProtocol`
 
+The port for client certificates, AWS IoT's 8883, is there on demand. No certificate is ever asked for, so
+whoever comes there is reset after the handshake, as AWS IoT resets those who bring none.
+
 A server name of a domain configuration that has a protocol of its own speaks that one, whatever ALPN says.
 The server name (SNI) is looked at before that: a wrong one ends the handshake, and the function
 is never called. Sources: AWS IoT developer guide, "Device communication protocols" and the
@@ -14,10 +17,10 @@ troubleshooting page of custom authentication.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
+import struct
 import sys
 import time
 import weakref
@@ -25,6 +28,7 @@ from asyncio import sslproto
 from collections.abc import Callable, Collection
 from typing import Any
 
+from iotauth_cli.emulator import ports
 from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
@@ -42,19 +46,20 @@ from iotauth_cli.emulator.model import (
 )
 
 ALPN = "alpn"  # the check's name in the authorizer log
+PORT = "port"
 ALPN_MQTT = "mqtt"
 ALPN_CERTIFICATE = "x-amzn-mqtt-ca"
 SECURE_MQTT, MQTT_WSS = "SECURE_MQTT", "MQTT_WSS"  # protocols of domain configurations; the third is HTTPS
 
-LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))  # `localhost` may mean either
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 HANDSHAKE_TIMEOUT_S = 10.0
 SHUTDOWN_TIMEOUT_S = 2.0  # for the client's part of TLS's goodbye; asyncio would wait 30 s
 TLS_BUFFER_BYTES = 16 * 1024  # one TLS record
 BACKLOG = 1024  # a fleet that reconnects at once; asyncio would let 100 wait
-PORT_ATTEMPTS = 20  # for a port that is free on both addresses, when any will do
 
 log = logging.getLogger(__name__)
+
+Chooser = Callable[[asyncio.Transport], asyncio.Protocol | None]
 
 
 class Listener:
@@ -105,30 +110,26 @@ class Listener:
             OSError: the port is taken on one of the loopback addresses.
         """
         save_tls_memory()
-        for attempt in range(PORT_ATTEMPTS):
-            try:
-                await self._listen(port)
-            except OSError as error:
-                await self.stop()
-                if port or error.errno != errno.EADDRINUSE or attempt == PORT_ATTEMPTS - 1:
-                    raise
-            else:
-                break
+        await self._listen(port, self._protocol_for)
         self._broker.start()
 
-    async def _listen(self, port: int) -> None:
+    async def start_mqtt(self, port: int) -> int:
+        """Listen on *port* too, as AWS IoT does on 8883; return its number, which the system chose if it is 0.
+
+        Raises:
+            OSError: as `start`.
+        """
+        return await self._listen(port, self._mqtt_for)
+
+    async def _listen(self, port: int, choose: Chooser) -> int:
         loop = asyncio.get_running_loop()
-        for host, family in LOOPBACK:
-            try:
-                server = await loop.create_server(
-                    self._door, host, port, family=family, ssl=self._context, backlog=BACKLOG, **_timeouts()
-                )
-            except OSError as error:
-                if family is socket.AF_INET6 and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    continue  # this machine has no IPv6, so `localhost` cannot mean it
-                raise
+        sockets = ports.bind(port)
+        for each in sockets:
+            server = await loop.create_server(
+                lambda: _Door(choose), sock=each, ssl=self._context, backlog=BACKLOG, **_timeouts()
+            )
             self._servers.append(server)
-            port = self.port
+        return int(sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Close the port and every connection."""
@@ -160,14 +161,10 @@ class Listener:
         self._names[tls] = name
         return None
 
-    def _door(self) -> asyncio.Protocol:
-        return _Door(self._protocol_for)
-
     def _protocol_for(self, transport: asyncio.Transport) -> asyncio.Protocol | None:
         """Return who speaks with the client that came through the door; None turns it away."""
         tls = transport.get_extra_info("ssl_object")
-        address = transport.get_extra_info("peername")  # None when the client is gone already
-        peer = str(address[0]) if address else ""
+        peer = _peer(transport)
         alpn, name = tls.selected_alpn_protocol(), self._names.get(tls)
         domain = self._domain(name)
         if domain is not None and domain.protocol != DEFAULT_PROTOCOL:
@@ -179,6 +176,20 @@ class Listener:
         if alpn == ALPN_MQTT:
             return self._connection(Arrival(peer=peer, server_name=name))
         return self._http_protocol(self._data_http.handle, name, lambda: self._refuse_mqtt(alpn, peer))
+
+    def _mqtt_for(self, transport: asyncio.Transport) -> asyncio.Protocol | None:
+        """Return who speaks with the client on the port for client certificates: nobody, but for one kind of domain.
+
+        UNCONFIRMED: whether AWS IoT serves a domain of custom authentication over MQTT there.
+        """
+        name, peer = self._names.get(transport.get_extra_info("ssl_object")), _peer(transport)
+        domain = self._domain(name)
+        if domain is not None and domain.protocol == SECURE_MQTT and self._behaviour.serves_domains_on_mqtt_port:
+            return self._connection(Arrival(peer=peer, server_name=name))
+        sentence = "this port is for client certificates, and the client brought none; custom authentication is on 443"
+        self._refuse(PORT, sentence, peer)
+        _reset(transport)
+        return None
 
     def _protocol_of(self, domain: Domain, arrival: Arrival) -> asyncio.Protocol:
         """Return who speaks the one protocol of *domain*."""
@@ -231,7 +242,7 @@ class Listener:
 class _Door(asyncio.Protocol):
     """Stands at a new connection until TLS is up, then hands it to whom it is for."""
 
-    def __init__(self, choose: Callable[[asyncio.Transport], asyncio.Protocol | None]) -> None:
+    def __init__(self, choose: Chooser) -> None:
         self._choose = choose
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -242,6 +253,18 @@ class _Door(asyncio.Protocol):
             return
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
+
+
+def _peer(transport: asyncio.Transport) -> str:
+    """Return the client's address; empty when it is gone already."""
+    address = transport.get_extra_info("peername")
+    return str(address[0]) if address else ""
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Let the close that follows be a reset: with nothing to linger for, TCP sends no orderly end."""
+    plain: socket.socket = transport.get_extra_info("socket")
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def save_tls_memory() -> None:

@@ -69,7 +69,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """*port* is the data port; without a *proxy_port* there is no proxy. Port 0 lets the system choose.
+    """*port* is the data port, and *mqtt_port*, if there is one, that for client certificates, AWS IoT's 8883.
+
+    Without a *proxy_port* there is no proxy. Port 0 lets the system choose.
 
     *flips* are laid over those of earlier starts.
     """
@@ -80,6 +82,7 @@ class Settings:
     region: str
     flips: Flips
     proxy_port: int | None
+    mqtt_port: int | None
 
 
 def settings(
@@ -89,13 +92,14 @@ def settings(
     region: str | None = None,
     behaviour: Sequence[str] = (),
     proxy_port: int | None = None,
+    mqtt_port: int | None = None,
 ) -> Settings:
     """Return settings in which None stands for the default; *behaviour* holds flips, as ``key=value``.
 
     Raises:
         InputError: a port, the region or a flip cannot be one.
     """
-    for number in (port, control_port, proxy_port):
+    for number in (port, control_port, proxy_port, mqtt_port):
         if number is not None and not 0 <= number <= MAX_PORT:
             raise InputError(f"port {number} is not between 0 and {MAX_PORT}")
     if region and not REGION.fullmatch(region):
@@ -107,6 +111,7 @@ def settings(
         region=region or DEFAULT_REGION,
         flips=flips.parse(behaviour),
         proxy_port=proxy_port,
+        mqtt_port=mqtt_port,
     )
 
 
@@ -144,6 +149,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
     with ports.explained(settings.port, "--port"):
         await rooms.listener.start(settings.port)
     stack.push_async_callback(rooms.listener.stop)
+    mqtt_port = await _open_mqtt_port(settings, rooms.listener)
     await _serve(rooms.control_plane, control_sockets, stack)
     ready = Ready(
         pid=os.getpid(),
@@ -156,6 +162,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
         started_at=int(time.time()),
         behaviour=flipped,
         proxy=await _open_proxy(settings, rooms, stack),
+        mqtt_port=mqtt_port,
     )
     stack.callback(files.remove, environment.write(ready))
     log.info("ready: control port at %s, data port %d", control_endpoint, rooms.listener.port)
@@ -236,6 +243,14 @@ def _assemble(
     stacks = CloudFormationService(state, services, packages, clock)
     stack.push_async_callback(stacks.close)
     return _Rooms(ControlPlane([*services, stacks], admin=admin), listener, identity, attempts)
+
+
+async def _open_mqtt_port(settings: Settings, listener: Listener) -> int | None:
+    """Listen on the port for client certificates, if it was asked for, and return its number."""
+    if settings.mqtt_port is None:
+        return None
+    with ports.explained(settings.mqtt_port, "--mqtt-port"):
+        return await listener.start_mqtt(settings.mqtt_port)
 
 
 async def _open_proxy(settings: Settings, rooms: _Rooms, stack: AsyncExitStack) -> ProxyEndpoint | None:

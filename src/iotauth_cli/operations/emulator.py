@@ -30,6 +30,7 @@ class Ports:
     control: int | None = None
     region: str | None = None
     proxy: int | None = None  # None: no proxy
+    mqtt: int | None = None  # the port for client certificates; None: none
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def start(state_dir: Path, wish: Ports, behaviour: Sequence[str] = ()) -> Runnin
         control_port=wish.control,
         region=wish.region,
         proxy_port=wish.proxy,
+        mqtt_port=wish.mqtt,
         behaviour=behaviour,
     )
     return Running(ready, not was_running)
@@ -84,6 +86,7 @@ def foreground(state_dir: Path, wish: Ports, behaviour: Sequence[str] = ()) -> I
         control_port=wish.control,
         region=wish.region,
         proxy_port=wish.proxy,
+        mqtt_port=wish.mqtt,
         behaviour=behaviour,
     )
 

@@ -138,15 +138,14 @@ async def test_without_ipv6_the_other_address_serves(
     plane: Plane, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine without `::1` is no reason not to start."""
-    loop = asyncio.get_running_loop()
-    create = loop.create_server
+    create = socket.create_server
 
-    async def only_ipv4(factory: object, host: str, *rest: object, **options: object) -> object:
-        if ":" in host:
+    def only_ipv4(address: tuple[str, int], *, family: socket.AddressFamily) -> socket.socket:
+        if family is socket.AF_INET6:
             raise OSError(errno.EADDRNOTAVAIL, "no such address")
-        return await create(factory, host, *rest, **options)  # type: ignore[call-overload]
+        return create(address, family=family)
 
-    monkeypatch.setattr(loop, "create_server", only_ipv4)
+    monkeypatch.setattr(socket, "create_server", only_ipv4)
     async with listening(plane, certificates) as listener:
         assert (await exchange(listener, client_context(certificates), GET)).startswith(b"HTTP/1.1 404 ")
 

@@ -82,6 +82,7 @@ def test_status_shows_what_the_ready_file_says(emulator: RunningEmulator) -> Non
         "ca_file": emulator.state_dir / "ca.pem",
         "behaviour": {},
         "proxy": None,
+        "mqtt_port": None,
     }
     assert is_alive(ready.pid)
 
