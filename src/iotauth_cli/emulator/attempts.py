@@ -12,6 +12,7 @@ publish for ever) is counted on the first line instead of flooding the log.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ CUT_OFF = "cut-off"  # a connection that was admitted, ended by the emulator
 DENIED = "denied"  # a publish or subscribe that was answered so; the connection goes on (MQTT 5)
 IGNORED = "ignored"  # AWS IoT gives no answer, and the client may wonder
 INJECTED = "injected"  # something went wrong because `iotauth emulator inject` wanted it
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS attempts (
@@ -100,7 +103,16 @@ class AttemptLog:
         self._latest: dict[tuple[object, ...], tuple[int, float]] = {}  # number, and when it was seen last
 
     def record(self, attempt: Attempt) -> None:
-        """Write *attempt* down, or count it where the same one stands already."""
+        """Write *attempt* down, or count it where the same one stands already.
+
+        One that cannot be written, for want of room on the disk, changes nothing for the client.
+        """
+        try:
+            self._keep(attempt)
+        except sqlite3.Error as error:
+            log.warning("an attempt of client %r could not be written down: %s", attempt.client_id, error)
+
+    def _keep(self, attempt: Attempt) -> None:
         now, key = self._clock(), _sameness(attempt)
         number, last_at = self._latest.get(key, (0, float("-inf")))
         if now - last_at <= REPEAT_WITHIN_S:

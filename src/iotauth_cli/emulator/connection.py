@@ -366,11 +366,11 @@ class Connection(asyncio.Protocol):
         self._is_over = True
         self._session.end(self._code(reason), sentence)
         self._broker.forget(self)
-        if self._client is not None:
-            self._broker.leave(self._client, self, reason)
         if self._transport is not None:
             self._flush()
             (self._transport.abort if reason in _ABORTED else self._transport.close)()
+        if self._client is not None:  # last, because a session that cannot be stored must not keep the socket
+            self._broker.leave(self._client, self, reason)
 
     def _code(self, reason: DisconnectReason) -> int | None:
         if reason in (DisconnectReason.CUSTOMAUTH_TTL_EXPIRATION, DisconnectReason.WEBSOCKET_TTL_EXPIRATION):

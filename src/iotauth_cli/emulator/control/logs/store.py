@@ -8,6 +8,8 @@ first, hence nobody can tell, except whoever kills the process in that moment.
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from sqlite3 import Row
 
 from iotauth_cli.emulator.model import LogLine
 from iotauth_cli.emulator.state import State
+
+log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS logs_group (
@@ -87,13 +91,19 @@ class LogStore:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write what has gathered; lines for which the disk has no room are lost, and no function fails for it."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if not self._gathered:
             return
         lines, self._gathered = self._gathered, []
+        try:
+            self._store(lines)
+        except sqlite3.Error as error:
+            log.warning("%d lines of functions' logs could not be stored: %s", len(lines), error)
+
+    def _store(self, lines: Sequence[LogLine]) -> None:
         now = self.now_ms()
         groups = {(line.region, line.group) for line in lines}
         streams = {(line.region, line.group, line.stream) for line in lines}
