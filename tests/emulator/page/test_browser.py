@@ -79,7 +79,7 @@ def test_a_refusal_is_told_with_every_check(page: Page, fleet: Fleet) -> None:
     """The newest decision is first; opened, it shows each check, the last of which said no."""
     with fleet.device(password="wrong"):
         first = page.locator("#decisions-list > li").first
-        expect(first).to_contain_text("isAuthenticated: false")
+        expect(first.locator("code").last).to_have_text("isAuthenticated: false")
     first.locator("summary").click()
     expect(first).to_contain_text("functioncalled")
     expect(first.locator(".steps li").last).to_have_attribute("data-passed", "false")
@@ -118,7 +118,7 @@ def test_one_subscribes_to_what_one_wants_to_see(page: Page, fleet: Fleet) -> No
     topic_filter = page.get_by_label("Topic filter", exact=True)
     topic_filter.fill("a/#/b")
     topic_filter.press("Enter")
-    expect(page.locator("#subscribe-answer")).to_contain_text("`#` must be the last level")
+    expect(page.locator("#subscribe-answer")).to_contain_text("# must be the last level")
     topic_filter.fill("only/+")
     topic_filter.press("Enter")
     page.get_by_role("button", name="Unsubscribe from #").click()

@@ -46,6 +46,13 @@ function element(name, attributes = {}, ...children) {
 const mark = (text, kind) => element("span", { class: "mark", "data-kind": kind }, text);
 const mono = (text) => element("span", { class: "mono" }, text);
 
+// What stands in backticks is a name or a value.
+function prose(text) {
+  const parts = text.split("`");
+  if (parts.length % 2 === 0) return [text];
+  return parts.map((part, place) => (place % 2 ? element("code", {}, part) : part));
+}
+
 function facts(pairs) {
   const list = element("dl");
   for (const [name, value] of pairs) {
@@ -160,10 +167,10 @@ function decision(it) {
     element("span", { class: "end" }, it.decided_by));
   const called = it.outcome === "refused" ? (it.function_called ? "called" : "not called") : it.function_called ? "called" : null;
   const steps = it.steps.map((step) => element("li", { "data-passed": String(step.passed) },
-    element("span", {}, step.passed ? "yes" : "no"), element("span", {}, `${step.check}: ${step.sentence}`)));
+    element("span", {}, step.passed ? "yes" : "no"), element("span", {}, `${step.check}: `, ...prose(step.sentence))));
   return element("li", {},
     element("details", {},
-      element("summary", {}, title, element("div", {}, it.sentence)),
+      element("summary", {}, title, element("div", {}, ...prose(it.sentence))),
       facts([
         ["authorizer", it.authorizer],
         ["function", called],
@@ -276,7 +283,7 @@ function showFilters() {
 }
 
 function answer(id, text, isBad = false) {
-  find(id).textContent = text;
+  find(id).replaceChildren(...prose(text));
   find(id).toggleAttribute("data-bad", isBad);
 }
 
