@@ -35,6 +35,7 @@ def ready(found: Ready | Status, shown: Shown) -> Facts:
     devices = found.data_endpoint
     return [
         ("APIs", str(found.control_endpoint)),
+        ("page", f"{found.control_endpoint}/"),
         ("devices", f"{devices.host}:{devices.port}, TLS with ALPN `mqtt`" if devices else ""),
         ("CA", shown(found.ca_file) if found.ca_file else ""),
         ("state", shown(found.state_dir)),
