@@ -13,6 +13,7 @@ a browser call loopback, but not with a header of its own: that needs our consen
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -88,13 +89,13 @@ def text(members: Members, name: str) -> str:
 
 
 def number(members: Members, name: str) -> float:
-    """Return the member *name*, which must be there and be a number.
+    """Return the member *name*, which must be there and be a number, of a size that a float can hold.
 
     Raises:
         InputError: it is not.
     """
     value = members.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > sys.float_info.max:
         raise InputError(f"`{name}` must be a number")
     return float(value)
 

@@ -1,6 +1,6 @@
 """How the data port proves who it is: the names it goes by, and the certificate that covers them.
 
-    <prefix>-ats.iot.<region>.localhost        as DescribeEndpoint tells; `.localhost` is this machine everywhere
+    <prefix>-ats.iot.<region>.localhost        as DescribeEndpoint tells; `.localhost` is this machine (RFC 6761)
     <prefix>-ats.iot.<region>.amazonaws.com    AWS's own form, which leads here through the proxy alone
     names of domain configurations             as they come
 

@@ -193,7 +193,7 @@ def attempts(
 ) -> list[Attempt]:
     """Return the last entries of the authorizer log, oldest first, whether the emulator runs or not.
 
-    *since* is in epoch seconds.
+    *since* is the emulator's time, in epoch seconds.
 
     Raises:
         EmulatorError, InputError: as `open_state`.

@@ -65,6 +65,18 @@ def test_the_names_of_the_endpoint_lead_to_the_data_port(emulator: RunningEmulat
                 assert secured.recv(100).startswith(b"HTTP/1.1 405")
 
 
+def test_the_names_of_domain_configurations_lead_there_too(emulator: RunningEmulator) -> None:
+    """As soon as they are there: many systems' resolvers do not know `.localhost` names."""
+    iot = emulator.client("iot")
+    iot.create_domain_configuration(domainConfigurationName="by-proxy")
+    name = iot.describe_domain_configuration(domainConfigurationName="by-proxy")["domainName"]
+    connection, answer = ask(emulator, asked_for(f"{name}:443"))
+    with connection:
+        assert answer == b"HTTP/1.1 200 Connection established"
+        context = ssl.create_default_context(cafile=str(emulator.ready.ca_file))
+        context.wrap_socket(connection, server_hostname=name).close()
+
+
 @pytest.mark.parametrize(
     "request_line",
     [
