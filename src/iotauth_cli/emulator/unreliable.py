@@ -108,13 +108,13 @@ class Breaker:
     def strike(self) -> None:
         """Break what is to be broken, the oldest connections first."""
         take = self._injections.take
-        for client in list(self._broker.clients.values()):
-            if client.link is None:
-                continue
-            if take(inject.CONNECTION_CUT, client.client_id, "the line was cut"):
-                client.link.cut()
-            elif take(inject.DUPLICATE_CLIENT_ID, client.client_id, TAKEN_OVER):
-                client.link.end(DisconnectReason.DUPLICATE_CLIENTID, TAKEN_OVER)
+        links = [client.link for client in self._broker.clients.values() if client.link is not None]
+        for link in sorted(links, key=lambda link: link.connected_at):
+            client_id = link.admission.client_id
+            if take(inject.CONNECTION_CUT, client_id, "the line was cut"):
+                link.cut()
+            elif take(inject.DUPLICATE_CLIENT_ID, client_id, TAKEN_OVER):
+                link.end(DisconnectReason.DUPLICATE_CLIENTID, TAKEN_OVER)
 
     def strike_soon(self) -> None:
         """Do so when a client that is being let in has had its CONNACK for a moment."""

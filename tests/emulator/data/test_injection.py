@@ -143,6 +143,21 @@ async def test_live_connections_break_at_once_the_oldest_first(bad_day: BadDay) 
 
 
 @in_loop
+async def test_the_oldest_connection_is_not_that_of_the_oldest_session(bad_day: BadDay) -> None:
+    """A client that came back to its session has a younger connection than one that never left."""
+    leaving = await bad_day.plane.connected("a", clean=False)
+    await leaving.vanish()
+    bad_day.plane.clock.now += 1
+    staying = await bad_day.plane.connected("b")
+    bad_day.plane.clock.now += 1
+    back = await bad_day.plane.connected("a", clean=False)
+    bad_day.injections.add("connection-cut")
+    bad_day.breaker.strike()
+    await settle()
+    assert (back.is_closed, staying.is_closed) == (False, True)
+
+
+@in_loop
 async def test_whoever_connects_later_is_cut_after_the_connack(bad_day: BadDay) -> None:
     """For one client only: the other stays, and so does the first when the count is used up."""
     bad_day.injections.add("connection-cut", client_id="a", count=1)
