@@ -44,7 +44,8 @@ class Deliveries:
             if link is not None:
                 link.deliver(message)
         elif link is None:
-            if not client.outbox.is_full:
+            # One that was ended while this very message went round may have no session any more.
+            if client.is_stored and not client.outbox.is_full:
                 client.outbox.hold(message)
                 self._sessions.hold(client, message)
         elif client.outbox.is_full:

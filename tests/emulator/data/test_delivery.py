@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from iotauth_cli.emulator.model import MessageSeen
 from iotauth_cli.emulator.mqtt.message import Message
 from iotauth_cli.emulator.mqtt.outbox import LAST_PACKET_ID, Outbox, Parcel
-from iotauth_cli.emulator.mqtt.packets import Connack, Pingreq, Puback, Publish
+from iotauth_cli.emulator.mqtt.packets import Connack, Pingreq, Puback, Publish, Will
 from support_data import Device, Plane, answer, in_loop, policy, settle, statement
 
 
@@ -255,3 +256,25 @@ async def test_what_one_turn_of_the_loop_brings_is_written_at_once(plane: Plane)
     await publish_many(publisher, 100)
     assert (len(publisher.writes), len(device.writes)) == (1, 1)
     await settle()
+
+
+@in_loop
+async def test_a_client_that_ends_while_a_message_goes_round_is_passed_over() -> None:
+    """Its session is gone with it, and nothing is kept for nobody."""
+    plane = Plane(queued_messages=1, in_flight=1)
+    publisher = await plane.connected("publisher")
+    for client_id, will in (("first", Will("will", b"gone")), ("second", None)):
+        device = await plane.connected(client_id, will=will)
+        await device.subscribe("a", qos=1)
+
+    def end_second(seen: MessageSeen) -> None:
+        if seen.topic == "will":
+            plane.broker.disconnect("second")
+
+    plane.broker.observe(end_second)
+    await publish_many(publisher, 2)
+    await device.send(Puback(1), Puback(2))
+    await publish_many(publisher, 1)
+    assert set(plane.broker.clients) == {"publisher"}
+    assert len(publisher.pubacks) == 3
+    plane.close()
