@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import json
 import os
 import queue
 import signal
+import socket
 import ssl
 import time
 import zipfile
@@ -19,13 +21,14 @@ from urllib.parse import quote
 
 import paho.mqtt.client as mqtt
 import pytest
+from botocore.exceptions import ClientError
 from paho.mqtt.enums import CallbackAPIVersion
 
 from iotauth_authorizer import credential, record
 from iotauth_authorizer.grants import Grants
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli import bundle
-from iotauth_cli.emulator import lifecycle
+from iotauth_cli.emulator import lifecycle, remote
 from support_emulator import RunningEmulator, running_emulator
 
 Transport = Literal["tcp", "websockets"]
@@ -245,6 +248,37 @@ def test_the_iot_data_api_reaches_and_ends_a_connection(doors: Doors) -> None:
         assert device.next() == ("doors/7", b"shut")
         iot_data.delete_connection(clientId="door-7")
         assert device.next() == ("disconnected", None)
+
+
+def test_a_bad_day_by_order_reaches_real_clients(doors: Doors) -> None:
+    """Each fault where it belongs: TLS, the live connection, the function, DynamoDB; and then all is well again."""
+    tell, ready = functools.partial(remote.tell, doors.emulator.state_dir, "inject"), doors.emulator.ready
+    tell(kind="certificate-expired")
+    tls = ssl.create_default_context(cafile=str(ready.ca_file))
+    with (
+        socket.create_connection(("localhost", ready.data_endpoint.port)) as plain,
+        pytest.raises(ssl.SSLCertVerificationError, match="expired"),
+    ):
+        tls.wrap_socket(plain, server_hostname="localhost")
+    with doors.connect("kernel", PASSWORD) as device:
+        assert device.talks()
+        tell(kind="connection-cut", client_id="door-7")
+        assert device.next() == ("disconnected", None)
+    tell(kind="function-throttled", client_id="door-7")
+    with doors.connect("kernel", PASSWORD) as device:
+        assert device.next() == ("disconnected", None)
+    tell(kind="dynamodb-throttled")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        doors.emulator.client("dynamodb").scan(TableName="doors")
+    with doors.connect("kernel", PASSWORD) as device:
+        assert device.talks()
+    injected = [each for each in lifecycle.attempts(ready.state_dir) if each.outcome == "injected"]
+    assert [each.decided_by for each in injected] == [
+        "certificate-expired",
+        "connection-cut",
+        "function-throttled",
+        "dynamodb-throttled",
+    ]
 
 
 @pytest.mark.parametrize("authorizer", ["small", "kernel"])
