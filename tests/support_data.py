@@ -174,6 +174,7 @@ def state_in_memory() -> State:
     """State without a file: most tests have nothing to find again."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys=ON")
     return State(Path(), db)
 
 
