@@ -7,6 +7,7 @@ import importlib.util
 import queue
 import ssl
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -110,6 +111,35 @@ async def test_paho_with_a_wrong_password(plane: Plane, certificates: Certificat
         code, connack = await elsewhere(walk)
     assert code == NOT_AUTHORIZED
     assert connack.ReasonString == "CONNACK:Client is not authorized to connect. ReturnCode: 5"
+
+
+def fall_silent(plane: Plane) -> None:
+    plane.clock.now += 3600
+    plane.broker.tick()
+
+
+def delete_connection(plane: Plane) -> None:
+    plane.broker.disconnect("thermo-1")
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        pytest.param(fall_silent, 0x8D, id="row-096-silence"),
+        pytest.param(delete_connection, 0x98, id="row-077-delete-connection"),
+    ],
+)
+@in_loop
+async def test_the_reason_of_an_end_reaches_the_client(
+    plane: Plane, certificates: Certificates, end: Callable[[Plane], None], code: int
+) -> None:
+    """DISCONNECT is on the wire before the close, also where the close does not wait for the client."""
+    async with serving(plane, certificates) as port:
+        device = await elsewhere(lambda: Paho5(port, certificates))
+        await elsewhere(lambda: device.connected.get(timeout=5))
+        end(plane)
+        assert await elsewhere(lambda: device.closed.get(timeout=5)) == code
+        await elsewhere(device.stop)
 
 
 @in_loop
