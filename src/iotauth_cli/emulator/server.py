@@ -1,7 +1,9 @@
-"""The emulator put together: one process, one event loop, two ports on loopback.
+"""The emulator as a process: one event loop, two ports on loopback, and two more on demand.
 
     control port   HTTP   ControlPlane: sts, iam, lambda, dynamodb, iot, logs, cloudformation: one SQLite file
     data port      TLS    Listener → Gateway → FunctionPool (the uploaded code) → Broker
+    MQTT port      TLS    the same Listener, for client certificates; on demand
+    proxy port     HTTP   Proxy: AWS's own host name and port 443 lead to the data port; on demand
 
 The ready file is written when both accept and is the first thing to go. A process that is killed
 leaves it behind, and the state as it was: SQLite's log takes it up again at the next start.
@@ -24,38 +26,14 @@ from pathlib import Path
 
 from iotauth_cli import files
 from iotauth_cli.emulator import environment, flips, lifecycle, lock, ports
-from iotauth_cli.emulator.admin import Admin
-from iotauth_cli.emulator.attempts import AttemptLog
-from iotauth_cli.emulator.behaviour import Behaviour
-from iotauth_cli.emulator.broker import Broker
-from iotauth_cli.emulator.clock import Clock
-from iotauth_cli.emulator.control.cloudformation.packages import Packages
-from iotauth_cli.emulator.control.cloudformation.service import CloudFormationService
-from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
-from iotauth_cli.emulator.control.iam.service import IamService
-from iotauth_cli.emulator.control.iot.domain_store import DomainStore
-from iotauth_cli.emulator.control.iot.service import IotService
-from iotauth_cli.emulator.control.iot.store import AuthorizerStore
-from iotauth_cli.emulator.control.iot_data.service import IotDataService
-from iotauth_cli.emulator.control.lambda_.service import LambdaService
-from iotauth_cli.emulator.control.logs.service import LogsService
+from iotauth_cli.emulator.assembly import Rooms, Site, assemble
 from iotauth_cli.emulator.control.router import ControlPlane
-from iotauth_cli.emulator.control.service import Service
-from iotauth_cli.emulator.control.sts import StsService
 from iotauth_cli.emulator.environment import Endpoint, ProxyEndpoint, Ready
 from iotauth_cli.emulator.flips import Flips
 from iotauth_cli.emulator.http import HttpProtocol
-from iotauth_cli.emulator.identity import Identity
-from iotauth_cli.emulator.inject import InjectionDesk, Injections
-from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
-from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
+from iotauth_cli.emulator.listener import Listener
 from iotauth_cli.emulator.model import ACCOUNT, DEFAULT_REGION
-from iotauth_cli.emulator.page.traffic import Traffic
-from iotauth_cli.emulator.page.view import Place, View
 from iotauth_cli.emulator.proxy import Proxy
-from iotauth_cli.emulator.state import State
-from iotauth_cli.emulator.time_travel import TimeTravel
-from iotauth_cli.emulator.unreliable import Breaker, UnreliableGateway, UnreliableRunner, UnreliableTables, show_expired
 from iotauth_cli.errors import InputError
 
 DATA_PORT = 8443
@@ -71,9 +49,8 @@ log = logging.getLogger(__name__)
 class Settings:
     """*port* is the data port, and *mqtt_port*, if there is one, that for client certificates, AWS IoT's 8883.
 
-    Without a *proxy_port* there is no proxy. Port 0 lets the system choose.
-
-    *flips* are laid over those of earlier starts.
+    Without a *proxy_port* there is no proxy. Port 0 lets the system choose. *flips* are laid over those of
+    earlier starts.
     """
 
     state_dir: Path
@@ -145,7 +122,11 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
     state = lifecycle.open_state(settings.state_dir)
     stack.callback(state.close)
     flipped = flips.keep(state, settings.flips)
-    rooms = _assemble(settings, state, control_endpoint, flips.laid_over_defaults(flipped), stack)
+    rooms = assemble(
+        Site(state, settings.region, control_endpoint, has_proxy=settings.proxy_port is not None),
+        flips.laid_over_defaults(flipped),
+        stack,
+    )
     with ports.explained(settings.port, "--port"):
         await rooms.listener.start(settings.port)
     stack.push_async_callback(rooms.listener.stop)
@@ -169,82 +150,6 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
     return ready
 
 
-@dataclass(frozen=True)
-class _Rooms:
-    control_plane: ControlPlane
-    listener: Listener
-    identity: Identity
-    attempts: AttemptLog
-
-
-def _assemble(
-    settings: Settings, state: State, control_endpoint: str, behaviour: Behaviour, stack: AsyncExitStack
-) -> _Rooms:
-    """Make every room and tell each what it needs of the others; all go by one clock and one *behaviour*."""
-    clock = Clock(state)
-    logs = LogsService(state)
-    stack.callback(logs.flush)
-    pool = FunctionPool(logs, endpoint_url=control_endpoint)
-    stack.push_async_callback(pool.close)
-    roles = IamService(state, clock)
-    functions = LambdaService(state, roles, pool, clock=clock)
-    authorizers = AuthorizerStore(state)
-    attempts = AttemptLog(state, clock)
-    domains = DomainStore(state)
-    injections = Injections(attempts, clock)
-    broker = Broker(state, attempts, clock=clock, behaviour=behaviour)
-    breaker = Breaker(injections, broker)
-    gateway = UnreliableGateway(
-        injections,
-        breaker.strike_soon,
-        authorizers.in_region(settings.region),
-        functions,
-        UnreliableRunner(pool, injections),
-        account=ACCOUNT,
-        region=settings.region,
-        attempts=attempts,
-        clock=clock,
-        behaviour=behaviour,
-        domain=domains.in_region(settings.region),
-    )
-    tables = DynamoDb(state, account=ACCOUNT, clock=clock)
-    iot = IotService(authorizers, gateway, behaviour, clock, domains=domains)
-    iot_data = IotDataService(broker, clock, behaviour)
-    identity = Identity(
-        settings.state_dir,
-        authorizers.endpoint_prefix,
-        settings.region,
-        domains,
-        with_aws_names=settings.proxy_port is not None,
-    )
-    listener = Listener(
-        identity.context,
-        gateway,
-        broker,
-        attempts,
-        api=ControlPlane([iot_data], any_host=True).handle,
-        server_names=[*LOCAL_NAMES, *identity.names],
-        clock=clock,
-        behaviour=behaviour,
-        domain=domains.in_region(settings.region),
-    )
-    show_expired(identity.context, injections, identity.expired_context)
-    place = Place(settings.region, ACCOUNT, lambda: listener.port)
-    packages = Packages(state)
-    admin = Admin.of(
-        TimeTravel(clock, broker),
-        InjectionDesk(injections, breaker.strike),
-        View(place, clock, authorizers, broker, attempts, tables),
-        Traffic(broker, behaviour),
-        packages,
-    )
-    unreliable_tables = UnreliableTables(tables, injections)
-    services: list[Service] = [StsService(), roles, functions, unreliable_tables, iot, iot_data, logs]
-    stacks = CloudFormationService(state, services, packages, clock)
-    stack.push_async_callback(stacks.close)
-    return _Rooms(ControlPlane([*services, stacks], admin=admin), listener, identity, attempts)
-
-
 async def _open_mqtt_port(settings: Settings, listener: Listener) -> int | None:
     """Listen on the port for client certificates, if it was asked for, and return its number."""
     if settings.mqtt_port is None:
@@ -253,7 +158,7 @@ async def _open_mqtt_port(settings: Settings, listener: Listener) -> int | None:
         return await listener.start_mqtt(settings.mqtt_port)
 
 
-async def _open_proxy(settings: Settings, rooms: _Rooms, stack: AsyncExitStack) -> ProxyEndpoint | None:
+async def _open_proxy(settings: Settings, rooms: Rooms, stack: AsyncExitStack) -> ProxyEndpoint | None:
     """Start the proxy that was asked for, and return where it is."""
     if settings.proxy_port is None:
         return None
