@@ -1,8 +1,9 @@
 """The emulator under a mixed load for as long as one likes: does its memory stay flat?
 
-Run `python benchmarks/soak.py [minutes]`, 30 unless said otherwise. Devices come and go, some with a
-wrong password; they publish at QoS 0 and 1, and rows are written and read. A line is printed for each thirtieth of
-the time. The exit status is 1 if memory grew after the first fifth by more than a tenth.
+Run `python benchmarks/soak.py [minutes] [--write]`, 30 unless said otherwise. Devices come and go,
+some with a wrong password; they publish at QoS 0 and 1, and rows are written and read. A line is
+printed for each thirtieth of the time. The exit status is 1 if memory grew after the first fifth
+by more than a tenth. `--write` puts what was printed into docs/reference/soak.md.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from all import machine
 from mqtt_load import (
     WAIT_S,
     Broker,
@@ -39,6 +41,14 @@ VISITORS = 300  # who come and go; the clients after them are other kinds of loa
 MESSAGES = 2000
 LISTENERS = 5
 ROWS = 1000
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "soak.md"
+
+INTRODUCTION = """# Soak
+
+What the emulator's process takes while devices come and go, knock with a wrong password and publish,
+and rows are written and read, all without a pause. `python benchmarks/soak.py [MINUTES]` does it on your
+machine; the counts are what has been done so far.
+"""
 
 Work = Callable[[], Awaitable[str]]
 
@@ -51,7 +61,7 @@ class Sample(NamedTuple):
 
     def line(self) -> str:
         counts = "  ".join(f"{name} {count:,}" for name, count in sorted(self.done.items()))
-        return f"{self.minutes:5.1f} min  {self.memory_kib / 1024:6.1f} MiB  {self.files:4} files  {counts}"
+        return f"{self.minutes:5.1f} min  {self.memory_kib / 1024:6.1f} MiB  {self.files:4} files  {counts}".rstrip()
 
 
 async def soak(server: Server, rows: Client, minutes: float) -> list[Sample]:
@@ -122,8 +132,14 @@ def growth(samples: list[Sample]) -> float:
     return max(each.memory_kib for each in late) / max(each.memory_kib for each in early)
 
 
+def page(samples: list[Sample], verdict: str) -> str:
+    lines = "\n".join(each.line() for each in samples)
+    stamp = time.strftime("%Y-%m-%d", time.gmtime())
+    return f"{INTRODUCTION}\nTaken on {stamp}: {machine()}.\n\n```text\n{lines}\n{verdict}\n```\n"
+
+
 def main() -> int:
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
+    minutes = next((float(each) for each in sys.argv[1:] if not each.startswith("-")), 30.0)
     with tempfile.TemporaryDirectory() as name:
         state_dir = Path(name) / "state"
         with emulator(state_dir) as (server, _):
@@ -133,7 +149,10 @@ def main() -> int:
             rows = Client("us-east-1", credentials=lambda: credentials, endpoint_url=ready.control_endpoint)
             samples = asyncio.run(soak(server, rows, minutes))
     grown = growth(samples)
-    print(f"memory grew by {grown - 1:+.1%} after the first fifth of {minutes:g} minutes")
+    verdict = f"memory changed by {grown - 1:+.1%} after the first fifth of {minutes:g} minutes"
+    print(verdict)
+    if "--write" in sys.argv:
+        PAGE.write_text(page(samples, verdict))
     return 1 if grown > GROWTH_LIMIT else 0
 
 
