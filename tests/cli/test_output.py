@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import io
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +90,7 @@ def test_a_password_that_is_no_text_is_not_quoted() -> None:
 
 def test_waiting_shows_at_a_terminal_only() -> None:
     """A status line in a log file would be noise."""
-    with recorded() as tape, Output().status("creating"):
+    with recorded() as tape:
         Output().waiting("creating")
     assert tape.lines() == []
 
@@ -103,7 +104,7 @@ def test_a_bug_is_admitted_without_its_values(desk: Desk, monkeypatch: pytest.Mo
     monkeypatch.setattr("iotauth_cli.cli.render.settings", broken)
     told = desk("config", "show")
     assert told.code == 70
-    assert told.lines[0].startswith("! error: iotauth has a bug: LookupError in test_output.py:")
+    assert told.lines[0].startswith("! error: iotauth has a bug: LookupError in config.py:")
     assert "canary" not in told.text
     assert "! LookupError: canary" in desk("config", "show", "--debug").lines
 
@@ -117,3 +118,25 @@ def test_streams_that_were_closed_are_replaced(monkeypatch: pytest.MonkeyPatch) 
     sys.stdout.write("nowhere")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         stream.close()
+
+
+STEERING = "a\x1b[2Jb\rc\x9bd\u202ee"  # clears the screen, goes back, begins a sequence, turns the text around
+
+
+def test_what_devices_and_rows_say_does_not_steer_the_terminal() -> None:
+    """A client id or topic with an escape sequence is spelled out, in text and in tables, at a terminal too."""
+    spelled = r"a\x1b[2Jb\rc\x9bd\u202ee"
+    assert emphasise(STEERING, Terminal()) == spelled
+    with recorded() as tape:
+        Output().say(STEERING)
+        Output().result({}, STEERING)
+        Output().table([], ("client",), [(STEERING,)], empty="")
+    assert tape.lines() == [f"! {spelled}", spelled, "client", spelled]
+
+
+def test_json_is_harmless_to_look_at_and_still_the_same() -> None:
+    """JSON need not escape the upper control characters; ours does, and reads back as it was."""
+    text = output.as_text({"client": STEERING})
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert json.loads(text) == {"client": STEERING}

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TextIO
 
 from iotauth_cli.errors import InputError, IotauthError
@@ -27,10 +27,22 @@ def write_line(text: str, stream: TextIO | None = None) -> None:
     print(text, file=stream or sys.stdout)
 
 
-def as_text(document: Any) -> str:
+# Control characters and those that turn the direction of writing. Client ids, topics and rows come from
+# elsewhere, and a terminal obeys what it is sent.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Spell out what would steer the terminal: ESC becomes `\\x1b`."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def as_text(document: Any, indent: int | None = 2) -> str:
+    """Return *document* as JSON that is safe to look at: JSON itself escapes only the lower controls."""
     import json
 
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Output(NamedTuple):
@@ -66,16 +78,15 @@ class Output(NamedTuple):
     def stream(self, document: Any, line: str) -> None:
         """Print one of results that have no end, at once; under ``--json`` each is a document on a line of its own."""
         if self.as_json:
-            import json
-
-            line = json.dumps(document, ensure_ascii=False)
-        write_line(line if self.as_json else emphasise(line, sys.stdout))
+            write_line(as_text(document, indent=None))
+        else:
+            write_line(emphasise(line, sys.stdout))
         sys.stdout.flush()
 
     def waiting(self, text: str = "") -> None:
         """Name what is being waited for, on a line that the next one replaces; nothing unless stderr is a terminal."""
         if not self.quiet and sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.write(f"\r\x1b[K{harmless(text)}")
             sys.stderr.flush()
 
     def table(self, document: Any, columns: Row, rows: Sequence[Row], *, empty: str) -> None:
@@ -85,7 +96,7 @@ class Output(NamedTuple):
         elif not rows:
             self.say(empty)
         else:
-            for line in fitted(columns, rows, terminal_width()):
+            for line in fitted(columns, [[harmless(cell) for cell in row] for row in rows], terminal_width()):
                 write_line(line)
 
     def facts(self, document: Any, facts: Sequence[tuple[str, str]]) -> None:
@@ -124,17 +135,6 @@ class Output(NamedTuple):
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    @contextlib.contextmanager
-    def status(self, text: str) -> Iterator[None]:
-        """Show that something takes a while; silent unless stderr is a terminal."""
-        if self.quiet or not sys.stderr.isatty():
-            yield
-            return
-        from rich.console import Console
-
-        with Console(stderr=True).status(text):
-            yield
-
 
 def terminal_width() -> int:
     """Return how wide stdout's lines may be; without a terminal there is no limit, unless COLUMNS sets one."""
@@ -164,7 +164,8 @@ def aligned(columns: Row, rows: Sequence[Row]) -> list[str]:
 
 
 def emphasise(text: str, stream: TextIO) -> str:
-    """Set what stands in backticks in bold where *stream* is a terminal that wants colour."""
+    """Make *text* harmless, and bold what stands in backticks where *stream* is a terminal that wants colour."""
+    text = harmless(text)
     if "`" not in text or not stream.isatty() or os.environ.get("NO_COLOR"):
         return text
     parts = text.split("`")
@@ -203,7 +204,8 @@ def innermost_place(problem: BaseException) -> str:
     import traceback
 
     frames = traceback.extract_tb(problem.__traceback__)
-    return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "nowhere"
+    ours = [frame for frame in frames if "iotauth_" in frame.filename] or frames
+    return f"{os.path.basename(ours[-1].filename)}:{ours[-1].lineno}" if ours else "nowhere"
 
 
 def show_traceback(problem: BaseException) -> None:
