@@ -146,7 +146,7 @@ def read_template(path: Path) -> dict[str, Any]:
     if text is None:
         raise InputError(f"there is no template `{path}`")
     try:
-        document = syntax.parse(text)
+        document = syntax.parse(text, with_aliases=True)
     except ServiceError as problem:
         raise InputError(f"`{path.name}` cannot be read: {_sentence(problem.message)}") from problem
     _require_translator(document, path)

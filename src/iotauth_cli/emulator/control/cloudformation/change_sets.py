@@ -14,7 +14,6 @@ from iotauth_cli.emulator.control.cloudformation.errors import (
     already_exists,
     invalid,
     unknown_change_set,
-    unknown_stack,
 )
 from iotauth_cli.emulator.control.cloudformation.queries import Queries
 from iotauth_cli.emulator.control.cloudformation.store import DELETED, IN_REVIEW, ChangeSet, Source, Stack
@@ -29,7 +28,7 @@ class Stacks(Protocol):
 
     def new_stack(self, name: str, context: Context) -> Stack: ...
 
-    def require_updatable(self, stack: Stack) -> None: ...
+    def updatable(self, name_or_id: str, context: Context) -> Stack: ...
 
     def differs(self, stack: Stack, source: Source, context: Context) -> bool: ...
 
@@ -56,9 +55,9 @@ class ChangeSets:
 
     async def create_change_set(self, parameters: Parameters, context: Context) -> Result:
         """Work a change out. For a stack that is to be created, the stack is there from now on, in review."""
-        known = self._store.find(context.region, parameters["StackName"])
-        stack = self._new(parameters, known, context) if _creates(parameters) else self._updatable(parameters, known)
-        source = await sources.read(parameters, context, stack.source)
+        previous = self._stack(parameters, context).source
+        source = await sources.read(parameters, context, previous)
+        stack = self._stack(parameters, context)  # a transform takes its time
         name = parameters["ChangeSetName"]
         if any(each.name == name for each in self._store.change_sets(stack.id)):
             raise already_exists(name)
@@ -92,13 +91,15 @@ class ChangeSets:
             message = f"ChangeSet [{change_set.id}] cannot be executed in its current status of [{change_set.status}]"
             raise ServiceError("InvalidChangeSetStatus", message)
         token = parameters.get("ClientRequestToken")
-        self._store.remove_change_sets(stack.id)
         on_failure = "DO_NOTHING" if parameters.get("DisableRollback") else change_set.on_failure
         stack = replace(stack, change_set_id=change_set.id, on_failure=on_failure)
         if stack.status == IN_REVIEW:
+            self._store.remove_change_sets(stack.id)
             await self._stacks.start_creation(stack, change_set.source, context, token)
         else:
-            self._stacks.require_updatable(stack)
+            if on_failure == "DO_NOTHING":
+                raise NotImplementedHere("updates that are not rolled back")
+            self._stacks.updatable(stack.id, context)
             await self._stacks.start_update(stack, change_set.source, context, token)
         return {}
 
@@ -117,17 +118,16 @@ class ChangeSets:
         found = self._store.change_sets(stack.id)
         return {"Summaries": [shown.change_set_summary(each, stack) for each in found]}
 
-    def _new(self, parameters: Parameters, known: Stack | None, context: Context) -> Stack:
+    def _stack(self, parameters: Parameters, context: Context) -> Stack:
+        """Return the stack that a change set is for; for a creation one that is in review, or not there yet."""
+        name = parameters["StackName"]
+        if not _creates(parameters):
+            return self._stacks.updatable(name, context)
+        known = self._store.find(context.region, name)
         if known is None or known.status == DELETED:
-            return self._stacks.new_stack(parameters["StackName"], context)
+            return self._stacks.new_stack(name, context)
         if known.status != IN_REVIEW:
             raise invalid(f"Stack [{known.name}] already exists and cannot be created again with the changeSet")
-        return known
-
-    def _updatable(self, parameters: Parameters, known: Stack | None) -> Stack:
-        if known is None:
-            raise unknown_stack(parameters["StackName"])
-        self._stacks.require_updatable(known)
         return known
 
     def _find(self, parameters: Parameters, context: Context) -> tuple[ChangeSet, Stack]:

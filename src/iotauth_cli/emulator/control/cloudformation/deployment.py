@@ -32,6 +32,8 @@ from iotauth_cli.emulator.control.cloudformation.template import Declaration
 from iotauth_cli.emulator.control.service import Context, NotImplementedHere, ServiceError
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
+# What a kind runs into when a list stands in place of a mapping, and the like; there is no schema here to ask first.
+MALFORMED = (TypeError, KeyError, AttributeError, ValueError)
 KEPT = ("Retain", "RetainExceptOnCreate")
 
 
@@ -183,7 +185,7 @@ class Deployment:
                 await self._create(resource)
             else:
                 await self._change(before, resource)
-        except ServiceError as error:
+        except (ServiceError, *MALFORMED) as error:
             self._note_failure(declaration, f"{verb}_FAILED", _reason(error))
             raise StepFailed(declaration.logical_id, _reason(error)) from error
 
@@ -368,6 +370,8 @@ def _failed_resources(verb: str, failure: StepFailed) -> str:
     return f"The following resource(s) failed to {verb}: [{failure.logical_id}]. "
 
 
-def _reason(error: ServiceError) -> str:
+def _reason(error: Exception) -> str:
     """Word a refusal as CloudFormation passes on what a service said."""
+    if not isinstance(error, ServiceError):
+        return "Properties validation failed: a value in them is not of the form that this type of resource has"
     return f'Resource handler returned message: "{error.message}" (HandlerErrorCode: {error.code})'

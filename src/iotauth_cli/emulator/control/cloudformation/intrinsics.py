@@ -127,7 +127,7 @@ def _named(function: str, argument: Any) -> Iterator[str]:
     elif function == "Fn::GetAtt":
         yield _attribute(argument)[0]
     elif function == "Fn::Sub":
-        text, own = (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
+        text, own = _sub_arguments(argument)
         names = (name for literal, name in PLACEHOLDER.findall(text) if not literal)
         yield from (name.partition(".")[0] for name in names if name not in own)
 
@@ -179,13 +179,15 @@ def _truth(value: Any) -> bool:
 
 
 def _ref(argument: Any, scope: Scope) -> Any:
+    if not isinstance(argument, str):
+        raise template_error("All References must be of type string")
     if argument == "AWS::NoValue":
         return NOTHING
     if argument in scope.values:
         return scope.values[argument]
     if argument in scope.made:
         return scope.made[argument].ref
-    raise Pending(str(argument))
+    raise Pending(argument)
 
 
 def _get_att(argument: Any, scope: Scope) -> Any:
@@ -205,10 +207,15 @@ def _attribute(argument: Any) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def _sub(argument: Any, scope: Scope) -> str:
+def _sub_arguments(argument: Any) -> tuple[str, dict[str, Any]]:
     text, own = (argument, {}) if isinstance(argument, str) else _arguments("Fn::Sub", argument, 2)
     if not isinstance(text, str) or not isinstance(own, dict):
         raise template_error("Fn::Sub requires a text, or a list of a text and a map of values")
+    return text, own
+
+
+def _sub(argument: Any, scope: Scope) -> str:
+    text, own = _sub_arguments(argument)
     values = {name: resolve(value, scope) for name, value in own.items()}
 
     def replaced(found: re.Match[str]) -> str:
@@ -262,7 +269,7 @@ def _if(argument: Any, scope: Scope) -> Any:
 
 
 def _condition(name: Any, scope: Scope) -> bool:
-    if name not in scope.conditions:
+    if not isinstance(name, str) or name not in scope.conditions:
         raise template_error(f"Unresolved condition dependency {name} in the Resources block of the template")
     return scope.conditions[name]
 

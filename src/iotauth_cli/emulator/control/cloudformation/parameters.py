@@ -19,6 +19,7 @@ MASK = "****"  # what CloudFormation shows in place of a NoEcho value
 SCALARS = ("String", "Number")
 LISTS = ("CommaDelimitedList", "List<Number>")
 NUMERIC = ("Number", "List<Number>")
+NUMERIC_RULES = ("MinLength", "MaxLength", "MinValue", "MaxValue")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -90,6 +91,20 @@ def check_declarations(declared: Declared) -> None:
             raise NotImplementedHere(f"parameters from Systems Manager, as {name} would be")
         if kind not in (*SCALARS, *LISTS) and not kind.startswith(("AWS::", "List<AWS::")):
             raise template_error(f"Unrecognized parameter type: {kind}")
+        _check_rules(name, each)
+
+
+def _check_rules(name: str, declaration: Mapping[str, Any]) -> None:
+    """Hold the rules for a parameter to a form in which they can be asked."""
+    if not isinstance(declaration.get("AllowedValues", []), list):
+        raise template_error(f"[/Parameters/{name}/AllowedValues] must be a list.")
+    for rule in NUMERIC_RULES:
+        if not NUMBER.fullmatch(text_of(declaration.get(rule, 0))):
+            raise template_error(f"[/Parameters/{name}/{rule}] must be a number.")
+    try:
+        re.compile(text_of(declaration.get("AllowedPattern", "")))
+    except re.error as error:
+        raise template_error(f"[/Parameters/{name}/AllowedPattern] is not a regular expression: {error}.") from error
 
 
 def _check(name: str, declaration: Mapping[str, Any], text: str) -> None:
@@ -109,15 +124,15 @@ def _broken_rule(declaration: Mapping[str, Any], value: str) -> str | None:
     if allowed is not None and value not in [text_of(each) for each in allowed]:
         return f"must be one of: [{', '.join(map(text_of, allowed))}]"
     pattern = declaration.get("AllowedPattern")
-    if pattern is not None and not re.fullmatch(pattern, value):
+    if pattern is not None and not re.fullmatch(text_of(pattern), value):
         return f"must match pattern {pattern}"
     return next(_broken_limits(declaration, value), None)
 
 
 def _broken_limits(declaration: Mapping[str, Any], value: str) -> Iterator[str]:
-    if len(value) < int(declaration.get("MinLength", 0)):
+    if len(value) < float(declaration.get("MinLength", 0)):
         yield f"must contain at least {declaration['MinLength']} characters"
-    if "MaxLength" in declaration and len(value) > int(declaration["MaxLength"]):
+    if "MaxLength" in declaration and len(value) > float(declaration["MaxLength"]):
         yield f"must contain at most {declaration['MaxLength']} characters"
     if declaration["Type"] not in NUMERIC:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from iotauth_cli.emulator.control.cloudformation import parameters as stack_parameters
 from iotauth_cli.emulator.control.cloudformation import shown, sources, syntax, template
@@ -49,8 +49,7 @@ class Queries:
     def describe_stacks(self, parameters: Parameters, context: Context) -> Result:
         if "StackName" in parameters:
             return {"Stacks": [shown.stack(self.existing(parameters["StackName"], context))]}
-        stacks = [stack for stack in self._store.all(context.region) if stack.deleted is None]
-        found, token = _page(stacks, parameters)
+        found, token = _page(self._store.live(context.region), parameters)
         return {"Stacks": [shown.stack(stack) for stack in found], "NextToken": token}
 
     def list_stacks(self, parameters: Parameters, context: Context) -> Result:
@@ -103,7 +102,7 @@ class Queries:
 
     def list_imports(self, parameters: Parameters, context: Context) -> Result:
         name = parameters["ExportName"]
-        importing = [stack.name for stack in self._store.all(context.region) if name in stack.imports]
+        importing = [stack.name for stack in self._store.live(context.region) if name in stack.imports]
         if not importing:
             raise invalid(f"Export '{name}' is not imported by any stack.")
         return {"Imports": importing}
@@ -115,18 +114,11 @@ class Queries:
 
     def get_template_summary(self, parameters: Parameters, context: Context) -> Result:
         text = self._source(parameters, context).text if "StackName" in parameters else sources.body(parameters)
-        document = syntax.parse(text)
-        stack_parameters.check_declarations(shown.declared(document))
-        return {
-            "Parameters": shown.parameter_declarations(document),
-            "ResourceTypes": shown.resource_types(document),
-            "Version": document.get("AWSTemplateFormatVersion"),
-            "Metadata": syntax.build(document["Metadata"]) if "Metadata" in document else None,
-            **_common(document),
-        }
+        return described(syntax.parse(text))
 
     def validate_template(self, parameters: Parameters, context: Context) -> Result:
         document = syntax.parse(sources.body(parameters))
+        template.check_sections(document)
         stack_parameters.check_declarations(shown.declared(document))
         if document.get("Transform"):  # its references may be to what the transform adds
             template.transforms(document["Transform"])
@@ -146,7 +138,7 @@ class Queries:
         return source
 
     def _owners(self, physical_id: str | None, context: Context) -> list[Stack]:
-        for stack in self._store.all(context.region):
+        for stack in self._store.live(context.region):
             resources = self._store.resources(stack).values()
             if physical_id and any(each.physical_id == physical_id and each.exists for each in resources):
                 return [stack]
@@ -160,7 +152,24 @@ def _page(items: Sequence[Item], parameters: Parameters) -> tuple[list[Item], st
     return [item for _, item in found], token
 
 
-def _common(document: Mapping[str, object]) -> Result:
+def described(document: Mapping[str, Any]) -> Result:
+    """Return what GetTemplateSummary tells of a template.
+
+    Raises:
+        ServiceError: ValidationError; a section is malformed.
+    """
+    template.check_sections(document)
+    stack_parameters.check_declarations(shown.declared(document))
+    return {
+        "Parameters": shown.parameter_declarations(document),
+        "ResourceTypes": shown.resource_types(document),
+        "Version": document.get("AWSTemplateFormatVersion"),
+        "Metadata": syntax.build(document["Metadata"]) if "Metadata" in document else None,
+        **_common(document),
+    }
+
+
+def _common(document: Mapping[str, Any]) -> Result:
     """Return what both descriptions of a template have."""
     capabilities = list(shown.needed_capabilities(document))
     types = sorted({kind for kind in shown.resource_types(document) if kind.startswith("AWS::IAM::")})

@@ -10,10 +10,11 @@ updated or deleted.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,12 +28,13 @@ from iotauth_cli.emulator.control.cloudformation.kinds import all_kinds
 from iotauth_cli.emulator.control.cloudformation.packages import Packages
 from iotauth_cli.emulator.control.cloudformation.queries import Queries
 from iotauth_cli.emulator.control.cloudformation.store import DELETED, IN_REVIEW, Event, Source, Stack, StackStore
-from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result, Service
+from iotauth_cli.emulator.control.service import Context, Handler, NotImplementedHere, Parameters, Result, Service
 from iotauth_cli.emulator.lambda_runtime.background import Background
 from iotauth_cli.emulator.state import State
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 PATIENCE_S = 2.0  # how long an answer waits for the operation that it starts
+BROKEN = "the iotauth emulator failed; its log says where"
 INTERRUPTED = "the emulator was stopped in the middle of the operation"
 # What a stack is whose operation was interrupted, by what it was.
 AFTER_INTERRUPTION = {
@@ -51,6 +53,8 @@ UPDATABLE = (
     "UPDATE_ROLLBACK_FAILED",
 )
 NO_UPDATES = "No updates are to be performed."
+
+log = logging.getLogger(__name__)
 
 
 class CloudFormationService:
@@ -80,7 +84,7 @@ class CloudFormationService:
             **queries.operations,
             **ChangeSets(self._world, self, queries).operations,
         }
-        self._mark_interrupted()
+        self._mark_failed(self._store.live(), INTERRUPTED)
 
     async def close(self) -> None:
         """End what is under way; at the next start it is marked as interrupted."""
@@ -104,9 +108,11 @@ class CloudFormationService:
         return {"StackId": stack.id}
 
     async def update_stack(self, parameters: Parameters, context: Context) -> Result:
-        stack = self._existing(parameters["StackName"], context)
-        self.require_updatable(stack)
-        source = await sources.read(parameters, context, stack.source)
+        if parameters.get("DisableRollback"):
+            raise NotImplementedHere("updates that are not rolled back")
+        previous = self.updatable(parameters["StackName"], context).source
+        source = await sources.read(parameters, context, previous)
+        stack = self.updatable(parameters["StackName"], context)  # a transform takes its time
         if not self.differs(stack, source, context):
             raise invalid(NO_UPDATES)
         await self.start_update(stack, source, context, parameters.get("ClientRequestToken"))
@@ -124,7 +130,7 @@ class CloudFormationService:
         self._store.remove_change_sets(stack.id)
         stack = self._begin(stack, "DELETE_IN_PROGRESS", parameters.get("ClientRequestToken"))
         deployment = Deployment(self._world, stack, context, parameters.get("ClientRequestToken"))
-        await self._run(deployment.delete(parameters.get("RetainResources", ())))
+        await self._run(stack, deployment.delete(parameters.get("RetainResources", ())))
         return {}
 
     async def update_termination_protection(self, parameters: Parameters, context: Context) -> Result:
@@ -148,18 +154,24 @@ class CloudFormationService:
 
     async def start_creation(self, stack: Stack, source: Source, context: Context, token: str | None) -> None:
         stack = self._begin(replace(stack, source=source), "CREATE_IN_PROGRESS", token, "User Initiated")
-        await self._run(Deployment(self._world, stack, context, token).create())
+        await self._run(stack, Deployment(self._world, stack, context, token).create())
 
     async def start_update(self, stack: Stack, source: Source, context: Context, token: str | None) -> None:
         self._store.remove_change_sets(stack.id)  # they were worked out for what the stack was
         changing = replace(stack, source=source, updated=self._clock())
         changing = self._begin(changing, "UPDATE_IN_PROGRESS", token, "User Initiated")
-        await self._run(Deployment(self._world, changing, context, token).update(stack))
+        await self._run(changing, Deployment(self._world, changing, context, token).update(stack))
 
-    def require_updatable(self, stack: Stack) -> None:
-        """Raise ValidationError unless *stack* is in a state from which it can be updated."""
+    def updatable(self, name_or_id: str, context: Context) -> Stack:
+        """Return the stack.
+
+        Raises:
+            ServiceError: ValidationError; there is none, or it is in a state from which it cannot be updated.
+        """
+        stack = self._existing(name_or_id, context)
         if stack.status not in UPDATABLE:
             raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
+        return stack
 
     def differs(self, stack: Stack, source: Source, context: Context) -> bool:
         """Tell whether bringing *stack* to *source* would change a resource, a tag or an output."""
@@ -181,9 +193,9 @@ class CloudFormationService:
 
     def _require_unused_exports(self, stack: Stack, context: Context) -> None:
         own = {output.export for output in stack.outputs if output.export}
-        for other in self._store.all(context.region):
+        for other in self._store.live(context.region):
             used = own.intersection(other.imports)
-            if used and other.id != stack.id and other.status != DELETED:
+            if used and other.id != stack.id:
                 raise invalid(f"Export {min(used)} cannot be deleted as it is in use by {other.name}")
 
     def _begin(self, stack: Stack, status: str, token: str | None, reason: str | None = None) -> Stack:
@@ -196,11 +208,19 @@ class CloudFormationService:
         event = Event(event_id, stack.name, stack.id, STACK_TYPE, stack.status, now, reason, token)
         self._store.add_event(stack, event)
 
-    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        await asyncio.wait({self._background.start(work)}, timeout=PATIENCE_S)
+    async def _run(self, stack: Stack, work: Coroutine[Any, Any, None]) -> None:
+        await asyncio.wait({self._background.start(self._guarded(stack.id, work))}, timeout=PATIENCE_S)
 
-    def _mark_interrupted(self) -> None:
-        for stack in self._store.all():
+    async def _guarded(self, stack_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work*; should it fail as nothing should, the stack has failed and is not busy for ever."""
+        try:
+            await work
+        except Exception:
+            log.exception("an operation on %s failed", stack_id)
+            self._mark_failed([stack for stack in self._store.live() if stack.id == stack_id], BROKEN)
+
+    def _mark_failed(self, stacks: Iterable[Stack], reason: str) -> None:
+        for stack in stacks:
             if stack.is_busy:
-                failed = replace(stack, status=AFTER_INTERRUPTION[stack.status], reason=INTERRUPTED)
-                self._tell(self._store.save(failed), INTERRUPTED)
+                failed = replace(stack, status=AFTER_INTERRUPTION[stack.status], reason=reason)
+                self._tell(self._store.save(failed), reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from iotauth_cli.emulator.control.cloudformation import parameters, syntax
@@ -176,13 +176,13 @@ def transforms(document: Document) -> list[str]:
 
 
 def resource_types(document: Document) -> list[str]:
-    return [str(each["Type"]) for each in document.get("Resources", {}).values()]
+    return [str(each["Type"]) for each in resources(document)]
 
 
 def needed_capabilities(document: Document) -> Iterator[str]:
     """Yield what a caller must acknowledge before a stack of this template is made: roles, and transforms."""
-    roles = [each for each in document.get("Resources", {}).values() if each.get("Type") == "AWS::IAM::Role"]
-    if any("RoleName" in each.get("Properties", {}) for each in roles):
+    roles = [each for each in resources(document) if each["Type"] == "AWS::IAM::Role"]
+    if any("RoleName" in (each.get("Properties") or {}) for each in roles):
         yield "CAPABILITY_NAMED_IAM"
     elif roles:
         yield "CAPABILITY_IAM"
@@ -196,6 +196,11 @@ def tags(found: Mapping[str, str]) -> list[Shown]:
 
 def source_template(source: Source, stage: str) -> str:
     return source.processed if stage == "Processed" else source.text
+
+
+def resources(document: Document) -> Iterable[Document]:
+    found: Mapping[str, Document] = document.get("Resources") or {}
+    return found.values()
 
 
 def declared(document: Document) -> Mapping[str, Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from iotauth_cli.emulator.control.service import Context, NotImplementedHere, Pa
 IAM = {"CAPABILITY_IAM": {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}}  # the wider one says yes to the narrower
 UNAVAILABLE = {
     "ResourcesToImport": "importing resources into a stack",
+    "NotificationARNs": "notifications of stacks",
     "StackPolicyBody": "stack policies",
     "StackPolicyURL": "stack policies",
 }
@@ -30,6 +31,7 @@ async def read(request: Parameters, context: Context, previous: Source | None = 
             raise NotImplementedHere(what)
     text = body(request, previous)
     document = syntax.parse(text)
+    template.check_sections(document)
     parameters.check_declarations(declared(document))
     before = previous.parameters if previous else None
     texts = parameters.texts(declared(document), request.get("Parameters", ()), before)

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS cfn_change_set (
 
 DELETED = "DELETE_COMPLETE"
 IN_REVIEW = "REVIEW_IN_PROGRESS"
+IS_LIVE = f"json_extract(document, '$.status') <> '{DELETED}'"
 
 
 @dataclass(frozen=True)
@@ -137,23 +138,23 @@ class StackStore:
 
     def find(self, region: str, name_or_id: str) -> Stack | None:
         """Return the stack of that id, or the one of that name which is not deleted."""
-        rows = self._state.db.execute(
-            "SELECT document FROM cfn_stack WHERE region = ? AND ? IN (id, name)", (region, name_or_id)
-        )
-        found = map(_stack, rows)
-        return next((stack for stack in found if name_or_id == stack.id or stack.status != DELETED), None)
+        row = self._state.db.execute(
+            f"SELECT document FROM cfn_stack WHERE region = ? AND (id = ? OR name = ? AND {IS_LIVE})",
+            (region, name_or_id, name_or_id),
+        ).fetchone()
+        return _stack(row) if row else None
 
-    def all(self, region: str | None = None) -> list[Stack]:
-        """Return the stacks of a region, or of all, deleted ones included; the newest first."""
-        rows = self._state.db.execute("SELECT document FROM cfn_stack WHERE coalesce(region = ?, 1)", (region,))
+    def all(self, region: str) -> list[Stack]:
+        """Return the stacks of a region, deleted ones included; the newest first."""
+        return self._stacks("region = ?", region)
+
+    def live(self, region: str | None = None) -> list[Stack]:
+        """Return the stacks of a region, or of all, that are not deleted; the newest first."""
+        return self._stacks(f"coalesce(region = ?, 1) AND {IS_LIVE}", region)
+
+    def _stacks(self, condition: str, region: str | None) -> list[Stack]:
+        rows = self._state.db.execute(f"SELECT document FROM cfn_stack WHERE {condition}", (region,))
         return sorted(map(_stack, rows), key=lambda stack: stack.created, reverse=True)
-
-    def remove(self, stack: Stack) -> None:
-        """Forget a stack altogether, as if it had never been."""
-        with self._state.transaction() as db:
-            for table in ("cfn_event", "cfn_resource", "cfn_change_set"):
-                db.execute(f"DELETE FROM {table} WHERE stack = ?", (stack.id,))
-            db.execute("DELETE FROM cfn_stack WHERE id = ?", (stack.id,))
 
     def save_resource(self, stack: Stack, resource: Resource) -> None:
         self._state.db.execute(
@@ -209,10 +210,7 @@ class StackStore:
     def exports(self, region: str) -> dict[str, tuple[Stack, Output]]:
         """Return every export of a region by its name, with the stack it comes from."""
         return {
-            output.export: (stack, output)
-            for stack in self.all(region)
-            for output in stack.outputs
-            if output.export and stack.status != DELETED
+            output.export: (stack, output) for stack in self.live(region) for output in stack.outputs if output.export
         }
 
 

@@ -14,6 +14,7 @@ import yaml
 from iotauth_cli.emulator.control.cloudformation.errors import template_error
 
 MAX_TEMPLATE = 1_000_000  # characters; CloudFormation's limit for a template from S3
+MAX_DEPTH = 100  # levels; CloudFormation has a limit too and does not tell it
 WITHOUT_PREFIX = ("Ref", "Condition")  # all other short forms stand for ``Fn::…``
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -21,12 +22,22 @@ Value = Any  # what JSON can say
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's loader without dates, without aliases to itself, and with CloudFormation's tags."""
+    """PyYAML's loader without dates and with CloudFormation's tags."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own attribute)
         first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+class _PlainLoader(_Loader):
+    """The same without aliases, which CloudFormation does not take: a few lines of them can mean gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not supported", mark)
+        return super().compose_node(parent, index)
 
 
 def _construct_short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Value:
@@ -52,23 +63,33 @@ _Loader.add_multi_constructor("!", _construct_short_form)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
-def parse(text: str) -> dict[str, Value]:
-    """Read template *text*.
+def parse(text: str, *, with_aliases: bool = False) -> dict[str, Value]:
+    """Read template *text*; *with_aliases* is for a file of the user's own, as AWS's tools read it.
 
     Raises:
-        ServiceError: ValidationError; it is neither JSON nor YAML, or no mapping.
+        ServiceError: ValidationError; it is neither JSON nor YAML, no mapping, or nested too deeply.
     """
+    loader = _Loader if with_aliases else _PlainLoader
     if len(text) > MAX_TEMPLATE:
         raise template_error(f"the template is longer than {MAX_TEMPLATE} characters")
     try:
-        found = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)
+        found = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, loader)
     except json.JSONDecodeError as error:
         raise template_error(f"JSON not well-formed. (line {error.lineno}, column {error.colno})") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise template_error(f"YAML not well-formed.{_place(error)}") from error
     if not isinstance(found, dict):
         raise template_error("unsupported structure.")
+    _check_depth(found, MAX_DEPTH)
     return found
+
+
+def _check_depth(value: Value, left: int) -> None:
+    if left == 0:
+        raise template_error(f"the template is nested more than {MAX_DEPTH} levels deep.")
+    if isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            _check_depth(each, left - 1)
 
 
 def build(template: dict[str, Value]) -> str:

@@ -79,6 +79,7 @@ def parse(document: Mapping[str, Any]) -> Template:
     Raises:
         ServiceError: ValidationError; a section is unknown or malformed, or something it names is not there.
     """
+    check_sections(document)
     unknown = sorted(set(document) - SECTIONS)
     if unknown:
         raise template_error(f"Invalid template property or properties [{', '.join(unknown)}]")
@@ -100,6 +101,23 @@ def parse(document: Mapping[str, Any]) -> Template:
     )
     _check_names(template)
     return template
+
+
+def check_sections(document: Mapping[str, Any]) -> None:
+    """Hold a template, before or after its transform, to sections of the right form.
+
+    Raises:
+        ServiceError: ValidationError; one is not a mapping of mappings, or the description no text.
+    """
+    for name in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs"):
+        _section(document, name)
+    for name, resource in _section(document, "Resources").items():
+        if not isinstance(resource.get("Type"), str):
+            raise template_error(f"[/Resources/{name}] Every Resources object must contain a Type member.")
+        if not isinstance(resource.get("Properties") or {}, dict):
+            raise template_error(f"[/Resources/{name}/Properties] 'Properties' must be an object.")
+    if not isinstance(document.get("Description", ""), str):
+        raise template_error("[/Description] 'Description' must be a text.")
 
 
 def read(text: str) -> Template:
@@ -131,21 +149,26 @@ def _declaration(name: str, body: Mapping[str, Any]) -> Declaration:
     unknown = sorted(set(body) - ATTRIBUTES - {"Connectors"})
     if unknown:
         raise template_error(f"Invalid template resource property '{unknown[0]}'")
-    if not isinstance(body.get("Type"), str):
-        raise template_error(f"[/Resources/{name}] Every Resources object must contain a Type member.")
-    properties = body.get("Properties") or {}
-    if not isinstance(properties, dict):
-        raise template_error(f"[/Resources/{name}/Properties] 'Properties' must be an object.")
     depends_on = body.get("DependsOn", [])
+    depends_on = [depends_on] if isinstance(depends_on, str) else depends_on
+    if not isinstance(depends_on, list) or not all(isinstance(each, str) for each in depends_on):
+        raise template_error(f"[/Resources/{name}/DependsOn] 'DependsOn' must be a text or a list of texts.")
     return Declaration(
         logical_id=name,
         type=body["Type"],
-        properties=properties,
-        depends_on=(depends_on,) if isinstance(depends_on, str) else tuple(depends_on),
-        condition=body.get("Condition"),
+        properties=body.get("Properties") or {},
+        depends_on=tuple(depends_on),
+        condition=_condition(f"/Resources/{name}", body),
         deletion_policy=_policy(name, body, "DeletionPolicy"),
         replace_policy=_policy(name, body, "UpdateReplacePolicy"),
     )
+
+
+def _condition(path: str, body: Mapping[str, Any]) -> str | None:
+    condition = body.get("Condition")
+    if condition is not None and not isinstance(condition, str):
+        raise template_error(f"[{path}/Condition] 'Condition' must be a text.")
+    return condition
 
 
 def _policy(name: str, body: Mapping[str, Any], attribute: str) -> str:
@@ -165,16 +188,22 @@ def _check_names(template: Template) -> None:
         if missing:
             found = ", ".join(missing)
             raise template_error(f"Unresolved resource dependencies [{found}] in the {section} block of the template")
-    for resource in template.resources.values():
-        if resource.condition is not None and resource.condition not in template.conditions:
-            raise template_error(f"Template error: Condition {resource.condition} is not defined")
+    made = sorted(references(dict(template.conditions)) - {*template.parameters, *PSEUDO_PARAMETERS})
+    if made:
+        found = ", ".join(made)
+        raise template_error(f"Unresolved dependencies [{found}]. Cannot reference resources in the Conditions block")
+    conditions = [resource.condition for resource in template.resources.values()]
+    for condition in [*conditions, *(output.get("Condition") for output in template.outputs.values())]:
+        if condition is not None and condition not in template.conditions:
+            raise template_error(f"Condition {condition} is not defined")
     graph.order({name: resource.needs for name, resource in template.resources.items()})
 
 
 def _needs(template: Template) -> Iterator[tuple[str, frozenset[str]]]:
     for resource in template.resources.values():
         yield "Resources", resource.needs
-    for output in template.outputs.values():
+    for name, output in template.outputs.items():
         if "Value" not in output:
             raise template_error("Every Outputs member must contain a Value object")
+        _condition(f"/Outputs/{name}", output)
         yield "Outputs", references(output)

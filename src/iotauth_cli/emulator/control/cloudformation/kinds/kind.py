@@ -52,12 +52,18 @@ class Site:
 
 
 class Kind(ABC):
-    """One type of resource. *replacing* are properties that a resource keeps for life: a change makes another one."""
+    """One type of resource.
+
+    *replacing* are properties that a resource keeps for life: a change makes another one. *entries* are lists of
+    mappings, with the members that each must have; *texts* are lists of texts.
+    """
 
     type: ClassVar[str]
     properties: ClassVar[frozenset[str]]
     required: ClassVar[frozenset[str]] = frozenset()
     replacing: ClassVar[frozenset[str]] = frozenset()
+    entries: ClassVar[Mapping[str, tuple[str, ...]]] = {"Tags": ("Key", "Value")}
+    texts: ClassVar[frozenset[str]] = frozenset()
 
     def check(self, properties: Properties) -> None:
         """Hold *properties* to what this kind has.
@@ -71,6 +77,12 @@ class Kind(ABC):
         unknown = sorted(properties.keys() - self.properties)
         if unknown:
             raise NotImplementedHere(f"the property {unknown[0]} of {self.type}")
+        for name, members in self.entries.items():
+            if not all(_has_members(each, members) for each in _listed(name, properties)):
+                raise invalid(f"Properties validation failed: {name} must be a list of {' and '.join(members)}")
+        for name in self.texts:
+            if not all(isinstance(each, str) for each in _listed(name, properties)):
+                raise invalid(f"Properties validation failed: {name} must be a list of texts")
 
     def must_be_replaced(self, changed: Iterable[str]) -> bool:
         return not self.replacing.isdisjoint(changed)
@@ -91,6 +103,17 @@ class Kind(ABC):
     @abstractmethod
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Remove it; that it is not there any more is no failure."""
+
+
+def _listed(name: str, properties: Properties) -> list[Any]:
+    found = properties.get(name, [])
+    if not isinstance(found, list):
+        raise invalid(f"Properties validation failed: {name} must be a list")
+    return found
+
+
+def _has_members(value: Any, names: Iterable[str]) -> bool:
+    return isinstance(value, Mapping) and all(value.get(name) is not None for name in names)
 
 
 def tags_of(properties: Properties) -> dict[str, str]:

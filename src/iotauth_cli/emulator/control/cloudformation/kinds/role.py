@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from iotauth_cli.emulator.control.cloudformation.intrinsics import Made
 from iotauth_cli.emulator.control.cloudformation.kinds.kind import (
+    GONE,
     Kind,
     Properties,
     Site,
@@ -13,7 +15,7 @@ from iotauth_cli.emulator.control.cloudformation.kinds.kind import (
     tag_changes,
     tag_list,
 )
-from iotauth_cli.emulator.control.service import NotImplementedHere
+from iotauth_cli.emulator.control.service import NotImplementedHere, ServiceError
 
 MAX_NAME = 64
 TRUST = "AssumeRolePolicyDocument"
@@ -27,6 +29,11 @@ class RoleKind(Kind):
     properties = frozenset({"RoleName", "Path", TRUST, "Policies", "ManagedPolicyArns", "Tags", *FOR_LIFE})
     required = frozenset({TRUST})
     replacing = frozenset({"RoleName", "Path"})
+    entries: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **Kind.entries,
+        "Policies": ("PolicyName", "PolicyDocument"),
+    }
+    texts = frozenset({"ManagedPolicyArns"})
 
     async def create(self, site: Site, properties: Properties) -> Made:
         given = {name: properties[name] for name in ("Path", "Tags", *FOR_LIFE) if name in properties}
@@ -57,11 +64,25 @@ class RoleKind(Kind):
         return made
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
-        for arn in properties.get("ManagedPolicyArns", ()):
-            await site.call_if_there("iam", "DetachRolePolicy", RoleName=made.ref, PolicyArn=arn)
-        for name in _policies(properties):
-            await site.call_if_there("iam", "DeleteRolePolicy", RoleName=made.ref, PolicyName=name)
-        await site.call_if_there("iam", "DeleteRole", RoleName=made.ref)
+        """Take away what the template gave it; what somebody else attached keeps the role, as on AWS."""
+        role = {"RoleName": made.ref}
+        for arn in await self._held(site, "ListAttachedRolePolicies", role, properties.get("ManagedPolicyArns", [])):
+            await site.call_if_there("iam", "DetachRolePolicy", PolicyArn=arn, **role)
+        given = [policy["PolicyName"] for policy in properties.get("Policies", ())]
+        for name in await self._held(site, "ListRolePolicies", role, given):
+            await site.call_if_there("iam", "DeleteRolePolicy", PolicyName=name, **role)
+        await site.call_if_there("iam", "DeleteRole", **role)
+
+    async def _held(self, site: Site, operation: str, role: Properties, given: Sequence[Any]) -> list[str]:
+        """Return those of *given* that the role really has: the making of a role may have ended half way."""
+        try:
+            found = await site.call("iam", operation, **role)
+        except ServiceError as error:
+            if error.code in GONE:
+                return []
+            raise
+        names = found.get("PolicyNames") or [each["PolicyArn"] for each in found.get("AttachedPolicies", ())]
+        return [name for name in names if name in given]
 
     async def _settle_attachments(self, site: Site, made: Made, before: Properties, after: Properties) -> None:
         old, new = before.get("ManagedPolicyArns", []), after.get("ManagedPolicyArns", [])
