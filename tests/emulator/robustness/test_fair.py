@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,7 +18,8 @@ from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 from support_data import Plane, in_loop, listening
 from support_device import Device
 from support_emulator import RunningEmulator
-from support_load import LIMIT_S, WELCOME, connect_packet, crowd, knock, open_files, until_open_files
+from support_load import LIMIT_S, WELCOME, connect_packet, knock, open_files, until_open_files
+from support_runtime import wait_until
 
 HAMMERS = 20
 SILENT = 200
@@ -79,10 +81,18 @@ async def test_a_handshake_that_does_not_come_is_not_waited_for(
             writer.close()
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"", b""),
+        (b"POST / HTTP/1.1\r\nHost: x\r\n", b""),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK"),
+    ],
+    ids=["silent", "half", "whole"],
+)
 @in_loop
-async def test_an_idle_http_connection_is_closed(sent: bytes) -> None:
-    """Whether it said nothing, half a request, or a whole one that was answered; not while the answer is made."""
+async def test_an_idle_http_connection_is_closed(sent: bytes, answered: bytes) -> None:
+    """Whether it said nothing, half a request, or a whole one; not while the answer is being made."""
 
     async def slow(request: HttpRequest) -> HttpResponse:
         await asyncio.sleep(0.15)
@@ -94,32 +104,24 @@ async def test_an_idle_http_connection_is_closed(sent: bytes) -> None:
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
     writer.write(sent)
     answer = await asyncio.wait_for(reader.read(), LIMIT_S)
-    assert answer.startswith(b"HTTP/1.1 200 OK" if sent.startswith(b"GET") else b"")
-    assert bool(answer) == sent.startswith(b"GET")
+    assert answer[: len(b"HTTP/1.1 200 OK")] == answered
     writer.close()
     server.close()
 
 
-@in_loop
-async def test_without_files_to_spare_it_goes_on_and_recovers(beaten: RunningEmulator) -> None:
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit")
+def test_without_files_to_spare_it_goes_on_and_recovers(beaten: RunningEmulator) -> None:
     """When every file is used up, who is connected stays so; when some are free again, others are let in."""
-    resource = pytest.importorskip("resource")
-    if not hasattr(resource, "prlimit"):
-        pytest.skip("needs prlimit")
-    pid = beaten.ready.pid
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    async with crowd(beaten, ["resident"], 1) as answers:
-        assert answers == [WELCOME]
-        files = open_files(beaten)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (files + SPARE_FILES, hard))
-        try:
-            with contextlib.ExitStack() as stack:
-                for _ in range(3 * SPARE_FILES):
-                    address = ("127.0.0.1", beaten.ready.data_endpoint.port)
-                    stack.enter_context(socket.create_connection(address, LIMIT_S))
-                while open_files(beaten) < files + SPARE_FILES - 2:
-                    await asyncio.sleep(0.01)
-        finally:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
-    async with knock(beaten, connect_packet("after-drought")) as visit:
-        assert visit.answer == WELCOME
+    pid, address = beaten.ready.pid, ("127.0.0.1", beaten.ready.data_endpoint.port)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with Device(beaten) as resident, contextlib.ExitStack() as stack:
+        assert resident.connect("resident") == (0, False)
+        most = open_files(beaten) + SPARE_FILES
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, before[1]))
+        stack.callback(resource.prlimit, pid, resource.RLIMIT_NOFILE, before)
+        for _ in range(3 * SPARE_FILES):
+            stack.enter_context(socket.create_connection(address, LIMIT_S))
+        wait_until(lambda: open_files(beaten) >= most - 2)
+        assert resident.ping()
+    with Device(beaten) as device:
+        assert device.connect("after-drought") == (0, False)
