@@ -104,7 +104,7 @@ class Client:
         self.expires_at = NEVER
         self.session_expiry_s = link.terms.session_expiry_s
         self.max_packet_bytes = link.terms.max_packet_bytes
-        self.outbox.window = min(window, link.terms.receive_maximum)
+        self.outbox.resize(min(window, link.terms.receive_maximum))
 
     def takes(self, message: Message) -> bool:
         """Tell whether *message* is small enough for the client."""

@@ -223,6 +223,22 @@ async def test_the_client_says_how_many_messages_it_takes_at_once(plane: Plane) 
 
 
 @in_loop
+async def test_a_client_that_comes_back_may_take_fewer_at_once(plane: Plane) -> None:
+    """What was on its way and no longer fits waits for its turn again, in order."""
+    device = await plane.connected_5(properties=lasting(DAY))
+    await device.subscribe("a", qos=1)
+    sender = await plane.connected("sender")
+    await sender.send(*[Publish("a", b"%d" % number, 1, packet_id=1) for number in range(4)])
+    device = await plane.connected_5(clean=False, properties=((Property.RECEIVE_MAXIMUM, 1),))
+    for _ in range(4):
+        last = publishes(device)[-1].packet_id
+        assert last is not None
+        await device.send(Puback(last))
+    assert [packet.payload for packet in publishes(device)] == [b"0", b"1", b"2", b"3"]
+    assert [packet.is_duplicate for packet in publishes(device)] == [True, False, False, False]
+
+
+@in_loop
 async def test_an_unacknowledged_message_comes_again_on_the_next_connection_only(plane: Plane) -> None:
     """MQTT 5 forbids to send it twice on one connection, however long the PUBACK takes."""
     device = await plane.connected_5(keep_alive_s=1200, properties=lasting(DAY))

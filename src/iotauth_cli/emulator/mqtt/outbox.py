@@ -33,13 +33,13 @@ class _Sent(NamedTuple):
 class Outbox:
     """Parcels are to be sent as the methods give them; times are the emulator's seconds.
 
-    *window* is how many may be on their way at once; it may change with the connection.
+    *window* is how many may be on their way at once.
     """
 
-    __slots__ = ("_capacity", "_in_flight", "_last_id", "_waiting", "_waiting_bytes", "window")
+    __slots__ = ("_capacity", "_in_flight", "_last_id", "_waiting", "_waiting_bytes", "_window")
 
     def __init__(self, window: int, capacity: int) -> None:
-        self.window = window
+        self._window = window
         self._capacity = capacity
         self._in_flight: dict[int, _Sent] = {}
         self._waiting: deque[Message] = deque()
@@ -58,6 +58,14 @@ class Outbox:
     def is_full(self) -> bool:
         return len(self._waiting) >= self._capacity or self._waiting_bytes >= WAITING_BYTES
 
+    def resize(self, window: int) -> None:
+        """Have another window, for a new connection. What no longer fits into it waits again, first in line."""
+        self._window = window
+        for packet_id in reversed(list(self._in_flight)[window:]):
+            message = self._in_flight.pop(packet_id).message
+            self._waiting.appendleft(message)
+            self._waiting_bytes += len(message.payload)
+
     def hold(self, message: Message) -> None:
         """Keep *message* until `fill` finds room for it. The caller looks at `is_full` first."""
         self._waiting.append(message)
@@ -65,7 +73,7 @@ class Outbox:
 
     def fill(self, now: float) -> Iterator[Parcel]:
         """Move waiting messages into the window, giving each; those that have expired are dropped."""
-        while self._waiting and len(self._in_flight) < self.window:
+        while self._waiting and len(self._in_flight) < self._window:
             message = self._waiting.popleft()
             self._waiting_bytes -= len(message.payload)
             if message.expires_at > now:
@@ -73,7 +81,7 @@ class Outbox:
 
     def send(self, message: Message, now: float) -> Parcel | None:
         """Return the parcel of *message*, or hold it and return None while the window is full."""
-        if self._waiting or len(self._in_flight) >= self.window:
+        if self._waiting or len(self._in_flight) >= self._window:
             self.hold(message)
             return None
         return self._send(message, now)
