@@ -77,7 +77,9 @@ def test_every_command_has_one_json_document(at_emulator: Desk) -> None:
     assert shown.document["policy_documents"][0]["Version"] == "2012-10-17"
     tried = at_emulator("authorizer", "test-invoke", "json-1", "--client", "json-7", "--json").document
     assert (tried["ok"], tried["is_authenticated"]) == (True, True)
-    refused = at_emulator("authorizer", "test-invoke", "--client", "json-7", "--password-stdin", "--json", stdin="no")
+    refused = at_emulator(
+        "authorizer", "test-invoke", "json-1", "--client", "json-7", "--password-stdin", "--json", stdin="no"
+    )
     assert (refused.document["ok"], refused.code) == (False, 1)
     removed = at_emulator("client", "remove", "json-7", "--yes", "--json").document
     assert removed == {"client_id": "json-7", "row": True, "credential": True}
