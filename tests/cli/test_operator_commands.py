@@ -70,7 +70,7 @@ def test_every_command_has_one_json_document(at_emulator: Desk) -> None:
     added = at_emulator("client", "add", "json-7", "--topic", "json/7", "--json").document
     assert added["password"].startswith("iota_")
     assert Path(added["kept_at"]).is_file()
-    assert [each["client_id"] for each in at_emulator("client", "list", "--json").document] == ["json-7"]
+    assert "json-7" in [each["client_id"] for each in at_emulator("client", "list", "--json").document]
     shown = at_emulator("client", "show", "json-7", "--json")
     assert added["password"] not in shown.text
     assert shown.document["publish"] == ["json/7", "json/7/#"]
