@@ -46,6 +46,14 @@ def test_a_policy_version_is_no_date() -> None:
     assert syntax.parse("Version: 2012-10-17") == {"Version": "2012-10-17"}
 
 
+def test_a_file_of_ones_own_may_have_aliases() -> None:
+    """AWS's tools resolve them before they send a template, and so does `iotauth emulator deploy`."""
+    text = "A: &a {x: !Ref B}\nC: *a"
+    assert syntax.parse(text, with_aliases=True) == {"A": {"x": {"Ref": "B"}}, "C": {"x": {"Ref": "B"}}}
+    with pytest.raises(ServiceError, match=r"YAML not well-formed. \(line 2, column 4\)"):
+        syntax.parse(text)
+
+
 @settings(max_examples=50)
 @given(st.dictionaries(st.text(), VALUES, max_size=4))
 def test_what_is_written_is_read_back(document: dict[str, Any]) -> None:
@@ -57,13 +65,14 @@ def test_what_is_written_is_read_back(document: dict[str, Any]) -> None:
     ("text", "said"),
     [
         ('{"Resources": {', "JSON not well-formed. (line 1, column 16)"),
+        ('{"a": ' + "9" * 5000 + "}", "JSON not well-formed."),
         ("Resources: [", "YAML not well-formed. (line 1, column 13)"),
         ("A: 1\nA: 2", "YAML not well-formed. (line 1, column 1)"),
         ("just text", "unsupported structure."),
         ("!!python/object:os.system x", "YAML not well-formed. (line 1, column 1)"),
         ("? [a]\n: b", "YAML not well-formed."),
     ],
-    ids=["json", "yaml", "a key twice", "text", "code", "a list as a key"],
+    ids=["json", "number", "yaml", "a key twice", "text", "code", "a list as a key"],
 )
 def test_what_is_no_template_is_refused(text: str, said: str) -> None:
     """The refusal says where the text stops making sense, and nothing in it is run."""

@@ -1,66 +1,16 @@
-"""Template text, JSON or YAML, as plain values: the short forms ``!Ref``, ``!Sub`` become the long ones.
-
-YAML as CloudFormation reads it differs from PyYAML's in one thing that bites: dates. A policy's
-``Version: 2012-10-17`` is text and stays text.
-"""
+"""Template text, JSON or YAML, as plain values."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import yaml
-
 from iotauth_cli.emulator.control.cloudformation.errors import template_error
 
 MAX_TEMPLATE = 1_000_000  # characters; CloudFormation's limit for a template from S3
 MAX_DEPTH = 100  # levels; CloudFormation has a limit too and does not tell it
-WITHOUT_PREFIX = ("Ref", "Condition")  # all other short forms stand for ``Fn::…``
-TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 Value = Any  # what JSON can say
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's loader without dates and with CloudFormation's tags."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own attribute)
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-class _PlainLoader(_Loader):
-    """The same without aliases, which CloudFormation does not take: a few lines of them can mean gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not supported", mark)
-        return super().compose_node(parent, index)
-
-
-def _construct_short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Value:
-    name = suffix if suffix in WITHOUT_PREFIX else f"Fn::{suffix}"
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    if isinstance(node, yaml.MappingNode):
-        return {name: loader.construct_mapping(node, deep=True)}
-    assert isinstance(node, yaml.ScalarNode)
-    text = loader.construct_scalar(node)
-    return {name: text.split(".", 1) if suffix == "GetAtt" else text}
-
-
-def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> Value:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    repeated = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-    if repeated is not None:
-        raise yaml.constructor.ConstructorError(None, None, f"duplicate key {repeated!r}", node.start_mark)
-    return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
-
-
-_Loader.add_multi_constructor("!", _construct_short_form)
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 def parse(text: str, *, with_aliases: bool = False) -> dict[str, Value]:
@@ -69,27 +19,13 @@ def parse(text: str, *, with_aliases: bool = False) -> dict[str, Value]:
     Raises:
         ServiceError: ValidationError; it is neither JSON nor YAML, no mapping, or nested too deeply.
     """
-    loader = _Loader if with_aliases else _PlainLoader
     if len(text) > MAX_TEMPLATE:
         raise template_error(f"the template is longer than {MAX_TEMPLATE} characters")
-    try:
-        found = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, loader)
-    except json.JSONDecodeError as error:
-        raise template_error(f"JSON not well-formed. (line {error.lineno}, column {error.colno})") from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise template_error(f"YAML not well-formed.{_place(error)}") from error
+    found = _load_json(text) if text.lstrip().startswith("{") else _load_yaml(text, with_aliases)
     if not isinstance(found, dict):
         raise template_error("unsupported structure.")
     _check_depth(found, MAX_DEPTH)
     return found
-
-
-def _check_depth(value: Value, left: int) -> None:
-    if left == 0:
-        raise template_error(f"the template is nested more than {MAX_DEPTH} levels deep.")
-    if isinstance(value, (dict, list)):
-        for each in value.values() if isinstance(value, dict) else value:
-            _check_depth(each, left - 1)
 
 
 def build(template: dict[str, Value]) -> str:
@@ -97,6 +33,30 @@ def build(template: dict[str, Value]) -> str:
     return json.dumps(template, ensure_ascii=False, separators=(",", ":"))
 
 
-def _place(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+def _load_json(text: str) -> Value:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise template_error(f"JSON not well-formed. (line {error.lineno}, column {error.colno})") from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise template_error("JSON not well-formed.") from error
+
+
+def _load_yaml(text: str, with_aliases: bool) -> Value:
+    from iotauth_cli.emulator.control.cloudformation import yaml_syntax
+
+    return yaml_syntax.load(text, with_aliases=with_aliases)
+
+
+def _check_depth(value: Value, left: int) -> None:
+    if left == 0:
+        raise _too_deep()
+    if isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            _check_depth(each, left - 1)
+
+
+def _too_deep() -> Exception:
+    return template_error(f"the template is nested more than {MAX_DEPTH} levels deep.")
