@@ -75,3 +75,6 @@ def test_packages_that_no_stack_names_are_removed(control: StackControl) -> None
     kept = control.server.call(lambda: control.state.db.execute("SELECT key FROM cfn_package").fetchall())
     assert [row["key"] for row in kept] == [used]
     assert used != unused
+    control.delete()
+    control.restart()
+    assert control.server.call(lambda: control.state.db.execute("SELECT key FROM cfn_package").fetchall()) == []

@@ -203,9 +203,11 @@ class StackStore:
         self._state.db.execute("DELETE FROM cfn_change_set WHERE id = ?", (change_set.id,))
 
     def texts(self) -> list[str]:
-        """Return every text in which an uploaded package may be named."""
-        tables = ("cfn_stack", "cfn_resource", "cfn_change_set")
-        return [row["document"] for table in tables for row in self._state.db.execute(f"SELECT document FROM {table}")]
+        """Return every text in which a stack that is there may name an uploaded package."""
+        live = f"(SELECT id FROM cfn_stack WHERE {IS_LIVE})"
+        places = (("cfn_stack", "id"), ("cfn_resource", "stack"), ("cfn_change_set", "stack"))
+        queries = (f"SELECT document FROM {table} WHERE {column} IN {live}" for table, column in places)
+        return [row["document"] for query in queries for row in self._state.db.execute(query)]
 
     def exports(self, region: str) -> dict[str, tuple[Stack, Output]]:
         """Return every export of a region by its name, with the stack it comes from."""
