@@ -35,9 +35,9 @@ def machine() -> str:
     )
 
 
-def page(rows: list[Row]) -> str:
+def page(about: str, rows: list[Row]) -> str:
     stamp = time.strftime("%Y-%m-%d", time.gmtime())
-    return f"{INTRODUCTION}\nTaken on {stamp}: {machine()} when it began.\n\n```text\n{render(rows)}\n```\n"
+    return f"{INTRODUCTION}\nTaken on {stamp}: {about} when it began.\n\n```text\n{render(rows)}\n```\n"
 
 
 def main() -> int:
@@ -49,7 +49,7 @@ def main() -> int:
         rows += importlib.import_module(name).measure()
     print(f"{about} when it began\n\n{render(rows)}")
     if "--write" in sys.argv:
-        PAGE.write_text(page(rows))
+        PAGE.write_text(page(about, rows))
     return 1 if any(row.is_met is False for row in rows) else 0
 
 
