@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from iotauth_authorizer.aws_credentials import Credentials, NoCredentials, environment_credentials
-from iotauth_authorizer.http1 import Broken, Connection, Response
+from iotauth_authorizer.http1 import Broken, Connection, Response, Unreachable
 
 __all__ = [
     "Client",
@@ -35,6 +35,7 @@ __all__ = [
 Item = dict[str, dict[str, Any]]
 
 BUDGET_S = 3.0  # for one call with all its retries, unless the caller says otherwise
+CONNECT_TRIES = 3  # a wrong address or a dead network does not mend itself within any budget
 ATTEMPT_S = 1.0  # for one attempt, connecting included; DynamoDB answers in milliseconds
 FIRST_PAUSE_S = 0.05  # the longest first pause; doubles with each attempt
 LONGEST_PAUSE_S = 1.0
@@ -70,11 +71,16 @@ class DynamoDBError(Exception):
 
 
 class ConnectionLost(Exception):
-    """No whole answer came. *was_reused* says that the connection had been open before this request."""
+    """No whole answer came.
 
-    def __init__(self, message: str, *, was_reused: bool = False) -> None:
+    *was_reused* says that the connection had been open before this request, *is_unreachable* that
+    there was none to be had.
+    """
+
+    def __init__(self, message: str, *, was_reused: bool = False, is_unreachable: bool = False) -> None:
         super().__init__(message)
         self.was_reused = was_reused
+        self.is_unreachable = is_unreachable
 
 
 def sign(
@@ -154,11 +160,14 @@ class Client:
         """
         payload = _compact(body).encode()
         deadline = self._clock() + (self._budget_s if budget_s is None else budget_s)
-        attempt = 0
+        attempt = unreached = 0
         while True:
             try:
                 return self._send(operation, payload, deadline)
             except ConnectionLost as error:
+                unreached += error.is_unreachable
+                if unreached == CONNECT_TRIES:
+                    raise
                 failure: Exception = error
                 pause_s = 0.0 if error.was_reused else _pause(attempt)
             except DynamoDBError as error:
@@ -249,7 +258,8 @@ class Client:
         try:
             response = connection.request("POST", connection.path, headers, payload, timeout_s=min(left_s, ATTEMPT_S))
         except Broken as error:
-            raise ConnectionLost(str(error), was_reused=was_open) from error
+            is_unreachable = isinstance(error, Unreachable)
+            raise ConnectionLost(str(error), was_reused=was_open, is_unreachable=is_unreachable) from error
         return _decode(response)
 
 

@@ -30,6 +30,10 @@ class Broken(Exception):
     """The connection is gone, or what came over it is not HTTP."""
 
 
+class Unreachable(Broken):
+    """Nobody answers at the address, or nobody whom we trust."""
+
+
 class Response(NamedTuple):
     """A whole answer. Names in *headers* are lower case."""
 
@@ -69,7 +73,7 @@ class Connection:
         """Connect and shake hands within *timeout_s*, unless that is done.
 
         Raises:
-            Broken: nobody answers, or nobody whom we trust.
+            Unreachable: nobody answers, or nobody whom we trust.
         """
         self._deadline = time.monotonic() + timeout_s
         if self._socket is None:
@@ -77,7 +81,7 @@ class Connection:
             try:
                 self._socket = self._connected()
             except OSError as error:
-                raise Broken(f"{self.host} cannot be reached: {error}") from error
+                raise Unreachable(f"{self.host} cannot be reached: {error}") from error
 
     def close(self) -> None:
         if self._socket is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
@@ -172,6 +173,15 @@ def test_retries_end_with_the_budget(failure: bytes, told: type[Exception], conn
         connect(server.url, budget_s=2.0).get_item("clients", key("door-7"))
     assert 4 < len(server.asked) < 200
     assert 1.0 < clock.now < 2.0
+
+
+def test_an_address_that_nobody_answers_at_is_given_up_early(connect: Connect, clock: Clock) -> None:
+    """A wrong region or a dead network does not mend itself: two pauses, whatever the budget."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(ConnectionLost, match="cannot be reached"):
+        connect(f"http://127.0.0.1:{port}", budget_s=3600.0).get_item("clients", key("door-7"))
+    assert len(clock.sleeps) == 2
 
 
 def test_one_call_may_have_a_budget_of_its_own(connect: Connect, clock: Clock) -> None:
