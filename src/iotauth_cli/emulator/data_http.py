@@ -31,7 +31,7 @@ from iotauth_cli.emulator.control.service import ServiceError
 from iotauth_cli.emulator.gateway import Arrival, Gateway
 from iotauth_cli.emulator.http import Handler
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
-from iotauth_cli.emulator.websocket import NotAnUpgrade, WebSocket, accept
+from iotauth_cli.emulator.websocket import NotAnUpgrade, StreamWebSocket, WebSocket, accept
 
 MQTT_PATH = "/mqtt"
 AWS_SIGNATURE = "AWS4-HMAC-SHA256 "  # how an Authorization header with Signature Version 4 begins
@@ -91,7 +91,7 @@ class DataHttp:
         arrival = replace(arrival_of(request, ("tls", "http", "mqtt")), ends_at=ends_at)
         if self._gateway.check_upgrade(arrival) is not None:
             return respond(403, "ForbiddenException", "Forbidden")
-        return HttpResponse(101, headers, upgrade=WebSocket(self._connect(arrival), self._websockets))
+        return HttpResponse(101, headers, upgrade=StreamWebSocket(self._connect(arrival), self._websockets))
 
     async def _publish(self, request: HttpRequest) -> HttpResponse:
         trace_id = str(uuid.uuid4())

@@ -1,9 +1,9 @@
-"""MQTT inside a WebSocket: frames on the side of the socket, a stream of bytes on the side of MQTT.
+"""WebSockets: the handshake, frames on the side of the socket, and inside them MQTT or what else is spoken.
 
-The upgrade is ``GET /mqtt`` with subprotocol ``mqtt``. After it, binary frames carry MQTT in pieces
-of any size: one frame may hold several packets, and one packet may span several frames or several
-fragments of one. wsproto keeps the rules of the frames; `WebSocket` feeds what is in them to the
-protocol inside, which takes it for its socket.
+wsproto keeps the rules of the frames, and `WebSocket` those of a connection; who inherits from it says what
+messages mean. In MQTT's, `StreamWebSocket`, they mean nothing: binary frames carry MQTT in pieces of any
+size, so one frame may hold several packets, and one packet may span several frames or several fragments of
+one. What is in them goes to the protocol inside, which takes it for its socket.
 Sources: RFC 6455; MQTT 3.1.1, chapter 6; AWS IoT developer guide, "Device communication protocols".
 """
 
@@ -12,23 +12,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from typing import Any
+from typing import Any, ClassVar
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Event, Message, Ping
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import generate_accept_token
 
 from iotauth_cli.emulator.model import HttpRequest
 
-SUBPROTOCOL = "mqtt"
+MQTT = "mqtt"  # the subprotocol's name; MQTT 3.1.1, MQTT-6.0.0-3
 VERSION = "13"
 KEY_BYTES = 16
 CLOSE_TIMEOUT_S = 2.0  # for the client's half of the closing handshake
 
 
 class NotAnUpgrade(ValueError):
-    """The request does not ask for a WebSocket that carries MQTT; *headers* are for its answer."""
+    """The request does not ask for a WebSocket that is to be had here; *headers* are for its answer."""
 
     def __init__(self, sentence: str, status: int = 400, *headers: tuple[str, str]) -> None:
         super().__init__(sentence)
@@ -36,11 +36,11 @@ class NotAnUpgrade(ValueError):
         self.headers = headers
 
 
-def accept(request: HttpRequest) -> tuple[tuple[str, str], ...]:
+def accept(request: HttpRequest, subprotocol: str = MQTT) -> tuple[tuple[str, str], ...]:
     """Return the headers of the 101 that takes an upgrade up.
 
     Raises:
-        NotAnUpgrade: a part of the handshake is missing or another version is wanted.
+        NotAnUpgrade: a part of the handshake is missing, or another version or subprotocol is wanted.
     """
     if "websocket" not in _tokens(request, "upgrade") or "upgrade" not in _tokens(request, "connection"):
         raise NotAnUpgrade("the request does not ask for an upgrade to a WebSocket", 426, ("upgrade", "websocket"))
@@ -50,13 +50,13 @@ def accept(request: HttpRequest) -> tuple[tuple[str, str], ...]:
     key = request.header("sec-websocket-key") or ""
     if not _is_key(key):
         raise NotAnUpgrade(f"Sec-WebSocket-Key must be {KEY_BYTES} bytes in base64")
-    if SUBPROTOCOL not in _tokens(request, "sec-websocket-protocol"):
-        raise NotAnUpgrade(f"Sec-WebSocket-Protocol must offer `{SUBPROTOCOL}`")
+    if subprotocol not in _tokens(request, "sec-websocket-protocol"):
+        raise NotAnUpgrade(f"Sec-WebSocket-Protocol must offer `{subprotocol}`")
     return (
         ("upgrade", "websocket"),
         ("connection", "Upgrade"),
         ("sec-websocket-accept", generate_accept_token(key.encode("ascii")).decode("ascii")),
-        ("sec-websocket-protocol", SUBPROTOCOL),
+        ("sec-websocket-protocol", subprotocol),
     )
 
 
@@ -74,13 +74,14 @@ def _is_key(text: str) -> bool:
 
 
 class WebSocket(asyncio.Protocol):
-    """One WebSocket whose handshake is done. *inside* speaks MQTT and sees a transport of plain bytes.
+    """One WebSocket whose handshake is done. Who inherits is told when it is opened, of messages, and of its end.
 
-    *open_websockets* holds it while it is open.
+    *kind* is that of its messages; one of the other kind ends it. *open_websockets* holds it while it is open.
     """
 
-    def __init__(self, inside: asyncio.Protocol, open_websockets: set[WebSocket]) -> None:
-        self._inside = inside
+    kind: ClassVar[type[Message[Any]]]
+
+    def __init__(self, open_websockets: set[WebSocket]) -> None:
         self._open_websockets = open_websockets
         self._frames = Connection(ConnectionType.SERVER)
         self._transport: asyncio.Transport | None = None
@@ -93,7 +94,7 @@ class WebSocket(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._open_websockets.add(self)
-        self._inside.connection_made(_Stream(self, transport))
+        self.opened(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._frames.state in (ConnectionState.CLOSED, ConnectionState.REMOTE_CLOSING):
@@ -108,25 +109,23 @@ class WebSocket(asyncio.Protocol):
         self._open_websockets.discard(self)
         if self._impatience is not None:
             self._impatience.cancel()
-        self._inside.connection_lost(exc)
+        self.lost(exc)
 
     def pause_writing(self) -> None:
         self._is_paused = True
-        self._inside.pause_writing()
 
     def resume_writing(self) -> None:
         self._is_paused = False
-        self._inside.resume_writing()
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, CloseConnection):
             self._finish(event)
         elif self._frames.state is not ConnectionState.OPEN:
             pass  # the emulator has said goodbye, and only the client's goodbye still matters
-        elif isinstance(event, BytesMessage):
-            self._inside.data_received(bytes(event.data))
-        elif isinstance(event, TextMessage):
-            self.close(CloseReason.UNSUPPORTED_DATA)  # MQTT-6.0.0-1: a frame of text ends the connection
+        elif isinstance(event, self.kind):
+            self.received(event)
+        elif isinstance(event, Message):
+            self.close(CloseReason.UNSUPPORTED_DATA)
         elif isinstance(event, Ping) and not self._is_paused:  # who does not read gets no pongs to pile up
             self._write(event.response())
 
@@ -138,11 +137,23 @@ class WebSocket(asyncio.Protocol):
             self._write(CloseConnection(event.code))
         self.hang_up()
 
-    # From inside
+    # To who inherits
 
-    def send(self, data: bytes) -> None:
-        if data and self._frames.state is ConnectionState.OPEN:
-            self._write(BytesMessage(data))
+    def opened(self, transport: asyncio.Transport) -> None:
+        raise NotImplementedError
+
+    def received(self, message: Message[Any]) -> None:
+        """Take a message, or the next piece of one: the last has *message_finished*."""
+        raise NotImplementedError
+
+    def lost(self, exc: Exception | None) -> None:
+        raise NotImplementedError
+
+    # From who inherits
+
+    def send(self, message: Message[Any]) -> None:
+        if self._frames.state is ConnectionState.OPEN:
+            self._write(message)
 
     def close(self, code: int = CloseReason.NORMAL_CLOSURE) -> None:
         """Say goodbye, and wait a moment for the client to say it too."""
@@ -163,6 +174,33 @@ class WebSocket(asyncio.Protocol):
             self._transport.write(self._frames.send(event))
 
 
+class StreamWebSocket(WebSocket):
+    """A WebSocket that is a stream of bytes to *inside*, which speaks MQTT on it."""
+
+    kind = BytesMessage  # MQTT-6.0.0-1: a frame of text ends the connection
+
+    def __init__(self, inside: asyncio.Protocol, open_websockets: set[WebSocket]) -> None:
+        super().__init__(open_websockets)
+        self._inside = inside
+
+    def opened(self, transport: asyncio.Transport) -> None:
+        self._inside.connection_made(_Stream(self, transport))
+
+    def received(self, message: Message[Any]) -> None:
+        self._inside.data_received(bytes(message.data))
+
+    def lost(self, exc: Exception | None) -> None:
+        self._inside.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._inside.pause_writing()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._inside.resume_writing()
+
+
 class _Stream(asyncio.Transport):
     """The WebSocket as the protocol inside sees it."""
 
@@ -175,7 +213,8 @@ class _Stream(asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._websocket.send(bytes(data))
+        if data:
+            self._websocket.send(BytesMessage(bytes(data)))
 
     def is_closing(self) -> bool:
         return self._websocket.is_closing()
