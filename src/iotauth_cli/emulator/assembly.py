@@ -33,7 +33,7 @@ from iotauth_cli.emulator.inject import InjectionDesk, Injections
 from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
 from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
 from iotauth_cli.emulator.model import ACCOUNT
-from iotauth_cli.emulator.page.traffic import Traffic
+from iotauth_cli.emulator.page.message_socket import MessageSockets
 from iotauth_cli.emulator.page.view import Place, View
 from iotauth_cli.emulator.state import State
 from iotauth_cli.emulator.time_travel import TimeTravel
@@ -187,11 +187,13 @@ def _control_plane(common: _Common, code: _Code, data: _Data, stack: AsyncExitSt
     stacks = CloudFormationService(state, services, packages, clock)
     stack.push_async_callback(stacks.close)
     place = Place(common.site.region, ACCOUNT, lambda: data.listener.port)
+    messages = MessageSockets(data.broker, behaviour)
+    stack.callback(messages.close)
     admin = Admin.of(
         TimeTravel(clock, data.broker),
         InjectionDesk(common.injections, data.breaker.strike),
         View(place, clock, common.authorizers, data.broker, common.attempts, tables),
-        Traffic(data.broker, behaviour),
         packages,
+        sockets=messages.sockets,
     )
     return ControlPlane([*services, stacks], admin=admin)

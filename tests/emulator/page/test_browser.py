@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from iotauth_cli.emulator import ca, remote
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
 from iotauth_cli.emulator.mqtt.packets import Connack, Connect, Packet, Publish, Subscribe, Subscription
 from iotauth_cli.emulator.page import files
+from iotauth_cli.emulator.page.traffic import MAX_WAITING
 from support_browser import Fleet, chromium, make_fleet, trusting
 from support_emulator import running_emulator
 
@@ -46,18 +47,27 @@ def page(browser: Browser, fleet: Fleet) -> Iterator[Page]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         open_page(page, fleet)
         yield page
-        # Chromium notes by itself that a request failed or was refused; the page then says so to the person.
-        assert [each for each in wrong if not each.startswith("Failed to load resource")] == []
+        assert [each for each in wrong if not each.startswith(NOTED_BY_CHROMIUM)] == []
 
 
+# That a request or a connection failed or was refused; the page then says so to the person.
+NOTED_BY_CHROMIUM = ("Failed to load resource", "WebSocket connection to")
 HURRY = "const wait = setTimeout; window.setTimeout = (work, ms) => wait(work, ms / 10);"
 
 
 def open_page(page: Page, fleet: Fleet) -> None:
-    """Open the emulator's page, in which a second between two looks is a tenth."""
+    """Open the emulator's page, in which a second between two looks is a tenth, and wait until it sees messages."""
     page.add_init_script(HURRY)
     page.goto(fleet.url)
     expect(page.locator("#state")).to_have_text("live")
+    expect(page.locator("#messages-state")).to_be_empty()
+
+
+def publish(page: Page, payload: str) -> None:
+    """Publish by the page's own form, as a person would."""
+    page.get_by_label("Topic", exact=True).fill(TOPIC)
+    page.get_by_label("Payload").fill(payload)
+    page.get_by_role("button", name="Publish").click()
 
 
 def test_a_connection_is_shown_with_its_policy_and_timers(page: Page, fleet: Fleet) -> None:
@@ -104,13 +114,26 @@ def test_messages_pass_and_the_page_is_a_client_itself(page: Page, fleet: Fleet)
         expect(page.locator("#connections-list")).to_contain_text(TOPIC)
         device.publish(f"{TOPIC}/state", b'{"celsius": 640}')
         expect(page.locator("#messages-list")).to_contain_text('{"celsius": 640}')
-        page.get_by_label("Topic", exact=True).fill(TOPIC)
-        page.get_by_label("Payload").fill("grün")
-        page.get_by_label("Payload").press("Tab")
-        page.get_by_role("button", name="Publish").click()
+        publish(page, "grün")
         expect(page.locator("#publish-answer")).to_have_text(f"published 5 bytes on {TOPIC}")
         expect(page.locator("#messages-list > li").first).to_contain_text("grün")
     assert received == ["grün".encode()]
+
+
+def test_what_passed_too_quickly_is_counted(page: Page) -> None:
+    """A burst is shown from its end, and after it how many messages it had before."""
+    message = {"at": 0, "topic": TOPIC, "qos": 0, "retain": False, "client_id": None, "size": 0, "text": ""}
+    burst = {"messages": [{**message, "topic": f"{TOPIC}/{number}"} for number in range(MAX_WAITING)], "dropped": 7}
+
+    def tell(route: WebSocketRoute) -> None:
+        route.connect_to_server()
+        route.send(json.dumps(burst))
+
+    page.route_web_socket("**/_emulator/messages", tell)
+    page.reload()
+    rows = page.locator("#messages-list > li")
+    expect(rows.first).to_contain_text(f"{TOPIC}/{MAX_WAITING - 1}")
+    expect(rows.last).to_have_text("7 more passed too quickly to be shown")
 
 
 def test_one_subscribes_to_what_one_wants_to_see(page: Page, fleet: Fleet) -> None:
@@ -119,14 +142,15 @@ def test_one_subscribes_to_what_one_wants_to_see(page: Page, fleet: Fleet) -> No
     topic_filter.fill("a/#/b")
     topic_filter.press("Enter")
     expect(page.locator("#subscribe-answer")).to_contain_text("# must be the last level")
-    topic_filter.fill("only/+")
+    topic_filter.fill(f"{TOPIC}/+")
     topic_filter.press("Enter")
     page.get_by_role("button", name="Unsubscribe from #").click()
-    expect(page.locator("#filters li")).to_have_text(["only/+ ×"])
-    for topic in ("other/1", "only/1"):
-        remote.tell(fleet.emulator.state_dir, "page/publish", topic=topic, payload="x", qos=0)
-    expect(page.locator("#messages-list")).to_contain_text("only/1")
-    expect(page.locator("#messages-list")).not_to_contain_text("other/1")
+    expect(page.locator("#filters li")).to_have_text([f"{TOPIC}/+ ×"])
+    with fleet.device() as device:
+        for topic, payload in ((TOPIC, b"other"), (f"{TOPIC}/state", b"wanted")):
+            device.publish(topic, payload)
+        expect(page.locator("#messages-list")).to_contain_text("wanted")
+    expect(page.locator("#messages-list")).not_to_contain_text("other")
 
 
 def test_faults_by_order_are_shown_and_ended(page: Page, fleet: Fleet) -> None:
@@ -149,13 +173,20 @@ def test_no_secret_reaches_the_page(page: Page, fleet: Fleet) -> None:
 
 
 def test_an_emulator_that_comes_back_is_live_again(page: Page, fleet: Fleet) -> None:
-    """The page says that it is gone, and goes on when there is one on the same port."""
+    """The page says that it is gone, and goes on when there is one on the same port, seeing what it saw before."""
     emulator = fleet.emulator
     port = int(emulator.ready.control_endpoint.rpartition(":")[2])
     emulator.stop()
     expect(page.locator("#state")).to_contain_text("does not answer")
+    expect(page.locator("#messages-state")).to_contain_text("Not live")
+    publish(page, "kept")
+    expect(page.locator("#publish-answer")).to_contain_text("not live")
+    expect(page.get_by_label("Payload")).to_have_value("kept")
     emulator.start(control_port=port)
     expect(page.locator("#state")).to_have_text("live")
+    expect(page.locator("#messages-state")).to_be_empty()
+    publish(page, "back again")
+    expect(page.locator("#messages-list > li").first).to_contain_text("back again")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -209,19 +240,27 @@ def test_nothing_foreign_gets_into_the_page(browser: Browser, fleet: Fleet) -> N
 ASK_FROM_ELSEWHERE = """async (url) => {
     const results = [];
     for (const headers of [{}, { "x-iotauth-emulator": "1" }]) {
-        for (const [path, method] of [["page", "GET"], ["page/publish", "POST"]]) {
+        for (const [path, method] of [["page", "GET"], ["inject/clear", "POST"]]) {
             const asked = fetch(`${url}/_emulator/${path}`, { method, headers });
             results.push(await asked.then(() => "read", () => "failed"));
         }
     }
+    const socket = new WebSocket(`${url.replace("http", "ws")}/_emulator/messages`, "iotauth.messages.v1");
+    results.push(await new Promise((resolve) => {
+        socket.onopen = () => resolve("opened");
+        socket.onclose = () => resolve("failed");
+    }));
     return results;
 }"""
 
 
 def test_another_origin_gets_nothing_from_the_api(browser: Browser, fleet: Fleet) -> None:
-    """A page of somebody else in the same browser can neither read nor publish: it cannot send our header."""
+    """A page of somebody else in the same browser can neither read nor publish, and opens no WebSocket.
+
+    It cannot send our header, and what it sends as its origin is not ours.
+    """
     with browser.new_context() as context:
-        assert context.new_page().evaluate(ASK_FROM_ELSEWHERE, fleet.url) == ["failed"] * 4
+        assert context.new_page().evaluate(ASK_FROM_ELSEWHERE, fleet.url) == ["failed"] * 5
 
 
 SPEAK_MQTT = """async ({ url, protocol, frames, until }) => {

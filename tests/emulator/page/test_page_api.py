@@ -1,8 +1,7 @@
-"""What the page is given: never a secret, messages only while somebody looks, and nobody else's browser."""
+"""What the page is given: never a secret, and nothing to anybody else's browser."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection
@@ -19,10 +18,8 @@ from iotauth_authorizer.record import ClientRecord, Item, to_item
 from iotauth_cli.emulator.control.iot.store import AuthorizerRecord, AuthorizerStore
 from iotauth_cli.emulator.control.service import Context, Handler
 from iotauth_cli.emulator.model import HttpRequest
-from iotauth_cli.emulator.page import files, traffic
-from iotauth_cli.emulator.page.traffic import Traffic
+from iotauth_cli.emulator.page import files
 from iotauth_cli.emulator.page.view import Place, View
-from iotauth_cli.errors import InputError
 from support_data import ACCOUNT, REGION, START, Plane, in_loop
 from support_emulator import RunningEmulator
 
@@ -119,83 +116,6 @@ async def test_connections_decisions_and_authorizers_are_there(plane: Plane) -> 
     assert json.loads(connection["policy_documents"][0])["Version"] == "2012-10-17"
     (authorizer,) = shown["authorizers"]
     assert (authorizer["name"], authorizer["is_default"], authorizer["is_signed"]) == ("doors", True, False)
-
-
-@in_loop
-async def test_messages_are_noted_while_somebody_looks(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first look begins it, and some time after the last one it ends: devices pay for it only then."""
-    monkeypatch.setattr(traffic, "WATCHED_S", 0.02)
-    room = Traffic(plane.broker, plane.behaviour)
-    plane.broker.publish_from_api("sensors/1", b"unseen")
-    assert await room.show({"filters": "#"}) == {"messages": [], "last": 0}
-    plane.broker.publish_from_api("sensors/1", "grün".encode(), 1, retain=True)
-    plane.broker.publish_from_api("sensors/2", b"\xff")
-    seen = await room.show({"filters": "#", "after": "0"})
-    assert [(each["number"], each["topic"], each.get("text"), each.get("base64")) for each in seen["messages"]] == [
-        (1, "sensors/1", "grün", None),
-        (2, "sensors/2", None, "/w=="),
-    ]
-    await asyncio.sleep(0.05)
-    plane.broker.publish_from_api("sensors/1", b"unseen")
-    assert await room.show({"filters": "#", "after": "2"}) == {"messages": [], "last": 2}
-
-
-@in_loop
-async def test_only_what_is_subscribed_to_and_new_is_given(plane: Plane) -> None:
-    """Filters are AWS IoT's, one to a line; numbers say what was seen before."""
-    room = Traffic(plane.broker, plane.behaviour)
-    await room.show({})
-    for topic in ("a/1", "b/1", "$aws/events/x", "b/2"):
-        plane.broker.publish_from_api(topic, b"")
-
-    async def topics(**members: str) -> list[str]:
-        return [each["topic"] for each in (await room.show(members))["messages"]]
-
-    assert await topics(filters="a/+\nb/2") == ["a/1", "b/2"]
-    assert await topics(filters="#", after="1") == ["b/1", "b/2"]
-    assert await topics(filters="$aws/#") == ["$aws/events/x"]
-    assert await topics() == []
-
-
-@pytest.mark.parametrize(
-    ("members", "words"),
-    [({"filters": "a/#/b"}, "`#` must be the last level"), ({"after": "x"}, "`after` must be the number")],
-)
-def test_a_question_about_messages_that_cannot_be_meant(plane: Plane, members: dict[str, str], words: str) -> None:
-    """The sentence is shown on the page as it is."""
-    with pytest.raises(InputError, match=words):
-        asyncio.run(Traffic(plane.broker, plane.behaviour).show(members))
-
-
-@in_loop
-async def test_the_page_publishes_as_the_owner(plane: Plane) -> None:
-    """No authorizer is asked and no policy of a client holds; a subscriber gets the message."""
-    device = await plane.connected()
-    await device.subscribe("sensors/1")
-    asked = len(plane.runner.events)
-    message = {"topic": "sensors/1", "payload": "grün", "qos": 1, "retain": False}
-    assert await Traffic(plane.broker, plane.behaviour).publish(message) == {"topic": "sensors/1", "bytes": 5}
-    await asyncio.sleep(0)
-    assert device.messages == [("sensors/1", "grün".encode())]
-    assert len(plane.runner.events) == asked
-
-
-@pytest.mark.parametrize(
-    ("members", "words"),
-    [
-        ({"topic": "a/+"}, "has a wildcard"),
-        ({"topic": "$aws/events/x"}, "reserved"),
-        ({"qos": 2}, "QoS 0 and 1 only"),
-        ({"payload": "x" * (128 * 1024 + 1)}, "the limit is 131072"),
-        ({"payload": None}, "`payload` must be text"),
-        ({"retain": "yes"}, "`retain` must be true or false"),
-    ],
-)
-def test_what_no_client_could_publish_the_page_cannot_either(plane: Plane, members: dict[str, Any], words: str) -> None:
-    """AWS IoT's rules for topics, sizes and QoS hold for owners too."""
-    message = {"topic": "sensors/1", "payload": "on", "qos": 0, "retain": False, **members}
-    with pytest.raises(InputError, match=words):
-        asyncio.run(Traffic(plane.broker, plane.behaviour).publish(message))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "connect-src 'self'",
+        "connect-src 'self'",  # which in CSP 3 takes a WebSocket to the same host and port too
         "img-src data:",  # the empty icon, so that browsers do not ask for one
         "base-uri 'none'",
         "form-action 'none'",

@@ -1,9 +1,13 @@
-// The emulator's page. It asks the emulator every second and shows what has changed, and nothing else:
-// what a person has opened, typed or focused stays as it is. Text is set as text, never as markup.
+// The emulator's page. It asks the emulator every second and is told of messages as they pass. It shows what has
+// changed, and nothing else: what a person has opened, typed or focused stays as it is. Text is set as text,
+// never as markup.
 
 const EVERY_MS = 1000;
 const CLIENTS_EVERY_MS = 5000;
 const SHOWN_MESSAGES = 200;
+const SUBPROTOCOL = "iotauth.messages.v1";
+const NOT_LIVE = "Not live: what passes now is not seen. Trying again.";
+const FIRST_RETRY_MS = 500, LAST_RETRY_MS = 10000; // each pause is twice the one before
 const HEADERS = { "x-iotauth-emulator": "1", "content-type": "application/json" };
 
 const OUTCOMES = {
@@ -214,6 +218,7 @@ function fault(it) {
 }
 
 function message(it) {
+  if (it.dropped) return element("li", { class: "soft" }, `${it.dropped} more passed too quickly to be shown`);
   const body = it.text ?? `base64: ${it.base64}`;
   return element("li", {},
     element("div", { class: "title" },
@@ -253,33 +258,67 @@ async function refreshClients() {
 
 // --- The test client -------------------------------------------------------------------------------
 
+// One WebSocket carries it. Each request gets one answer, in its order; messages come in between.
+
 const filters = new Set(["#"]);
 let messages = [], lastMessage = 0;
+let socket, unanswered = [], retryMs = FIRST_RETRY_MS;
 
-async function refreshMessages() {
-  const query = new URLSearchParams({ after: lastMessage, filters: Array.from(filters).join("\n") });
-  const found = await call(`page/messages?${query}`);
-  lastMessage = found.last; // smaller than before, if the emulator was started anew and counts from 1
-  if (found.messages.length === 0) return;
-  messages = [...found.messages.reverse(), ...messages].slice(0, SHOWN_MESSAGES);
+function connect() {
+  socket = new WebSocket(`ws://${location.host}/_emulator/messages`, SUBPROTOCOL);
+  socket.addEventListener("open", () => {
+    retryMs = FIRST_RETRY_MS;
+    const subscribed = Array.from(filters, (filter) => request({ subscribe: filter }));
+    Promise.all(subscribed).then(() => answer("messages-state", ""), () => {}); // that it broke, its close tells
+  });
+  socket.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  socket.addEventListener("close", () => {
+    if (find("messages-state").textContent !== NOT_LIVE) answer("messages-state", NOT_LIVE, true); // said once
+    unanswered.forEach(({ reject }) => reject(new Refusal("not live: the connection broke before the answer")));
+    unanswered = [];
+    setTimeout(connect, retryMs);
+    retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
+  });
+}
+
+async function request(frame) {
+  if (socket.readyState !== WebSocket.OPEN) throw new Refusal("not live: the emulator does not answer");
+  socket.send(JSON.stringify(frame));
+  return new Promise((resolve, reject) => unanswered.push({ resolve, reject }));
+}
+
+function hear(frame) {
+  if (frame.messages) return take(frame);
+  const { resolve, reject } = unanswered.shift();
+  if (frame.error) reject(new Refusal(frame.message));
+  else resolve(frame.answer);
+}
+
+function take(news) {
+  const rows = news.dropped ? [{ dropped: news.dropped }, ...news.messages] : news.messages;
+  const numbered = rows.map((row) => ({ ...row, number: ++lastMessage }));
+  messages = [...numbered.reverse(), ...messages].slice(0, SHOWN_MESSAGES);
   showMessages();
 }
 
 function showMessages() {
-  section("messages", messages, (each) => `${each.number} ${each.at}`, message);
+  section("messages", messages, (each) => each.number, message);
   find("messages-clear").hidden = messages.length === 0;
 }
 
 function showFilters() {
   show(find("filters"), Array.from(filters), (each) => each, (each) => {
     const button = element("button", { type: "button", class: "quiet", "aria-label": `Unsubscribe from ${each}` }, `${each} ×`);
-    button.addEventListener("click", () => {
-      filters.delete(each);
-      showFilters();
-      find("subscribe-filter").focus();
-    });
+    button.addEventListener("click", () => unsubscribe(each));
     return element("li", {}, button);
   });
+}
+
+function unsubscribe(filter) {
+  filters.delete(filter);
+  showFilters();
+  find("subscribe-filter").focus();
+  request({ unsubscribe: filter }).catch(() => {}); // a connection that is gone has forgotten it
 }
 
 function answer(id, text, isBad = false) {
@@ -301,18 +340,20 @@ function onSubmit(form, work) {
 
 onSubmit("subscribe", async () => {
   const filter = find("subscribe-filter").value;
-  await call(`page/messages?${new URLSearchParams({ after: lastMessage, filters: filter })}`); // is it one?
+  await request({ subscribe: filter });
   filters.add(filter);
   showFilters();
   return `subscribed to ${filter}`;
 });
 
 onSubmit("publish", async () => {
-  const published = await tell("page/publish", {
-    topic: find("publish-topic").value,
-    payload: find("publish-payload").value,
-    qos: Number(find("publish-qos").value),
-    retain: find("publish-retain").checked,
+  const published = await request({
+    publish: {
+      topic: find("publish-topic").value,
+      payload: find("publish-payload").value,
+      qos: Number(find("publish-qos").value),
+      retain: find("publish-retain").checked,
+    },
   });
   return `published ${published.bytes} bytes on ${published.topic}`;
 });
@@ -349,7 +390,7 @@ async function follow(work, everyMs) {
 }
 
 showFilters();
+connect();
 follow(refresh, EVERY_MS);
-follow(refreshMessages, EVERY_MS);
 follow(refreshClients, CLIENTS_EVERY_MS);
 setInterval(tick, 1000);
