@@ -31,7 +31,6 @@ PSEUDO_PARAMETERS = frozenset(
     )
 )
 PLACEHOLDER = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
-LOGIC = ("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or", "Condition")
 UNAVAILABLE = ("Fn::Cidr", "Fn::GetAZs", "Fn::Transform", "Fn::Length", "Fn::ToJsonString", "Fn::GetStackOutput")
 
 
