@@ -10,8 +10,6 @@
     │   ├── Conflict
     │   ├── Throttled
     │   └── BadAnswer           an authorizer's function gave no answer that AWS IoT takes
-    ├── ConnectError          (3)   a device's way to the broker could not be walked at all
-    ├── DeviceError           (3)   a board, PlatformIO or esptool failed
     └── EmulatorError         (3)   the emulator is not there or could not start
 
 An error means that the answer could not be had. "No" is an answer: a result with
@@ -73,14 +71,6 @@ class Throttled(AwsError):
 
 class BadAnswer(AwsError):
     code = "bad-answer"
-
-
-class ConnectError(IotauthError):
-    code = "connect"
-
-
-class DeviceError(IotauthError):
-    code = "device"
 
 
 class EmulatorError(IotauthError):
