@@ -1,7 +1,7 @@
-"""The words that the emulator's rooms share: requests, authorizers, functions, invocations.
+"""The words that the emulator's rooms share: requests, authorizers, domains, functions, connections.
 
-Only plain values live here. Whoever owns a thing (``control/iot.py`` the authorizers,
-``control/lambda_.py`` the functions) hands these out; whoever needs one asks through the
+Only plain values live here. Whoever owns a thing (`control.iot` authorizers and domains,
+`control.lambda_` functions, the broker connections) hands these out; whoever needs one asks through the
 protocols at the end of the file, so that no room imports another's storage.
 """
 

@@ -1,6 +1,6 @@
 """The emulator as a process: one event loop, two ports on loopback, and two more on demand.
 
-    control port   HTTP   ControlPlane: sts, iam, lambda, dynamodb, iot, logs, cloudformation: one SQLite file
+    control port   HTTP   ControlPlane: AWS's APIs and the emulator's own, over one SQLite file
     data port      TLS    Listener → Gateway → FunctionPool (the uploaded code) → Broker
     MQTT port      TLS    the same Listener, for client certificates; on demand
     proxy port     HTTP   Proxy: AWS's own host name and port 443 lead to the data port; on demand

@@ -1,4 +1,4 @@
-"""CloudFormation: stacks of tables, functions, permissions, authorizers, roles and log groups.
+"""CloudFormation: stacks of tables, functions, authorizers and what belongs to them; `kinds` has them all.
 
 text → syntax → template → (sam) → parameters, conditions → intrinsics → kinds → the other services
                                           plan: what differs from what is there

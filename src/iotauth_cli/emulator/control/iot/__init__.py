@@ -1,1 +1,1 @@
-"""AWS IoT's control plane: the nine authorizer operations, the endpoint's name, tags."""
+"""AWS IoT's control plane: authorizers, domain configurations, the endpoint's name, tags."""

@@ -1,4 +1,4 @@
-"""AWS's query protocol: STS, IAM. A form goes in (``Tags.member.1.Key=team``), XML comes out."""
+"""AWS's query protocol: STS, IAM, CloudFormation. A form goes in (``Tags.member.1.Key=team``), XML comes out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS's REST protocol with JSON bodies: IoT, Lambda. Method and path name the operation.
+"""AWS's REST protocol with JSON bodies: IoT, its data plane, Lambda. Method and path name the operation.
 
 Parameters travel in the path, the query string, headers and the body; the model says which
 goes where. The path is matched as it arrived, percent-encoded, because an ARN in it holds
