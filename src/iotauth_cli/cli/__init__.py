@@ -116,9 +116,24 @@ def report(problem: BaseException, flags: dict[str, Any]) -> int:
     return BUG
 
 
+PLAINLY = (  # click's wording, and ours
+    (r"'([^']*)'", r"`\1`"),
+    (r"^Got unexpected extra argument\(s\) \((.*)\)$", r"unexpected argument `\1`"),
+    (r"^No such option: ([^ ]+)", r"no such option `\1`"),
+    (r" \(Possible options: (.*)\)$", r"; did you mean \1?"),
+    (r"\. Did you mean ", "; did you mean "),
+    (r"is not a valid int(eger)?( range)?$", "is not a whole number"),
+    (r"is not a valid float( range)?$", "is not a number"),
+    (r"([^ ]+) is not in the range ([^ <]+)<=x<=([^ ]+)$", r"`\1` is not between \2 and \3"),
+    (r"([^ ]+) is not in the range x>=([^ ]+)$", r"`\1` is less than \2"),
+)
+
+
 def usage_error(problem: _click.exceptions.ClickException) -> InputError:
-    """Word click's refusals as ours: lower case, no full stop, a hint that can be typed."""
-    message = re.sub(r"'([^']*)'", r"`\1`", problem.format_message().rstrip("."))
+    """Word click's refusals as ours: one sentence, lower case, no full stop, a hint that can be typed."""
+    message = problem.format_message().rstrip(".")
+    for theirs, ours in PLAINLY:
+        message = re.sub(theirs, ours, message)
     context = getattr(problem, "ctx", None)
     path = context.command_path if context else "iotauth"
     return InputError(message[:1].lower() + message[1:], hint=f"see `{path} --help`")

@@ -11,6 +11,8 @@ from typing import Any
 from typer import _click
 from typer.core import TyperCommand, TyperOption
 
+from iotauth_cli.errors import InputError
+
 COMMON = "iotauth_cli.common_flags"  # the key under which a click context carries them
 COMMON_TITLE = "Common options"
 
@@ -56,6 +58,25 @@ def collect(ctx: _click.Context) -> None:
     ctx.meta[COMMON] = {**inherited, **{name: value for name, value in own.items() if value is not None}}
 
 
+def refuse_nothing(command: _click.Command, ctx: _click.Context) -> None:
+    """Refuse an option with no value in it: `--client "$ID"` of a forgotten ID must not mean every client.
+
+    Devices may log in under an empty user name, so that one is a value. Arguments have checks of their own.
+
+    Raises:
+        InputError: an option is empty, or not a number where one is wanted.
+    """
+    for parameter in command.params:
+        value, name = ctx.params.get(str(parameter.name)), parameter.opts[0]
+        is_empty = value == "" or (isinstance(value, (list, tuple)) and "" in value)
+        if is_empty and parameter.param_type_name == "option" and name != "--username":
+            raise InputError(f"`{name}` is empty", hint="give it a value, or leave it out")
+        if value != value:  # NaN, which no range excludes
+            raise InputError(
+                f"invalid value for `{name}`: `nan` is not a number", hint=f"see `{ctx.command_path} --help`"
+            )
+
+
 def write_options(command: _click.Command, ctx: _click.Context, formatter: _click.HelpFormatter, title: str) -> None:
     """Write one section of a plain help page: a command's own arguments or options, or the common ones."""
     records = [param.get_help_record(ctx) for param in command.get_params(ctx) if section_of(param) == title]
@@ -85,6 +106,7 @@ class Command(TyperCommand):
     def invoke(self, ctx: _click.Context) -> Any:
         from iotauth_cli.cli.context import Context
 
+        refuse_nothing(self, ctx)
         collect(ctx)
         ctx.obj = Context.from_flags(ctx.meta[COMMON])
         with ctx.obj.opened:

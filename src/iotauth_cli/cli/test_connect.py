@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.connect import Asking, Report, Stage, Started
 
 REFUSED, UNKNOWN = 1, 3
+MAX_ALPN_BYTES = 255  # RFC 7301, 3.1
 
 
 def connect(
@@ -63,6 +64,12 @@ def connect(
 def offered(alpn: list[str] | None, no_alpn: bool) -> tuple[str, ...] | None:
     if no_alpn and alpn:
         raise InputError("`--alpn` and `--no-alpn` exclude each other", hint="give one of them")
+    for name in alpn or ():
+        if len(name.encode()) > MAX_ALPN_BYTES:
+            raise InputError(
+                f"ALPN protocol `{name}` is longer than {MAX_ALPN_BYTES} bytes",
+                hint="leave `--alpn` out for `mqtt`, or offer none with `--no-alpn`",
+            )
     return () if no_alpn else tuple(alpn) if alpn else None
 
 
