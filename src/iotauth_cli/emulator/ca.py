@@ -30,7 +30,9 @@ CA_LIFETIME = timedelta(days=3653)
 LEAF_LIFETIME = timedelta(days=397)  # the most that Apple's TLS accepts is 398
 RENEW_BEFORE_END = timedelta(days=30)
 CLOCK_SKEW = timedelta(hours=1)  # a board that has just got the time may be a little behind
-ALPN = ("mqtt", "x-amzn-mqtt-ca", "http/1.1")
+ALPN_MQTT = "mqtt"
+ALPN_CERTIFICATE = "x-amzn-mqtt-ca"
+ALPN = (ALPN_MQTT, ALPN_CERTIFICATE, "http/1.1")
 
 CA_FILE, CA_KEY_FILE = "ca.pem", "ca-key.pem"
 CERTIFICATE_FILE, KEY_FILE = "server.pem", "server-key.pem"

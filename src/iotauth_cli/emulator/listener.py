@@ -32,6 +32,7 @@ from iotauth_cli.emulator import ports
 from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
+from iotauth_cli.emulator.ca import ALPN_CERTIFICATE, ALPN_MQTT
 from iotauth_cli.emulator.connection import Connection
 from iotauth_cli.emulator.data_http import MAX_BODY_BYTES, MQTT_PATH, DataHttp, respond
 from iotauth_cli.emulator.gateway import DOMAIN, SERVER_NAME, Arrival, Gateway
@@ -47,8 +48,6 @@ from iotauth_cli.emulator.model import (
 
 ALPN = "alpn"  # the check's name in the authorizer log
 PORT = "port"
-ALPN_MQTT = "mqtt"
-ALPN_CERTIFICATE = "x-amzn-mqtt-ca"
 SECURE_MQTT, MQTT_WSS = "SECURE_MQTT", "MQTT_WSS"  # protocols of domain configurations; the third is HTTPS
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
