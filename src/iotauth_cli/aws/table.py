@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iotauth_authorizer.grants import ArnScope
+from iotauth_authorizer.record import KEY
 from iotauth_cli.aws.polling import retry, wait_until
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import NotFound
-
-KEY = "Client_ID"
 
 
 @dataclass(frozen=True)

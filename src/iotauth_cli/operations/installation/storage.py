@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from iotauth_authorizer.record import KEY
 from iotauth_cli.aws import logs, table
 from iotauth_cli.errors import Conflict
 from iotauth_cli.operations.installation.part import Part
@@ -53,9 +54,9 @@ class Table(Part[table.Table]):
         return None if found is None or found.status == "DELETING" else found
 
     def drift(self, found: table.Table) -> list[str]:
-        if found.key != (table.KEY,):
+        if found.key != (KEY,):
             raise Conflict(
-                f"table `{self.name}` has the key `{', '.join(found.key)}`, and clients need `{table.KEY}` alone",
+                f"table `{self.name}` has the key `{', '.join(found.key)}`, and clients need `{KEY}` alone",
                 hint="choose another table with `--table NAME`",
             )
         checks = {
