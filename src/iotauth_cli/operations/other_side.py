@@ -25,6 +25,7 @@ from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AccessDenied, BadAnswer, IotauthError, NotFound
 from iotauth_cli.operations.function_log import calls
+from iotauth_cli.operations.installation.function import HANDLER
 from iotauth_cli.operations.invoke_permission import permission_for
 from iotauth_cli.probe.evidence import (
     ABSENT,
@@ -42,7 +43,6 @@ from iotauth_cli.secret import MASK, Secret
 
 T = TypeVar("T")
 
-OUR_HANDLER = "iotauth_authorizer.handler.handler"
 LOG_PATIENCE_S = 10.0  # CloudWatch shows a line within a few seconds
 REACHED_BROKER = ("connect", "subscribe", "publish", "receive")
 
@@ -143,7 +143,7 @@ class Inquiry:
         found = lambda_.find(self.session, arn.name)
         if found is None:
             return ABSENT
-        return FunctionFound(arn.name, found.is_ready, is_ours=found.configuration.handler == OUR_HANDLER)
+        return FunctionFound(arn.name, found.is_ready, is_ours=found.configuration.handler == HANDLER)
 
     def permission(self, arn: FunctionArn) -> PermissionFound:
         assert isinstance(self.found.authorizer, AuthorizerFound)
