@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iotauth_cli.emulator.lambda_runtime.api import MAX_ANSWER, Answer, Event, InitFailed, RuntimeApi, parse_head
 
 EVENT = Event("request-1", "arn:aws:lambda:us-east-1:123456789012:function:doors", 1_700_000_000_000, b'{"a": 1}')
-NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
+NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9\r\n\r\n"
 
 Talk = Callable[[RuntimeApi, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -110,6 +110,32 @@ def test_what_the_runtime_api_does_not_know_is_refused_with_a_reason(request_: b
         refused, _, body = await read_response(reader)
         assert (refused, json.loads(body)["errorType"]) == (status, kind)
         assert not answer.done()
+
+    converse(talk)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        pytest.param(b"Host: rebound.example:9", id="another-host"),
+        pytest.param(b"Host: 127.0.0.1.example:9", id="a-host-that-begins-alike"),
+        pytest.param(b"Host: 127.0.0.1:9\r\nOrigin: http://example.com", id="origin"),
+        pytest.param(b"Host: 127.0.0.1:9\r\nSec-Fetch-Site: cross-site", id="image"),
+    ],
+)
+@pytest.mark.parametrize("request_", [NEXT, post("invocation/request-1/response", b"1")], ids=["poll", "answer"])
+def test_a_web_page_neither_gets_an_event_nor_answers_one(mark: bytes, request_: bytes) -> None:
+    """Not under a name of its own that it leads to loopback, nor as a browser's request from elsewhere."""
+
+    async def talk(api: RuntimeApi, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer = api.call(EVENT)
+        writer.write(request_.replace(b"Host: 127.0.0.1:9\r\n", b"").replace(b"\r\n", b"\r\n" + mark + b"\r\n", 1))
+        status, _, body = await read_response(reader)
+        assert status == 400
+        assert b"web page" in body
+        assert EVENT.payload not in body
+        assert not answer.done()
+        assert not api.initialised.done()
 
     converse(talk)
 

@@ -8,6 +8,9 @@
 Source: AWS Lambda developer guide, "Using the Lambda runtime API". Each child has a listener of its own, so
 the address alone says who is speaking, and ``AWS_LAMBDA_RUNTIME_API`` is a plain ``host:port`` as in AWS.
 
+An event holds a device's password and an answer lets it in, so no web page may speak here, also not one that
+has its own name lead to loopback (DNS rebinding).
+
 Requests are read here and not by `emulator.http`: the peer is a runtime client on loopback which sends whole
 requests with a Content-Length, and h11 with a task for each of the two requests of a call would cost more
 than everything else in a warm call together.
@@ -25,6 +28,7 @@ LOOPBACK = "127.0.0.1"
 MAX_ANSWER = 6_291_556  # bytes; Lambda's limit for a synchronous response, as its own error states it
 MAX_HEAD = 65_536  # bytes
 HEAD_END = b"\r\n\r\n"
+BROWSERS = ("origin", "sec-fetch-site")  # headers that a page's requests have and no page can leave out
 REASONS = {
     200: "OK",
     202: "Accepted",
@@ -242,13 +246,16 @@ def parse_head(head: bytes) -> tuple[str, str, int]:
     """Return method, path and Content-Length (0 without one) of a request.
 
     Raises:
-        ValueError: it is not HTTP, or its body comes in chunks.
+        ValueError: it is not HTTP, its body comes in chunks, or a web page sent it.
     """
     request_line, *lines = head.decode("latin-1").split("\r\n")
     method, path, version = request_line.split(" ")
     if not version.startswith("HTTP/1."):
         raise ValueError(f"{version} is not HTTP/1.1")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    # An HTTP client on a bare socket may leave Host out; a browser never does.
+    if headers.get("host", LOOPBACK).partition(":")[0] != LOOPBACK or any(name in headers for name in BROWSERS):
+        raise ValueError("the Runtime API is not for web pages")
     if "transfer-encoding" in headers:
         raise ValueError("send a Content-Length, not chunks")
     length = int(headers.get("content-length", "0"))
