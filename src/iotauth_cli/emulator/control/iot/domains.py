@@ -11,8 +11,6 @@ Source: the iot service model; AWS IoT developer guide, "Configurable endpoints"
 from __future__ import annotations
 
 import re
-import secrets
-import string
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,7 +20,7 @@ from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control import arns
 from iotauth_cli.emulator.control.iot.domain_store import DomainRecord, DomainStore
 from iotauth_cli.emulator.control.iot.errors import already_exists, domain_not_found, invalid, limit_exceeded
-from iotauth_cli.emulator.control.iot.store import AuthorizerStore
+from iotauth_cli.emulator.control.iot.store import AuthorizerStore, random_label
 from iotauth_cli.emulator.control.paging import page
 from iotauth_cli.emulator.control.service import Context, Handler, NotImplementedHere, Parameters, Result
 from iotauth_cli.emulator.model import DEFAULT_PROTOCOL
@@ -34,7 +32,6 @@ CUSTOM_AUTH = "CUSTOM_AUTH"
 RESERVED = "iot:"
 DEFAULT_ENDPOINT = "iot:Data-ATS"  # the account's own endpoint, listed among the others
 SECURITY_POLICY = "IoTSecurityPolicy_TLS13_1_2_2022_10"  # AWS IoT's default
-ALPHABET = string.ascii_lowercase + string.digits
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -69,7 +66,7 @@ class Domains:
         default_authorizer, allows_override = self._authorizer_config(parameters, context)
         record = DomainRecord(
             name=name,
-            arn=_arn(f"{name}/{_random(5)}", context),
+            arn=_arn(f"{name}/{random_label(5)}", context),
             domain_name=self._domain_name(parameters, context),
             is_managed="domainName" not in parameters,
             certificate_arns=tuple(parameters.get("serverCertificateArns", ())),
@@ -192,7 +189,7 @@ class Domains:
         if "domainName" not in parameters:
             if certificates:
                 raise invalid("serverCertificateArns are for a domainName of your own.")
-            return f"d{_random(20)}-ats.iot.{context.region}.localhost"
+            return f"d{random_label(20)}-ats.iot.{context.region}.localhost"
         name: str = parameters["domainName"].lower()
         if not certificates:
             raise invalid(f"domainName {name} needs the ARN of its certificate in serverCertificateArns.")
@@ -223,10 +220,6 @@ def refuse_unserved(parameters: Parameters) -> None:
 
 def _arn(name: str, context: Context) -> str:
     return arns.build("iot", context.region, context.account, f"domainconfiguration/{name}")
-
-
-def _random(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def _status(record: DomainRecord) -> str:

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS iot_endpoint (prefix TEXT NOT NULL);
 """
 
 PREFIX_LENGTH = 14  # characters before the `-ats` of an endpoint, as AWS's are
-PREFIX_ALPHABET = string.ascii_lowercase + string.digits
+LABEL_ALPHABET = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class AuthorizerStore:
         row = self._db.execute("SELECT prefix FROM iot_endpoint").fetchone()
         if row is not None:
             return str(row["prefix"])
-        prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(PREFIX_LENGTH))
+        prefix = random_label(PREFIX_LENGTH)
         self._db.execute("INSERT INTO iot_endpoint VALUES (?)", (prefix,))
         return prefix
 
@@ -135,6 +135,11 @@ class RegionalAuthorizers:
     def default(self) -> Authorizer | None:
         name = self._store.default_name(self._region)
         return self.find(name) if name else None
+
+
+def random_label(length: int) -> str:
+    """Return characters that may stand in a host name."""
+    return "".join(secrets.choice(LABEL_ALPHABET) for _ in range(length))
 
 
 def _record(row: Row) -> AuthorizerRecord:
