@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Any
 
+from iotauth_cli.emulator import endings
 from iotauth_cli.emulator.attempts import CUT_OFF, DENIED, IGNORED, REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker, Granted
@@ -50,26 +51,6 @@ from iotauth_cli.policy.evaluate import Decision
 
 WAITING_BYTES = 256 * 1024  # what a client may send ahead of its CONNACK before its socket is left alone
 
-# The client, the network or the emulator's own end: nothing was decided, so the log has no line for it.
-_SILENT = (
-    DisconnectReason.CLIENT_INITIATED_DISCONNECT,
-    DisconnectReason.CONNECTION_LOST,
-    DisconnectReason.SERVER_INITIATED_DISCONNECT,
-)
-# These clients do not read: waiting for their socket to drain would keep it for ever.
-_ABORTED = (DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT, DisconnectReason.THROTTLED)
-
-# What a client of MQTT 5 is told in its DISCONNECT; a broken rule has its own code, which the session told.
-_CODES = {
-    DisconnectReason.AUTH_ERROR: Reason.NOT_AUTHORIZED,
-    DisconnectReason.CLIENT_ERROR: Reason.PROTOCOL_ERROR,
-    DisconnectReason.DUPLICATE_CLIENTID: Reason.SESSION_TAKEN_OVER,
-    DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT: Reason.KEEP_ALIVE_TIMEOUT,
-    DisconnectReason.SERVER_ERROR: Reason.UNSPECIFIED,
-    DisconnectReason.SERVER_INITIATED_DISCONNECT: Reason.SERVER_SHUTTING_DOWN,
-    DisconnectReason.API_INITIATED_DISCONNECT: Reason.ADMINISTRATIVE_ACTION,
-    DisconnectReason.THROTTLED: Reason.QUOTA_EXCEEDED,
-}
 _FAILURE = 0x80  # SUBACK's one return code for a refusal; MQTT 3.1.1, 3.9.3
 # As AWS IoT words it to clients of MQTT 5, whatever the cause; the log has the cause.
 _UNAUTHORIZED = "CONNACK:Client is not authorized to connect. ReturnCode: 5"
@@ -346,7 +327,7 @@ class Connection(asyncio.Protocol):
 
     def end(self, reason: DisconnectReason, sentence: str) -> None:
         """End the connection, and write down why unless it was the client's own doing."""
-        if not self._is_over and reason not in _SILENT:
+        if not self._is_over and reason not in endings.SILENT:
             self._record(CUT_OFF if self._client else REFUSED, reason.value, sentence)
         self._close(reason, sentence)
 
@@ -364,18 +345,13 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             return
         self._is_over = True
-        self._session.end(self._code(reason), sentence)
+        self._session.end(endings.code_of(reason, self._behaviour), sentence)
         self._broker.forget(self)
         if self._transport is not None:
             self._flush()
-            (self._transport.abort if reason in _ABORTED else self._transport.close)()
+            (self._transport.abort if reason in endings.ABORTED else self._transport.close)()
         if self._client is not None:  # last, because a session that cannot be stored must not keep the socket
             self._broker.leave(self._client, self, reason)
-
-    def _code(self, reason: DisconnectReason) -> int | None:
-        if reason in (DisconnectReason.CUSTOMAUTH_TTL_EXPIRATION, DisconnectReason.WEBSOCKET_TTL_EXPIRATION):
-            return self._behaviour.cut_off_code
-        return _CODES.get(reason)
 
     def _record(self, outcome: str, decided_by: str, sentence: str) -> None:
         self._attempts.record(
