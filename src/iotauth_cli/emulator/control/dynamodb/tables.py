@@ -16,10 +16,10 @@ from iotauth_cli.emulator.control import arns
 from iotauth_cli.emulator.control.dynamodb.errors import invalid, invalid_value, unsupported
 from iotauth_cli.emulator.control.dynamodb.items import ItemStore
 from iotauth_cli.emulator.control.dynamodb.schema import KeyAttribute, KeySchema, Table
-from iotauth_cli.emulator.control.dynamodb.table_store import TableStore, check_name
+from iotauth_cli.emulator.control.dynamodb.table_store import MAX_NAME, TableStore, check_name
 from iotauth_cli.emulator.control.service import Context, Parameters, Result, ServiceError
 
-MIN_NAME, MAX_NAME = 3, 255  # characters
+MIN_NAME = 3  # characters
 MAX_LISTED = 100  # names in one page
 MAX_UNITS = 1_000_000_000_000
 ON_DEMAND, PROVISIONED = "PAY_PER_REQUEST", "PROVISIONED"
