@@ -9,7 +9,7 @@ from iotauth_cli.cli.lazy import LazyGroup
 group = LazyGroup(
     "config",
     {"show": ("iotauth_cli.cli.config:show", "Show every setting with its source.")},
-    help="Show settings and where they come from.",
+    help="Show settings and where they come from.\n\nExample: iotauth config show",
 )
 
 

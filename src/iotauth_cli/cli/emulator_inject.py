@@ -34,7 +34,9 @@ group = LazyGroup(
 Count = Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How often; else once.")]
 For = Annotated[float | None, typer.Option("--for", metavar="SECONDS", help="How long, on the emulator's clock.")]
 Client = Annotated[str | None, typer.Option("--client", metavar="ID", help="Only to this client.")]
-Delay = Annotated[float | None, typer.Option("--delay", metavar="SECONDS", help="How late; else 6 and 10 seconds.")]
+Delay = Annotated[
+    float | None, typer.Option("--delay", metavar="SECONDS", help="How late; else a function 6 s, CONNACK 10.")
+]
 
 
 def fault(

@@ -54,7 +54,10 @@ class Clock:
             InputError: that is not a positive number, or leads more than 100 years ahead.
         """
         if not 0 < seconds < math.inf:
-            raise InputError(f"the clock only goes forward, and not by {seconds:g} s")
+            raise InputError(
+                f"the clock only goes forward, and not by {seconds:g} s",
+                hint="give a number of seconds: `iotauth emulator clock advance 300`",
+            )
         if self.ahead_s + seconds > MOST_AHEAD_S:
             raise InputError(
                 f"the clock goes at most 100 years ahead of the machine's, and is {self.ahead_s:.0f} s ahead now",

@@ -29,6 +29,8 @@ DYNAMODB_THROTTLED = "dynamodb-throttled"
 DUPLICATE_CLIENT_ID = "duplicate-client-id"
 
 MAX_DELAY_S = 3600.0
+MAX_COUNT = 1_000_000  # beyond that nobody counts: it is a mistyped number
+MAX_SECONDS = 366 * 86400.0  # a longer day is no longer a bad day, and the end must still be a date
 
 
 @dataclass(frozen=True)
@@ -179,15 +181,19 @@ def _checked(name: str, client_id: str | None, count: int | None, seconds: float
     if client_id is not None and not kind.knows_client:
         raise InputError(f"`{name}` happens before a client is known", hint="leave `--client` out")
     if count is not None and seconds is not None:
-        raise InputError("an injection ends after a count or after a time, not both")
-    if count is not None and count < 1:
-        raise InputError(f"`{name}` cannot happen {count} times")
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise InputError(f"`{name}` cannot last {seconds:g} s")
+        raise InputError("an injection ends after a count or after a time, not both", hint="leave one of them out")
+    if count is not None and not 1 <= count <= MAX_COUNT:
+        raise InputError(f"`{name}` cannot happen {count} times", hint=f"use 1 to {MAX_COUNT} times")
+    if seconds is not None and not 0 < seconds <= MAX_SECONDS:
+        raise InputError(
+            f"`{name}` cannot last {seconds:g} s", hint=f"use more than 0 and at most {MAX_SECONDS:.0f} s, a year"
+        )
     if delay_s is not None and kind.delay_s is None:
-        raise InputError(f"`{name}` has no delay")
+        raise InputError(f"`{name}` has no delay", hint="leave the delay out")
     if delay_s is not None and not 0 < delay_s <= MAX_DELAY_S:
-        raise InputError(f"a delay of {delay_s:g} s is not between 0 and {MAX_DELAY_S:g} s")
+        raise InputError(
+            f"`{name}` cannot come {delay_s:g} s late", hint=f"use more than 0 and at most {MAX_DELAY_S:.0f} s"
+        )
     return kind
 
 

@@ -196,9 +196,11 @@ def test_what_is_for_one_client_spares_the_others(bad_day: BadDay) -> None:
         ("certificate-expired", {"client_id": "a"}, "before a client is known"),
         ("function-crash", {"count": 1, "seconds": 1.0}, "not both"),
         ("function-crash", {"count": 0}, "cannot happen 0 times"),
+        ("function-crash", {"count": 10**22}, "cannot happen"),
         ("function-crash", {"seconds": float("nan")}, "cannot last"),
+        ("function-crash", {"seconds": 1e99}, "cannot last"),
         ("function-crash", {"delay_s": 1.0}, "has no delay"),
-        ("function-slow", {"delay_s": -1.0}, "not between"),
+        ("function-slow", {"delay_s": -1.0}, "cannot come -1 s late"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(bad_day: BadDay, kind: str, limits: dict[str, Any], words: str) -> None:
