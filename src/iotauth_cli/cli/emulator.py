@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 from collections.abc import Iterator
 from itertools import chain
@@ -103,7 +104,9 @@ def start(
     running = emulator.start(context.settings.state_dir, wish, flips)
     context.output.say(render.started(running))
     context.output.facts(render.ready_document(running.ready), render.ready(running.ready, context.shown))
-    context.output.say("next: `iotauth authorizer create --emulator`")
+    # Commands that talk to AWS too have no `--state-dir`; the variable leads them to this emulator.
+    there = f"IOTAUTH_STATE_DIR={shlex.quote(str(state_dir))} " if state_dir else ""
+    context.output.say(f"next: `{there}iotauth authorizer create --emulator`")
 
 
 def stop(ctx: typer.Context, state_dir: StateDir = None) -> None:
@@ -133,7 +136,8 @@ def status(ctx: typer.Context, state_dir: StateDir = None) -> int:
     found = emulator.status(context.settings.state_dir)
     context.output.facts(render.status_document(found), render.status(found, context.shown))
     if not found.ready:
-        context.output.say("next: `iotauth emulator start`")
+        there = f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else ""
+        context.output.say(f"next: `iotauth emulator start{there}`")
     return 0 if found.ready else 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from re import fullmatch
 
 from iotauth_authorizer.username import AUTHORIZER_NAME, SIGNATURE, compose
 from iotauth_cli.aws import iot, lambda_
@@ -19,6 +20,8 @@ from iotauth_cli.operations.installation.part import AS_IT_SHOULD_BE
 from iotauth_cli.secret import Secret
 
 __all__ = ["Attempt", "Authorizer", "Installation", "InvokeAnswer", "Plan", "Step", "Wish"]
+
+SIGNATURE_PATTERN = "[A-Za-z0-9+/]+={0,2}"  # TestInvokeAuthorizer, tokenSignature
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,10 @@ def attempt(
     """
     if not (client_id or username or token):
         raise InputError("there is nobody to ask about", hint="name a client: `--client thermo-1`")
+    if signature and not fullmatch(SIGNATURE_PATTERN, signature):
+        raise InputError(
+            f"signature `{signature}` is not Base64", hint="give `--signature` what `openssl base64 -A` prints of it"
+        )
     kept = store.load(client_id) if client_id else None
     if client_id and not (kept or password or token):
         raise InputError(
@@ -218,7 +225,7 @@ def test_invoke(session: Session, name: str, attempt: Attempt) -> InvokeAnswer:
     context: dict[str, object] = {"username": username}
     if attempt.client_id:
         context["clientId"] = attempt.client_id
-    if attempt.password:
+    if attempt.password and attempt.password.reveal():  # AWS takes no empty one, and a device's is as good as none
         context["password"] = attempt.password.reveal().encode()
     signed: dict[str, object] = {}
     if attempt.token:

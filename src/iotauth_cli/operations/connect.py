@@ -142,8 +142,8 @@ def choose_client(store: Store, visit: Visit) -> tuple[str, Credential | None]:
         if kept is None and visit.password is None:
             raise InputError(
                 f"no credential of client `{visit.client_id}` is kept in `{store.folder}`",
-                hint=f"add the client with `iotauth client add {visit.client_id}`, or give its password "
-                "with `--password-stdin`",
+                hint="see which clients there are with `iotauth client list`; the password of one that was added "
+                "elsewhere is given with `--password-stdin`",
             )
         return visit.client_id, kept
     kept_here = store.list()

@@ -101,9 +101,9 @@ def parameters(given: Sequence[str]) -> dict[str, str]:
         InputError: one has no ``=``.
     """
     pairs = [text.partition("=") for text in given]
-    for key, equals, _ in pairs:
+    for text, (key, equals, _) in zip(given, pairs, strict=True):
         if not equals or not key:
-            raise InputError(f"`{key}` is not a parameter with its value", hint="write it as `--parameter KEY=VALUE`")
+            raise InputError(f"`{text}` is not a parameter with its value", hint="write it as `--parameter KEY=VALUE`")
     return {key: value for key, _, value in pairs}
 
 
@@ -144,7 +144,7 @@ def read_template(path: Path) -> dict[str, Any]:
 
     text = read_text(path)
     if text is None:
-        raise InputError(f"there is no template `{path}`")
+        raise InputError(f"there is no template `{path}`", hint="name a file: `iotauth emulator deploy template.yaml`")
     try:
         document = syntax.parse(text, with_aliases=True)
     except ServiceError as problem:
