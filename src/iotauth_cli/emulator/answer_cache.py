@@ -29,6 +29,7 @@ class Question:
 
     authorizer: Authorizer
     server_name: str | None
+    token: str | None
     credentials: Pairs
 
 
@@ -36,7 +37,8 @@ def question(authorizer: Authorizer, request: ConnectRequest) -> Question:
     """Return what *request* asks of *authorizer*, without what it says of its message."""
     pairs = http_parameters(request.http_headers.items(), request.query_string)
     credentials = tuple(pair for pair in pairs if pair[0] not in ABOUT_THE_MESSAGE)
-    return Question(authorizer, request.server_name, credentials)
+    # The token by itself, because its owner may have named it like a header that describes the message.
+    return Question(authorizer, request.server_name, request.token, credentials)
 
 
 class AnswerCache:

@@ -201,6 +201,17 @@ async def test_row_110_nobody_comes_in_on_the_answer_for_another(plane: Plane, o
     assert len(plane.runner.events) == 2
 
 
+@pytest.mark.parametrize("key_name", ["date", "Qos", "x-amz-mqtt5-user-properties"])
+@in_loop
+async def test_row_110_a_token_counts_also_under_the_name_of_a_message_s_header(plane: Plane, key_name: str) -> None:
+    """An owner may call the token what a message's header is called; another token is another question."""
+    plane.authorizers.add(enable_caching_for_http=True, token_key_name=key_name)
+    await accepted(plane, request("/topics/a", headers=[*NAMED, (key_name, "W10=")]))
+    plane.runner.reply = answer(isAuthenticated=False)
+    await forbidden(plane, request("/topics/a", headers=[*NAMED, (key_name, "W3t9XQ==")]), "authentication")
+    assert len(plane.runner.events) == 2
+
+
 @in_loop
 async def test_row_110_the_policy_of_a_kept_answer_decides_on_every_topic(plane: Plane) -> None:
     """What is kept is the answer, not the permission."""
