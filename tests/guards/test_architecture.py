@@ -41,7 +41,9 @@ CONTEXT_MAY_ALSO = PURE | DISK | DOORS | {KERNEL_ROOM}  # cli/context.py alone b
 
 
 def sources(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*.py") if "__pycache__" not in path.parts)
+    found = sorted(path for path in root.rglob("*.py") if "__pycache__" not in path.parts)
+    assert found, f"{root} has moved, and its walls would stand unguarded"
+    return found
 
 
 def room_of(path: Path) -> str:

@@ -296,6 +296,8 @@ def test_leaving_a_walk_early_closes_every_socket(authority: Authority, leaf: Pa
             for event in steps:
                 if isinstance(event, Stage) and event.name == stop_after:
                     break
+            else:
+                pytest.fail(f"the walk never came to {stop_after}")
             steps.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -573,7 +574,7 @@ async def test_when_the_emulator_stops_every_connection_ends(plane: Plane) -> No
 
 @in_loop
 async def test_the_broker_keeps_its_own_time(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once started it looks at its timers again and again."""
+    """Once started it looks at its timers again and again, until it is stopped."""
     monkeypatch.setattr("iotauth_cli.emulator.broker.TICK_S", 0.001)
     ticks: list[float] = []
     monkeypatch.setattr(plane.broker, "tick", lambda: ticks.append(plane.clock.now))
@@ -581,3 +582,6 @@ async def test_the_broker_keeps_its_own_time(plane: Plane, monkeypatch: pytest.M
     while len(ticks) < 3:
         await settle()
     plane.broker.stop()
+    seen = len(ticks)
+    await asyncio.sleep(0.01)
+    assert len(ticks) == seen
