@@ -49,6 +49,13 @@ def test_quiet_keeps_results_and_drops_talk() -> None:
     assert tape.lines() == ["result"]
 
 
+def test_a_question_cannot_steer_the_terminal() -> None:
+    """The names in it come from somebody's iotauth.yaml, and must not hide what is about to be removed."""
+    with recorded(Terminal("n\n")) as tape:
+        assert not Output().confirm("remove `all\x1b[2K\rnothing`?")
+    assert tape.pieces == [("! ", "remove `all\\x1b[2K\\rnothing`? [y/N] ")]
+
+
 def test_an_empty_table_is_talk() -> None:
     """A script that counts lines of stdout counts none; JSON is an empty list."""
     with recorded() as tape:

@@ -131,7 +131,7 @@ class Output(NamedTuple):
             return True
         if not (self.may_ask and sys.stdin.isatty()):
             raise InputError("this needs a yes and there is nobody to ask", hint="add `--yes` to go ahead")
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(f"{harmless(question)} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
