@@ -1,8 +1,8 @@
 """MQTT 5's reason codes, and which packet may carry which.
 
 Source: MQTT 5, 2.4 and the sections on each packet (OASIS, 2019). AWS IoT sends fewer of them
-(developer guide, "MQTT 5 supported features"); what it sends when stands in `session` and
-`connection`.
+(developer guide, "MQTT 5 supported features"); what it sends when stands in `session`,
+`connection` and `endings`.
 """
 
 from __future__ import annotations
