@@ -61,7 +61,8 @@ def compose(user: str, parameters: Iterable[tuple[str, str]]) -> str:
         MalformedUsername: *user* contains `?` and could not be told from the parameters.
     """
     if "?" in user:
-        raise MalformedUsername(f"user `{user}` contains `?`, which begins the parameters")
+        # Only what is before it is repeated: behind it stand a token and its signature.
+        raise MalformedUsername(f"the user name has a `?` after `{user_part(user)}`, which begins the parameters")
     from urllib.parse import quote
 
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters)

@@ -47,6 +47,15 @@ def test_a_user_with_a_question_mark_cannot_be_composed() -> None:
         compose("door?7", [("a", "1")])
 
 
+def test_a_user_that_cannot_be_composed_is_named_without_its_parameters() -> None:
+    """What people put behind the `?` are a device's token and signature, and an error is shown and pasted."""
+    with pytest.raises(MalformedUsername) as refused:
+        compose("door-7?tok=T0KEN&x-amz-customauthorizer-signature=S1GNED", [])
+    assert "door-7" in str(refused.value)
+    assert "T0KEN" not in str(refused.value)
+    assert "S1GNED" not in str(refused.value)
+
+
 def test_a_signature_is_encoded_exactly_once() -> None:
     """Base64's `+`, `/` and `=` arrive as they were, through one encoding and one decoding."""
     text = compose("door-7", [("x-amz-customauthorizer-signature", "a+/b==")])
