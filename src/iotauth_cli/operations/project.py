@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from iotauth_cli.errors import InputError
 from iotauth_cli.files import write_public
+
+NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML 1.1
 
 TEMPLATE = """\
 # Settings of this project. A flag or an IOTAUTH_* variable beats a line here;
@@ -41,11 +45,17 @@ def init(
         InputError: there is one already, or it cannot be written.
     """
     if path.exists() and not force:
-        raise InputError(f"`{path.name}` exists already", hint="keep it, or write it anew with `iotauth init --force`")
+        raise InputError(f"`{path.name}` exists already", hint="keep it, or add `--force` to write it anew")
     text = TEMPLATE.format(
-        region=f"region: {region}" if region else "# region: eu-west-1",
-        profile=f"profile: {profile}" if profile else "# profile: default",
+        region=f"region: {_scalar(region)}" if region else "# region: eu-west-1",
+        profile=f"profile: {_scalar(profile)}" if profile else "# profile: default",
         emulator=str(emulator).lower(),
     )
     write_public(path, text, overwrite=force)
     return path
+
+
+def _scalar(text: str) -> str:
+    """Return *text* as YAML that means this text: ``42``, ``no`` and ``a: b`` would mean something else."""
+    is_plain = re.fullmatch(r"[A-Za-z][\w-]*", text) and text.lower() not in NOT_TEXT
+    return text if is_plain else json.dumps(text)
