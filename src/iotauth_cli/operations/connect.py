@@ -164,6 +164,11 @@ def choose_client(store: Store, visit: Visit) -> tuple[str, Credential | None]:
 def find_endpoint(session: Session, visit: Visit) -> Endpoint:
     """Return where to connect. The target's CA vouches for the target's host, and for nobody else's."""
     target = session.target
+    if visit.endpoint and ("/" in visit.endpoint or visit.endpoint.count(":") == 1):  # more of them: IPv6
+        raise InputError(
+            f"`{visit.endpoint}` is not the name of a host",
+            hint="give `--endpoint` the name alone, without `https://`, and the port with `--port`",
+        )
     return Endpoint(
         host=visit.endpoint or target.data_host or iot.data_endpoint(session),
         port=visit.port or target.data_port,
