@@ -80,7 +80,7 @@ def test_an_attempt_needs_something_to_present(store: Store, given: dict[str, An
 
 def test_a_user_name_cannot_bring_its_own_parameters(session: Watched) -> None:
     """Two question marks would make AWS IoT refuse the whole user name."""
-    with pytest.raises(InputError, match="contains `\\?`"):
+    with pytest.raises(InputError, match="has a `\\?`"):
         authorizers.test_invoke(session, WISH.authorizer, Attempt(client_id="door-7", username="a?b"))
 
 
