@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -73,7 +74,7 @@ def _is_key(text: str) -> bool:
         return False
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(asyncio.Protocol, ABC):
     """One WebSocket whose handshake is done. Who inherits is told when it is opened, of messages, and of its end.
 
     *kind* is that of its messages; one of the other kind ends it. *open_websockets* holds it while it is open.
@@ -139,15 +140,15 @@ class WebSocket(asyncio.Protocol):
 
     # To who inherits
 
-    def opened(self, transport: asyncio.Transport) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def opened(self, transport: asyncio.Transport) -> None: ...
 
+    @abstractmethod
     def received(self, message: Message[Any]) -> None:
         """Take a message, or the next piece of one: the last has *message_finished*."""
-        raise NotImplementedError
 
-    def lost(self, exc: Exception | None) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def lost(self, exc: Exception | None) -> None: ...
 
     # From who inherits
 
