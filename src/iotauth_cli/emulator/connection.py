@@ -47,6 +47,7 @@ from iotauth_cli.emulator.mqtt.session import (
     Session,
 )
 from iotauth_cli.emulator.mqtt.terms import Terms
+from iotauth_cli.emulator.own_faults import way_to
 from iotauth_cli.policy.evaluate import Decision
 
 WAITING_BYTES = 256 * 1024  # what a client may send ahead of its CONNACK before its socket is left alone
@@ -194,8 +195,8 @@ class Connection(asyncio.Protocol):
         """Let a fault of ours end this connection, as asyncio does for one in `data_received`."""
         try:
             await work
-        except Exception:
-            log.exception("the connection of client %r failed", self._client_id)
+        except Exception as error:
+            log.error("the connection of client %r failed: %s", self._client_id, way_to(error))
             self.end(DisconnectReason.SERVER_ERROR, "the emulator failed; its log has the cause")
 
     def _welcome(self, admission: Admission) -> None:

@@ -53,6 +53,7 @@ from iotauth_cli.emulator.model import (
     no_domains,
 )
 from iotauth_cli.emulator.mqtt.packets import Connect, Will
+from iotauth_cli.emulator.own_faults import way_to
 from iotauth_cli.emulator.presented import (
     SIGNATURE,
     Presented,
@@ -330,8 +331,8 @@ async def _settled(trail: Trail, work: Awaitable[T]) -> T | Refusal:
         return await work
     except Refused as refused:
         return Refusal(refused.check, refused.sentence, trail.connection_id, trail.principal_id)
-    except Exception:
-        log.exception("the decision on connection %s failed", trail.connection_id)
+    except Exception as error:
+        log.error("the decision on connection %s failed: %s", trail.connection_id, way_to(error))
         sentence = "the emulator failed while it decided; its log has the cause"
         refusal = Refusal(EMULATOR, sentence, trail.connection_id, trail.principal_id)
         trail.failed(refusal.check, refusal.sentence)

@@ -23,6 +23,7 @@ from http import HTTPStatus
 import h11
 
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
+from iotauth_cli.emulator.own_faults import way_to
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -192,8 +193,9 @@ class HttpProtocol(asyncio.Protocol):
                 self._hand_over(response, response.upgrade)
                 return
             self._send(response)
-        except Exception:
-            log.exception("the handler of %s %s failed", request.method, request.target.partition("?")[0])
+        except Exception as error:
+            path = request.target.partition("?")[0]
+            log.error("the handler of %s %s failed: %s", request.method, path, way_to(error))
             self._refuse(500, "internal error; the emulator's log has the cause")
         self._responding = None
         self._next_cycle()

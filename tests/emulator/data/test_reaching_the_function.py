@@ -319,14 +319,19 @@ async def test_a_client_that_talks_on_and_on_before_its_connack_is_not_read_furt
 async def test_a_fault_of_the_emulators_own_lets_nobody_in(
     plane: Plane, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever is not a clear yes is a refusal, also an exception in the directory."""
+    """Whatever is not a clear yes is a refusal, also an exception in the directory.
+
+    The log has the way to it, and not its message, which may quote what a device sent.
+    """
 
     def fails(name: str) -> Authorizer:
-        raise RuntimeError("disk on fire")
+        raise RuntimeError("hunter2 on fire")
 
     monkeypatch.setattr(plane.authorizers, "find", fails)
     await refused(plane, "emulator", "its log has the cause")
-    assert "disk on fire" in caplog.text
+    assert "RuntimeError in test_reaching_the_function.py" in caplog.text
+    assert "(fails)" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 @in_loop

@@ -15,9 +15,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from iotauth_cli.emulator.admin import PATH as ADMIN_PATH
 from iotauth_cli.emulator.admin import Admin
@@ -31,6 +29,7 @@ from iotauth_cli.emulator.control.service import (
 )
 from iotauth_cli.emulator.control.wire import exchange
 from iotauth_cli.emulator.model import ACCOUNT, HttpRequest, HttpResponse
+from iotauth_cli.emulator.own_faults import way_to
 from iotauth_cli.emulator.page import files as page
 
 PORT = re.compile(r":\d*$")
@@ -74,7 +73,7 @@ class ControlPlane:
         except ServiceError as error:
             return exchange.build_error(envelope, error)
         except Exception as error:
-            self._log(f"{envelope.title} failed: {_place(error)}")
+            self._log(f"{envelope.title} failed: {way_to(error)}")
             return exchange.build_error(envelope, internal_failure())
 
     async def _answer(self, envelope: exchange.Envelope) -> Result:
@@ -120,9 +119,3 @@ def unknown_operation(envelope: exchange.Envelope) -> ServiceError:
 
 def internal_failure() -> ServiceError:
     return ServiceError("InternalFailure", "the iotauth emulator failed; its log says where", 500)
-
-
-def _place(error: Exception) -> str:
-    """Name the kind of *error* and where it arose, without its message or any value."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno} ({frame.name})"

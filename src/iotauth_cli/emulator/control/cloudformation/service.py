@@ -30,6 +30,7 @@ from iotauth_cli.emulator.control.cloudformation.queries import Queries
 from iotauth_cli.emulator.control.cloudformation.store import DELETED, IN_REVIEW, Event, Source, Stack, StackStore
 from iotauth_cli.emulator.control.service import Context, Handler, NotImplementedHere, Parameters, Result, Service
 from iotauth_cli.emulator.lambda_runtime.background import Background
+from iotauth_cli.emulator.own_faults import way_to
 from iotauth_cli.emulator.state import State
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
@@ -215,8 +216,8 @@ class CloudFormationService:
         """Do *work*; should it fail as nothing should, the stack has failed and is not busy for ever."""
         try:
             await work
-        except Exception:
-            log.exception("an operation on %s failed", stack_id)
+        except Exception as error:
+            log.error("an operation on %s failed: %s", stack_id, way_to(error))
             self._mark_failed([stack for stack in self._store.live() if stack.id == stack_id], BROKEN)
 
     def _mark_failed(self, stacks: Iterable[Stack], reason: str) -> None:
