@@ -13,10 +13,14 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TextIO
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.secret import Secret
+
+if TYPE_CHECKING:
+    from iotauth_cli.cli.progress import Progress
 
 Row = Sequence[str]
 STDOUT_GONE = 3  # whoever read our results went away: the outside world failed
@@ -88,6 +92,15 @@ class Output(NamedTuple):
         if not self.quiet and sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[K{harmless(text)}")
             sys.stderr.flush()
+
+    def progress(self, doing: str, *, unit: str, total: int | None = None) -> AbstractContextManager[Progress]:
+        """Show on stderr how far long work has come: a bar at a terminal, a line every ten seconds elsewhere.
+
+        ``with output.progress("importing", unit="clients", total=n) as progress: progress.advance(25)``
+        """
+        from iotauth_cli.cli.progress import progress
+
+        return progress(doing, unit, total, silent=self.quiet or self.as_json, write=self.say)
 
     def table(self, document: Any, columns: Row, rows: Sequence[Row], *, empty: str) -> None:
         """Print *rows* under *columns*; *empty* is said on stderr when there are none."""
