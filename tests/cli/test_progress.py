@@ -16,9 +16,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Stderr as a terminal that keeps what it was sent."""
+def watched(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Make stderr a terminal that keeps what it is sent. Not a fixture: pytest puts its own in between."""
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("TERM", "xterm")
@@ -59,16 +58,18 @@ def test_without_a_total_there_is_no_estimate() -> None:
 
 
 @pytest.mark.parametrize("flags", [{"quiet": True}, {"as_json": True}], ids=str)
-def test_quiet_and_json_show_none(flags: dict[str, bool], terminal: Terminal) -> None:
+def test_quiet_and_json_show_none(flags: dict[str, bool], monkeypatch: pytest.MonkeyPatch) -> None:
     """Even at a terminal: whoever parses or silenced the output wants no bar."""
+    terminal = watched(monkeypatch)
     with Output(**flags).progress("importing", unit="clients", total=2) as progress:
         progress.advance(2)
     assert progress.done == 2
     assert terminal.getvalue() == ""
 
 
-def test_a_terminal_gets_a_bar_that_goes_away(terminal: Terminal) -> None:
+def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bar is redrawn in place, takes what it was given as plain text, and leaves nothing behind."""
+    terminal = watched(monkeypatch)
     with Output().progress("importing [bold]", unit="clients", total=50) as progress:
         assert isinstance(progress, Bar)
         progress.advance(25)
@@ -77,8 +78,9 @@ def test_a_terminal_gets_a_bar_that_goes_away(terminal: Terminal) -> None:
     assert drawn.rstrip("\n").endswith("\x1b[2K")
 
 
-def test_a_failure_puts_the_terminal_back(terminal: Terminal) -> None:
+def test_a_failure_puts_the_terminal_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cursor that the bar hid is shown again, whatever ended the work."""
+    terminal = watched(monkeypatch)
     with pytest.raises(KeyboardInterrupt), Output().progress("importing", unit="clients", total=50):
         raise KeyboardInterrupt
     assert "\x1b[?25h" in terminal.getvalue()
