@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iotauth_authorizer.username import AUTHORIZER_NAME, SIGNATURE, compose
 from iotauth_cli.errors import InputError
 from iotauth_cli.files import private_directory, read_text, remove, write_private
 from iotauth_cli.secret import Secret
@@ -25,7 +26,8 @@ class Credential:
     """What a device needs to log in, and what it may do then.
 
     *username* is the part before the `?` that names the authorizer. *publish* and
-    *subscribe* are MQTT topic filters; *created_at* is in epoch seconds.
+    *subscribe* are MQTT topic filters; *created_at* is in epoch seconds. An authorizer that
+    wants signed tokens has the *token* under *token_key_name*, and its *signature*.
     """
 
     client_id: str
@@ -36,6 +38,26 @@ class Credential:
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
     created_at: int
+    token: Secret | None = None
+    signature: str | None = None
+    token_key_name: str | None = None
+
+    def __repr__(self) -> str:
+        # The default would print the signature, which with its token is a password.
+        return f"Credential(client_id={self.client_id!r}, authorizer={self.authorizer!r}, …)"
+
+    @property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """What rides in the user name for AWS IoT: the authorizer's name, and a signed token if there is one."""
+        named = (AUTHORIZER_NAME, self.authorizer)
+        if self.token is None or self.signature is None or self.token_key_name is None:
+            return (named,)
+        return (named, (self.token_key_name, self.token.reveal()), (SIGNATURE, self.signature))
+
+    @property
+    def device_username(self) -> str:
+        """The user name as the device has to send it. With a signed token in it, it is a password of its own."""
+        return compose(self.username, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -97,7 +119,7 @@ def file_name(client_id: str) -> str:
 
 
 def build(credential: Credential) -> dict[str, Any]:
-    """Return the JSON document of a credential: the one place where its password is written."""
+    """Return the JSON document of a credential: the one place where its password and token are written."""
     return {
         "format": FORMAT,
         "client_id": credential.client_id,
@@ -108,7 +130,18 @@ def build(credential: Credential) -> dict[str, Any]:
         "publish": list(credential.publish),
         "subscribe": list(credential.subscribe),
         "created_at": credential.created_at,
+        **signed(credential),
     }
+
+
+def signed(credential: Credential) -> dict[str, Any]:
+    """Return the members that only the credential of a signed authorizer has."""
+    members = {
+        "token": credential.token.reveal() if credential.token is not None else None,
+        "signature": credential.signature,
+        "token_key_name": credential.token_key_name,
+    }
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def parse(text: str, path: Path) -> Credential:
@@ -130,6 +163,9 @@ def parse(text: str, path: Path) -> Credential:
             publish=tuple(map(str, found["publish"])),
             subscribe=tuple(map(str, found["subscribe"])),
             created_at=int(found["created_at"]),
+            token=Secret(str(found["token"])) if "token" in found else None,
+            signature=optional_text(found, "signature"),
+            token_key_name=optional_text(found, "token_key_name"),
         )
     except (ValueError, KeyError, TypeError):
         # `from None`: the cause quotes the text it could not read.
@@ -137,3 +173,7 @@ def parse(text: str, path: Path) -> Credential:
             f"the stored credential `{path}` is broken",
             hint="delete the file; the client then needs a new secret",
         ) from None
+
+
+def optional_text(found: dict[str, Any], name: str) -> str | None:
+    return str(found[name]) if name in found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ credentials = st.builds(
     publish=st.lists(texts, max_size=3).map(tuple),
     subscribe=st.lists(texts, max_size=3).map(tuple),
     created_at=st.integers(0, 2**40),
+    token=st.none() | texts.map(Secret),
+    signature=st.none() | texts,
+    token_key_name=st.none() | texts,
 )
 
 
@@ -56,6 +60,28 @@ def test_what_is_saved_is_found_listed_and_removed(store: Store) -> None:
     assert store.remove("thermo-1") is True
     assert store.remove("thermo-1") is False
     assert store.load("thermo-1") is None
+
+
+def test_a_signed_token_rides_in_the_user_name_encoded_once() -> None:
+    """Authorizer, token and signature follow the client's name; what Base64 has of `+ / =` is spelt out."""
+    signed = replace(credential("thermo-1"), token=Secret("thermo-1.7"), signature="a+/=", token_key_name="token")
+    name = "thermo-1?x-amz-customauthorizer-name=iotauth&token=thermo-1.7"
+    assert signed.device_username == f"{name}&x-amz-customauthorizer-signature=a%2B%2F%3D"
+    assert credential("thermo-1").device_username == "thermo-1?x-amz-customauthorizer-name=iotauth"
+
+
+def test_a_credential_shows_neither_token_nor_signature() -> None:
+    """The two together are a password that never ends."""
+    signed = replace(credential("thermo-1"), token=Secret("t0ken"), signature="s1gnature", token_key_name="token")
+    assert "t0ken" not in repr(signed)
+    assert "s1gnature" not in repr(signed)
+
+
+def test_an_older_file_has_no_token(store: Store) -> None:
+    """What was kept before there were tokens is read as it is, and written again the same."""
+    path = store.save(credential("thermo-1"))
+    assert "token" not in path.read_text()
+    assert store.load("thermo-1") == credential("thermo-1")
 
 
 def test_targets_do_not_share_credentials(store: Store) -> None:

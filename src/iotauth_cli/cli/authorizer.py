@@ -117,6 +117,7 @@ def invoke(
     password = context.output.read_password() if password_stdin else None
     attempt = authorizers.attempt(
         context.store,
+        authorizer=context.settings.authorizer,
         client_id=client,
         username=username,
         password=password,

@@ -181,6 +181,7 @@ def missing_function(session: Session, wish: Wish) -> tuple[Step, ...]:
 def attempt(
     store: Store,
     *,
+    authorizer: str | None = None,
     client_id: str | None = None,
     username: str | None = None,
     password: Secret | None = None,
@@ -188,6 +189,8 @@ def attempt(
     signature: str | None = None,
 ) -> Attempt:
     """Fill in from *store* what was not given of a client's credential.
+
+    A stored token goes with its signature, and only to the *authorizer* whose key has signed it.
 
     Raises:
         InputError: there is nothing to present.
@@ -204,6 +207,8 @@ def attempt(
             f"no credential of client `{client_id}` is kept in `{store.folder}`",
             hint=f"give its password: `iotauth authorizer test-invoke --client {client_id} --password-stdin`",
         )
+    if kept and kept.authorizer == authorizer and not (token or signature):
+        token, signature = kept.token, kept.signature
     return Attempt(
         client_id=client_id,
         username=username or (kept.username if kept else client_id),

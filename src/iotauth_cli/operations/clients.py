@@ -16,7 +16,6 @@ from iotauth_authorizer.grants import (
     validate_topic_filter,
 )
 from iotauth_authorizer.record import ClientRecord
-from iotauth_authorizer.username import AUTHORIZER_NAME, compose
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import AlreadyExists, InputError, NotFound
@@ -62,8 +61,8 @@ class Added:
 
     @property
     def device_username(self) -> str:
-        """The user name as the device has to send it, with the authorizer's name in it."""
-        return compose(self.credential.username, [(AUTHORIZER_NAME, self.credential.authorizer)])
+        """The user name as the device has to send it, with the authorizer's name and any signed token in it."""
+        return self.credential.device_username
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,11 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, whe
     user = visit.username if visit.username is not None else kept.username if kept else client_id
     return Knock(
         endpoint=find_endpoint(session, visit),
-        login=Login(client_id, device_username(user, authorizer), visit.password or (kept.password if kept else None)),
+        login=Login(
+            client_id,
+            device_username(user, authorizer, kept),
+            visit.password or (kept.password if kept else None),
+        ),
         errand=choose(wanted, kept.publish, kept.subscribe) if kept else wanted,
         names=Names(
             authorizer=authorizer,
@@ -177,11 +181,15 @@ def find_endpoint(session: Session, visit: Visit) -> Endpoint:
     )
 
 
-def device_username(user: str, authorizer: str) -> str:
-    """Return the user name as a device sends it; one typed with parameters goes out as it is."""
+def device_username(user: str, authorizer: str, kept: Credential | None = None) -> str:
+    """Return the user name as a device sends it; one typed with parameters goes out as it is.
+
+    The token of a stored credential is good for its own authorizer only.
+    """
     if "?" in user:
         return user
-    return compose(user, [(AUTHORIZER_NAME, authorizer)])
+    is_its_own = kept is not None and kept.authorizer == authorizer
+    return compose(user, kept.parameters if kept and is_its_own else [(AUTHORIZER_NAME, authorizer)])
 
 
 def knock(session: Session, knock: Knock) -> Generator[Started | Stage | Asking, None, Report]:
