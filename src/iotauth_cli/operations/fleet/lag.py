@@ -1,0 +1,45 @@
+"""Which clients lag behind a rotation, in what, and since when. Pure.
+
+A rotation is over for a client when only its new secret counts. Until then it waits for one of
+three things, and the first that holds is the one to name: the device has never shown the new
+secret; it has, and the old one still counts; or its newest token was never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from iotauth_authorizer.credential import Slot
+from iotauth_authorizer.record import ClientRecord
+
+LagKind = Literal["unseen", "grace", "token"]
+
+
+@dataclass(frozen=True)
+class Lag:
+    """*since* is when the secret was made or first used; *until* when the old one stops counting, if that is known."""
+
+    kind: LagKind
+    since: int
+    until: int | None = None
+
+
+def lag(record: ClientRecord, now: int) -> Lag | None:
+    """Return what *record* is behind with at *now*, or None."""
+    pending = pending_slot(record)
+    if pending is not None and pending.first_used_at is None:
+        return Lag("unseen", pending.created_at)
+    if pending is not None and (retiring := counting(record, now)):
+        return Lag("grace", pending.first_used_at or pending.created_at, retiring.expires_at)
+    return None
+
+
+def pending_slot(record: ClientRecord) -> Slot | None:
+    return next((slot for slot in record.slots.values() if slot.state == "pending"), None)
+
+
+def counting(record: ClientRecord, now: int) -> Slot | None:
+    """Return the retiring secret that still counts at *now*, if there is one."""
+    retiring = (slot for slot in record.slots.values() if slot.state == "retiring")
+    return next((slot for slot in retiring if slot.expires_at is None or slot.expires_at > now), None)
