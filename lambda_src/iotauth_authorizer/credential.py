@@ -57,7 +57,8 @@ class Slot(NamedTuple):
     """One of a client's two secrets, as stored. Times are epoch seconds.
 
     `active` and `retiring` authenticate; so does `pending`, whose first use the function
-    records in *first_used_at*; `retired` does not.
+    records in *first_used_at*; `retired` does not. A retiring one without *expires_at* gets it
+    at that first use: *grace_s* later.
     """
 
     hash: str
@@ -65,6 +66,7 @@ class Slot(NamedTuple):
     state: SlotState = "active"
     expires_at: int | None = None
     first_used_at: int | None = None
+    grace_s: int | None = None
 
     def __repr__(self) -> str:
         return f"Slot(state={self.state!r}, created_at={self.created_at}, …)"

@@ -38,7 +38,7 @@ from iotauth_authorizer.dynamodb import (
 )
 from iotauth_authorizer.event import ConnectRequest, MalformedEvent, build_answer, parse_event
 from iotauth_authorizer.grants import ArnScope
-from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, key
+from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, key, retirement
 
 # How long the table may take, retries included; together well under the 5 seconds that AWS IoT waits.
 READ_BUDGET_S = 3.0
@@ -85,16 +85,29 @@ class Table:
         return None if item is None else from_item(item)
 
     def record_first_use(self, record: ClientRecord, slot: str, now: int) -> None:
-        """Note in the row that a pending secret was seen. A failure costs the note, not the connection."""
+        """Note in the row that a pending secret was seen; from now on the grace of the retiring one runs.
+
+        One write. A failure costs the note, not the connection, and the next connection tries again.
+        """
+        update = "SET #slot.First_used = :now"
+        # The slot may have been filled anew since it was read; then this was not its use.
+        condition = "#slot.#hash = :hash AND attribute_not_exists(#slot.First_used)"
+        names = {"#slot": f"Secret_{slot}", "#hash": "Hash"}
+        values = {":now": {"N": str(now)}, ":hash": {"S": record.slots[slot].hash}}
+        if old := retirement(record, slot, now):
+            other, end = old
+            update += ", #old.Expires = :end"
+            condition += " AND #old.#hash = :old"
+            names["#old"] = f"Secret_{other}"
+            values |= {":end": {"N": str(end)}, ":old": {"S": record.slots[other].hash}}
         with contextlib.suppress(Exception):
             self._client.update_item(
                 self._name,
                 key(record.client_id),
-                "SET #slot.First_used = :now",
-                # The slot may have been filled anew since it was read; then this was not its use.
-                condition="#slot.#hash = :hash AND attribute_not_exists(#slot.First_used)",
-                names={"#slot": f"Secret_{slot}", "#hash": "Hash"},
-                values={":now": {"N": str(now)}, ":hash": {"S": record.slots[slot].hash}},
+                update,
+                condition=condition,
+                names=names,
+                values=values,
                 budget_s=RECORD_BUDGET_S,
             )
 

@@ -6,12 +6,14 @@ attribute                              type     meaning
 Client_ID                              S        the key
 Username                               S        must be the user part of the name, when present
 allow_connect                          BOOL     may connect at all; absent means no
-Secret_A, Secret_B                     M        Hash (S), Created (N), State (S), Expires (N), First_used (N)
+Secret_A, Secret_B                     M        Hash (S), Created (N), State (S), Expires (N), First_used (N),
+                                                Grace (N): seconds that a retiring one has from the other's first use
 publish_topics, subscribe_topics,      L of S   MQTT topic filters
 retain_topics, will_topics
 Expires, Created, Updated              N        epoch seconds
 Tags                                   M of S   what the user groups clients by
 Note                                   S        what the user wrote
+Version                                N        counts the changes that people make; absent in rows of older tools
 Password                               S        older rows: the password itself
 allow_read, allow_write                BOOL     older rows: whether the topic below counts; absent means no
 read_topic, write_topic                S        older rows: one topic each, in AWS's wildcards
@@ -62,6 +64,7 @@ class ClientRecord(NamedTuple):
     note: str | None = None
     created_at: int | None = None
     updated_at: int | None = None
+    version: int | None = None
 
     def __repr__(self) -> str:
         # The default would print the password of an older row.
@@ -94,6 +97,7 @@ def from_item(item: Mapping[str, Any]) -> ClientRecord:
         note=_text(item, "Note"),
         created_at=_number(item, "Created"),
         updated_at=_number(item, "Updated"),
+        version=_number(item, "Version"),
     )
 
 
@@ -118,6 +122,7 @@ def to_item(record: ClientRecord) -> Item:
             "Note": _s(record.note),
             "Created": _n(record.created_at),
             "Updated": _n(record.updated_at),
+            "Version": _n(record.version),
         }
     )
 
@@ -132,9 +137,19 @@ def slot_attribute(slot: Slot) -> dict[str, Any]:
                 "State": _s(slot.state),
                 "Expires": _n(slot.expires_at),
                 "First_used": _n(slot.first_used_at),
+                "Grace": _n(slot.grace_s),
             }
         )
     }
+
+
+def retirement(record: ClientRecord, used: str, now: int) -> tuple[str, int] | None:
+    """Return which slot's grace begins with the first use of *used* and when it ends, or None if none does."""
+    for name, slot in record.slots.items():
+        if name != used and slot.state == "retiring" and slot.grace_s is not None:
+            end = now + slot.grace_s
+            return name, end if slot.expires_at is None else min(end, slot.expires_at)
+    return None
 
 
 def _value(item: Mapping[str, Any], name: str, kind: str) -> Any:
@@ -188,7 +203,8 @@ def _slot(members: Mapping[str, Any], name: str) -> Slot:
     state = _STATE_OF_TEXT.get(_text(members, "State") or "")
     if encoded is None or created_at is None or state is None:
         raise MalformedRecord(f"`{name}` lacks its hash, its date or a state that is known")
-    return Slot(encoded, created_at, state, _number(members, "Expires"), _number(members, "First_used"))
+    times = [_number(members, member) for member in ("Expires", "First_used", "Grace")]
+    return Slot(encoded, created_at, state, *times)
 
 
 def _grants(item: Mapping[str, Any]) -> Grants:

@@ -14,7 +14,8 @@ from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.errors import AccessDenied, AlreadyExists, AwsError, ConfigError, IotauthError, NotFound, Throttled
 from support_aws import aws_target
 
-RECORD = ClientRecord("door-7", slots={"A": Slot(hash_secret(b"canary", "door-7", CHEAPEST), 1763640000)})
+SLOTS = {"A": Slot(hash_secret(b"canary", "door-7", CHEAPEST), 1763640000)}
+RECORD = ClientRecord("door-7", slots=SLOTS, version=1)
 
 
 class Answers(Client):
@@ -22,10 +23,10 @@ class Answers(Client):
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
-        self.operations: list[str] = []
+        self.bodies: list[Any] = []
 
     def call(self, operation: str, body: Any, *, budget_s: float | None = None) -> dict[str, Any]:
-        self.operations.append(operation)
+        self.bodies.append(body)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -50,15 +51,24 @@ def test_a_write_that_was_sent_twice_succeeds_once() -> None:
     table(CONDITION_FAILED, {"Item": to_item(RECORD)}).add(RECORD)
 
 
+def test_a_new_row_is_the_first_version() -> None:
+    """Whatever the record says; the changes count on from there."""
+    rows = table({})
+    rows.add(RECORD._replace(version=None))
+    assert isinstance(rows.client, Answers)
+    assert rows.client.bodies[0]["Item"]["Version"] == {"N": "1"}
+
+
 CALLS: list[Callable[[ClientTable], object]] = [
     lambda rows: rows.add(RECORD),
+    lambda rows: rows.change(RECORD, RECORD._replace(enabled=False)),
     lambda rows: rows.find("door-7"),
     lambda rows: list(rows.rows()),
     lambda rows: rows.remove("door-7"),
 ]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=["add", "find", "rows", "remove"])
+@pytest.mark.parametrize("call", CALLS, ids=["add", "change", "find", "rows", "remove"])
 @pytest.mark.parametrize(
     ("problem", "kind", "words"),
     [

@@ -236,6 +236,40 @@ def test_the_first_use_of_a_pending_secret_is_noted_once(load: Load) -> None:
     assert [asked.operation for asked in server.asked].count("UpdateItem") == 1
 
 
+OLD = Slot("$iota-hmac-sha256$v=1$c2FsdA$b2xk", 1, "retiring", grace_s=600)
+
+
+def test_the_first_use_starts_the_grace_of_the_old_secret(load: Load) -> None:
+    """In the same write; a device that never got its new secret is therefore never locked out."""
+    with moto_table() as server:
+        table = table_of(server)
+        table.put_item("clients", row(slots={"A": Slot(HASH, 1, "pending"), "B": OLD}))
+        assert load(server)(event(), Context())["isAuthenticated"]
+        noted = table.get_item("clients", key("door-7"))
+        assert noted is not None
+        slots = from_item(noted).slots
+        table.close()
+    seen = slots["A"].first_used_at
+    assert seen is not None
+    assert slots["B"] == OLD._replace(expires_at=seen + 600)
+    assert [asked.operation for asked in server.asked].count("UpdateItem") == 1
+
+
+def test_an_old_secret_that_is_gone_meanwhile_is_noted_at_the_next_connection(load: Load) -> None:
+    """The write stands for what was read, or is not made: half a retirement would be nobody's."""
+    with moto_table() as server:
+        table = table_of(server)
+        pending = {"A": Slot(HASH, 1, "pending")}
+        table.put_item("clients", row(slots=pending))
+        Table("clients", table).record_first_use(from_item(row(slots={**pending, "B": OLD})), "A", 3)
+        assert table.get_item("clients", key("door-7")) == row(slots=pending)
+        assert load(server)(event(), Context())["isAuthenticated"]
+        noted = table.get_item("clients", key("door-7"))
+        assert noted is not None
+        assert from_item(noted).slots["A"].first_used_at is not None
+        table.close()
+
+
 def test_a_slot_filled_anew_meanwhile_is_not_noted_as_used() -> None:
     """The row was read before a rotation and written after it: the new secret was not seen."""
     with moto_table() as server:
@@ -247,7 +281,20 @@ def test_a_slot_filled_anew_meanwhile_is_not_noted_as_used() -> None:
         table.close()
 
 
-@pytest.mark.parametrize("failure", [error("AccessDeniedException"), error("ThrottlingException"), HANG_UP])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        error("AccessDeniedException"),
+        error("ConditionalCheckFailedException"),
+        error("ProvisionedThroughputExceededException"),
+        error("ThrottlingException"),
+        error("ValidationException"),
+        error("InternalServerError", 500),
+        answer("not even an object"),
+        HANG_UP,
+    ],
+    ids=["denied", "condition", "capacity", "throttled", "invalid", "fails", "nonsense", "hangs up"],
+)
 def test_a_first_use_that_cannot_be_noted_denies_nobody(
     load: Load, failure: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,7 +302,8 @@ def test_a_first_use_that_cannot_be_noted_denies_nobody(
     monkeypatch.setattr("iotauth_authorizer.handler.RECORD_BUDGET_S", 0.05)
 
     def only_reads(asked: Asked) -> bytes:
-        return answer({"Item": row("pending")}) if asked.operation == "GetItem" else failure
+        pending = row(slots={"A": Slot(HASH, 1, "pending"), "B": OLD})
+        return answer({"Item": pending}) if asked.operation == "GetItem" else failure
 
     with serving(only_reads) as server:
         assert load(server)(event(), Context())["isAuthenticated"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from iotauth_authorizer.credential import Slot, SlotState
 from iotauth_authorizer.grants import Grants
-from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, key, to_item
+from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, key, retirement, to_item
 
 TEXTS = st.text(max_size=12)
 TIMES = st.integers(0, 2**40)
@@ -22,6 +22,7 @@ SLOTS = st.builds(
     state=st.sampled_from(get_args(SlotState)),
     expires_at=st.none() | TIMES,
     first_used_at=st.none() | TIMES,
+    grace_s=st.none() | TIMES,
 )
 RECORDS = st.builds(
     ClientRecord,
@@ -44,6 +45,7 @@ RECORDS = st.builds(
     note=st.none() | TEXTS,
     created_at=st.none() | TIMES,
     updated_at=st.none() | TIMES,
+    version=st.none() | TIMES,
 )
 
 
@@ -77,6 +79,30 @@ def test_our_row_looks_like_this() -> None:
         "Tags": {"M": {"site": {"S": "berlin"}}},
         "Created": {"N": "1800000000"},
     }
+
+
+NEW = Slot("$new", 5, "pending")
+OLD = Slot("$old", 1, "retiring", grace_s=60)
+
+
+@pytest.mark.parametrize(
+    ("old", "end"),
+    [
+        pytest.param(OLD, ("A", 160), id="its grace begins"),
+        pytest.param(OLD._replace(expires_at=130), ("A", 130), id="ends sooner anyway"),
+        pytest.param(OLD._replace(expires_at=900), ("A", 160), id="would end later"),
+        pytest.param(OLD._replace(grace_s=0), ("A", 100), id="at once"),
+        pytest.param(OLD._replace(grace_s=None), None, id="until it is confirmed"),
+        pytest.param(OLD._replace(state="active"), None, id="does not retire"),
+        pytest.param(None, None, id="is gone"),
+    ],
+)
+def test_the_grace_of_the_old_secret_begins_with_the_first_use_of_the_new(
+    old: Slot | None, end: tuple[str, int] | None
+) -> None:
+    """And never makes a secret live longer than it would have."""
+    slots = {"B": NEW} if old is None else {"A": old, "B": NEW}
+    assert retirement(ClientRecord("thermo-1", slots=slots), "B", 100) == end
 
 
 def older(**attributes: Any) -> dict[str, Any]:

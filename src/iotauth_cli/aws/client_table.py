@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from iotauth_authorizer.dynamodb import Client, ConnectionLost, DynamoDBError, NoCredentials
 from iotauth_authorizer.record import KEY, ClientRecord, Item, MalformedRecord, from_item, key, to_item
+from iotauth_cli.aws.client_change import Change
 from iotauth_cli.aws.errors import from_code, no_credentials, sentence, unreachable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.config import Target
-from iotauth_cli.errors import AlreadyExists, NotFound
+from iotauth_cli.errors import AlreadyExists, Conflict, NotFound
 
 BUDGET_S = 20.0  # for one call with all its retries: a person waits, not AWS IoT
+FIRST_VERSION = 1
 IS_ABSENT = f"attribute_not_exists({KEY})"
 
 
@@ -54,19 +56,51 @@ class ClientTable:
         self.client.close()
 
     def add(self, record: ClientRecord) -> None:
-        """Write a row that must not exist yet.
+        """Write a row that must not exist yet, as its first version.
 
         Raises:
             AlreadyExists: the table has one of this client id; it is left as it is.
         """
-        item = to_item(record)
+        item = to_item(record._replace(version=FIRST_VERSION))
         try:
             with self._translated("PutItem"):
                 self.client.put_item(self.name, item, condition=IS_ABSENT)
-        except AlreadyExists:
+        except DynamoDBError as problem:  # the condition's
             # A put whose answer got lost is sent again and then meets its own row.
             if self._item(record.client_id) != item:
-                raise
+                raise AlreadyExists(f"table `{self.name}` has this row already") from problem
+
+    def change(self, before: ClientRecord, after: ClientRecord) -> ClientRecord:
+        """Write what differs between *before*, as it was read, and *after*; return the row's new version.
+
+        One conditional write: a row that somebody changed since it was read is left as it is. What
+        the function notes meanwhile, such as a first use, is neither overwritten nor a conflict.
+
+        Raises:
+            Conflict: somebody else changed the row meanwhile.
+            NotFound: somebody removed it.
+        """
+        if before == after:
+            return before
+        change = Change.between(before, after)
+        try:
+            with self._translated("UpdateItem"):
+                self.client.update_item(
+                    self.name,
+                    key(before.client_id),
+                    change.expression,
+                    condition=change.condition_expression,
+                    names=change.names,
+                    values=change.values,
+                )
+        except DynamoDBError as problem:  # the condition's
+            # An update whose answer got lost is sent again and then meets its own effect.
+            found = self._item(before.client_id)
+            if found is None:
+                raise self.unknown(before.client_id) from problem
+            if not change.is_made(found):
+                raise changed_meanwhile(before.client_id) from problem
+        return change.after
 
     def find(self, client_id: str) -> ClientRecord | BrokenRow | None:
         """Return the row of *client_id* as it is now, or None."""
@@ -94,7 +128,7 @@ class ClientTable:
             yield
         except DynamoDBError as problem:
             if problem.is_condition_failed:
-                raise AlreadyExists(f"table `{self.name}` has this row already") from problem
+                raise  # what that means, the caller knows
             if problem.code == "ResourceNotFoundException":
                 raise self._missing() from problem
             raise from_code(problem.code, problem.message, f"dynamodb:{operation}", self.target) from problem
@@ -103,10 +137,23 @@ class ClientTable:
         except NoCredentials as problem:
             raise no_credentials() from problem
 
+    def unknown(self, client_id: str) -> NotFound:
+        return NotFound(
+            f"there is no client `{client_id}` in table `{self.name}`",
+            hint="see which there are with `iotauth client list`",
+        )
+
     def _missing(self) -> NotFound:
         return NotFound(
             f"{self.target.label} has no table `{self.name}`", hint="create it with `iotauth authorizer create`"
         )
+
+
+def changed_meanwhile(client_id: str) -> Conflict:
+    return Conflict(
+        f"client `{client_id}` was changed by somebody else meanwhile",
+        hint=f"see it with `iotauth client show {client_id}`, and run the same command again",
+    )
 
 
 def read(item: Item) -> ClientRecord | BrokenRow:
