@@ -99,3 +99,19 @@ def test_a_broken_row_does_not_hide_the_others() -> None:
         BrokenRow("door-8", "`Created` is not of type N"),
         BrokenRow("?", "`Client_ID` is missing"),
     ]
+
+
+def test_a_page_begins_behind_the_client_that_is_named() -> None:
+    """So a list of a million rows can be read in parts; the key need not exist any more."""
+    asked = table({"Items": [{"Client_ID": {"S": "b"}}]})
+    assert [row.client_id for row in asked.rows("a", 1)] == ["b"]
+    sent = asked.client.bodies[0]  # type: ignore[attr-defined]
+    assert (sent["ExclusiveStartKey"], sent["Limit"]) == ({"Client_ID": {"S": "a"}}, 1)
+
+
+def test_rows_are_counted_without_being_sent() -> None:
+    """DynamoDB counts page by page."""
+    asked = table({"Count": 3000, "LastEvaluatedKey": {"Client_ID": {"S": "x"}}}, {"Count": 7})
+    assert asked.count() == 3007
+    first, second = asked.client.bodies  # type: ignore[attr-defined]
+    assert first["Select"] == second["Select"] == "COUNT"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from iotauth_authorizer.dynamodb import Client, ConnectionLost, DynamoDBError, NoCredentials
 from iotauth_authorizer.record import KEY, ClientRecord, Item, MalformedRecord, from_item, key, to_item
@@ -107,11 +108,29 @@ class ClientTable:
         item = self._item(client_id)
         return None if item is None else read(item)
 
-    def rows(self) -> Iterator[ClientRecord | BrokenRow]:
-        """Yield every row, page by page, in DynamoDB's order: none that means anything."""
+    def rows(self, after: str | None = None, page_rows: int | None = None) -> Iterator[ClientRecord | BrokenRow]:
+        """Yield every row behind that of *after*, page by page, in DynamoDB's order: it means nothing, and stays.
+
+        *after* need not exist. A page is 1 MB, or *page_rows* if that is less.
+        """
+        rest: dict[str, Any] = {"ExclusiveStartKey": key(after)} if after else {}
+        if page_rows:
+            rest["Limit"] = page_rows
         with self._translated("Scan"):
-            for page in self.client.scan(self.name):
+            for page in self.client.scan(self.name, **rest):
                 yield from map(read, page)
+
+    def count(self) -> int:
+        """Return how many rows there are. They are counted where they lie, and none is sent."""
+        body: dict[str, Any] = {"TableName": self.name, "Select": "COUNT"}
+        total = 0
+        with self._translated("Scan"):
+            while True:
+                page = self.client.call("Scan", body)
+                total += int(page["Count"])
+                if "LastEvaluatedKey" not in page:
+                    return total
+                body["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def remove(self, client_id: str) -> bool:
         """Delete the row of *client_id*; tell whether there was one."""
