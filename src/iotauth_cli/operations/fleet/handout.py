@@ -1,0 +1,344 @@
+"""The file of `--secrets-out`: what devices are to be given, and the journal of the run that fills it.
+
+A secret is durable here before its row is written (`put`, `flush`, then the table). A run that was
+killed is repeated with the same file: what stands in it is used again, so no secret that may
+already have left is ever replaced. One line is one client; a last line without its end was never
+flushed, so its row was never written, and it is dropped.
+
+`.csv` (RFC 4180, but lines end in LF: a CR would become part of the password in `cut -d, -f3`) or
+`.jsonl`, by the file's suffix. Mode 0600 whatever it was before.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import stat
+from array import array
+from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple
+
+from iotauth_cli.errors import InputError
+from iotauth_cli.files import FILE_MODE, cannot
+from iotauth_cli.secret import Secret
+
+HEADER = ("client_id", "username", "password")
+LINE_END = re.compile("[\r\n]")
+CHUNK_BYTES = 1 << 20
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Handed(NamedTuple):
+    """One client's secret, as it stands in the file. *facts* are the other columns."""
+
+    client_id: str
+    password: Secret
+    facts: Mapping[str, str] = _NOTHING
+
+    @property
+    def username(self) -> str:
+        return self.facts.get("username", "")
+
+
+class Handout:
+    """A hand-out file that is being written. `open` makes one; two processes cannot have the same."""
+
+    def __init__(self, path: Path, file: BinaryIO, header: tuple[str, ...], size: int) -> None:
+        self.path = path
+        self.header = header
+        self._file = file
+        self._size = size  # of what is whole and flushed
+        self._lines: list[str] = []
+        self._build = json_line if is_jsonl(path) else csv_line
+
+    @classmethod
+    def open(cls, path: Path, header: tuple[str, ...] = HEADER) -> Handout:
+        """Open the file at *path* to add to it, or make one.
+
+        Raises:
+            InputError: it cannot be written, is something else than a hand-out with these
+                columns, or another process is writing it.
+        """
+        check_suffix(path)
+        file = open_private(path)
+        try:
+            lock(file, path)
+            handout = cls(path, file, header, whole_size(file))
+            if handout._size:
+                check_header(path, header)
+            elif not is_jsonl(path):
+                handout._lines.append(",".join(header) + "\n")
+            handout._cut_back()
+            handout.flush()
+            sync_directory(path)
+        except BaseException:
+            file.close()
+            raise
+        return handout
+
+    def put(self, client_id: str, password: Secret, **facts: str) -> None:
+        """Add a client's secret. It is not safe before `flush`."""
+        self._lines.append(self._build(self.header, client_id, password.reveal(), facts))
+
+    def flush(self) -> None:
+        """Make durable what was put; only then may rows be written.
+
+        Raises:
+            InputError: the disk is full or gone. The file then ends where the last flush left it.
+        """
+        if not self._lines:
+            return
+        data = "".join(self._lines).encode()
+        self._lines.clear()
+        try:
+            write_all(self._file, data)
+            os.fsync(self._file.fileno())
+        except OSError as problem:
+            self._cut_back()
+            raise cannot("write", self.path, problem) from problem
+        self._size += len(data)
+
+    def close(self) -> None:
+        """Close the file. What was put and not flushed is dropped: no row has it."""
+        self._file.close()
+
+    def _cut_back(self) -> None:
+        with suppress(OSError):  # a torn line is dropped by whoever reads it next
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
+
+
+class Index:
+    """Finds a client's line in a hand-out of any length: 16 bytes of memory a client, and no secret.
+
+    An open hash table of offsets; whether it is the right client is read from the file itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._is_jsonl = is_jsonl(path)
+        self._header = header_of(path)
+        self._file = path.open("rb")
+        self.count = sum(1 for _ in lines_at(path))
+        self._mask = (1 << max(4, (2 * self.count).bit_length())) - 1
+        self._slots = array("q", bytes(8 * (self._mask + 1)))
+        for offset, line in lines_at(path):
+            self._insert(self._parsed(line).client_id, offset + 1)  # 0 is an empty slot
+
+    def find(self, client_id: str) -> Handed | None:
+        """Return what was handed out for *client_id*; the last, if there are several."""
+        if not self.count:
+            return None
+        found = None
+        place = hash(client_id) & self._mask
+        while at := self._slots[place]:
+            self._file.seek(at - 1)
+            handed = self._parsed(self._file.readline())
+            found = handed if handed.client_id == client_id else found
+            place = (place + 1) & self._mask
+        return found
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _insert(self, client_id: str, at: int) -> None:
+        place = hash(client_id) & self._mask
+        while self._slots[place]:
+            place = (place + 1) & self._mask
+        self._slots[place] = at
+
+    def _parsed(self, line: bytes) -> Handed:
+        return parse_line(line, self._header, self._is_jsonl)
+
+
+def read(path: Path) -> Iterator[Handed]:
+    """Yield what was handed out, in the file's order, one line in memory at a time. A torn last line is left out.
+
+    Raises:
+        InputError: it cannot be read, or a line is none of ours; its number is named, never its content.
+    """
+    check_suffix(path)
+    header = header_of(path)
+    for number, (_, line) in enumerate(lines_at(path), 1 if is_jsonl(path) else 2):
+        try:
+            handed = parse_line(line, header, is_jsonl(path))
+        except ValueError:
+            # `from None`: the cause quotes the line.
+            raise InputError(f"`{path}`, line {number}, is no line of a hand-out file") from None
+        yield handed
+
+
+def without(path: Path, dropped: Container[str]) -> None:
+    """Rewrite the file without the clients in *dropped*, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written; it is then as it was.
+    """
+    header = header_of(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open_private(beside) as file:
+            if not is_jsonl(path):
+                file.write((",".join(header) + "\n").encode())
+            for _, line in lines_at(path):
+                if parse_line(line, header, is_jsonl(path)).client_id not in dropped:
+                    write_all(file, line)
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as problem:
+        raise cannot("write", path, problem) from problem
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def is_jsonl(path: Path) -> bool:
+    return path.suffix.lower() == ".jsonl"
+
+
+def check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise InputError(f"`{path}` is neither a .csv nor a .jsonl file", hint=f"name it `{path.with_suffix('.csv')}`")
+
+
+def csv_line(header: tuple[str, ...], client_id: str, password: str, facts: Mapping[str, str]) -> str:
+    if header == HEADER:  # a million lines are written in this form
+        cells = [client_id, facts.get("username", ""), password]
+    else:
+        named = {**facts, "client_id": client_id, "password": password}
+        cells = [named.get(name, "") for name in header]
+    line = ",".join(cells)
+    if line.count(",") >= len(cells) or '"' in line:
+        line = ",".join([quoted(cell) for cell in cells])
+    if LINE_END.search(line):
+        raise ValueError("a line of a hand-out cannot hold a line end")
+    return line + "\n"
+
+
+def quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if "," in cell or '"' in cell else cell
+
+
+def json_line(header: tuple[str, ...], client_id: str, password: str, facts: Mapping[str, str]) -> str:
+    return json.dumps({"client_id": client_id, **facts, "password": password}, ensure_ascii=False) + "\n"
+
+
+def parse_line(line: bytes, header: tuple[str, ...], is_json: bool) -> Handed:
+    """Read one line. ValueError when it is none of ours; the message must not be shown, it may quote a password."""
+    members = json_members(line) if is_json else csv_members(line, header)
+    client_id, password = members.pop("client_id"), members.pop("password")
+    if not client_id or not password:
+        raise ValueError("a client or its password is missing")
+    return Handed(client_id, Secret(password), members)
+
+
+def json_members(line: bytes) -> dict[str, str]:
+    found: Any = json.loads(line)
+    if not isinstance(found, dict) or not {"client_id", "password"} <= found.keys():
+        raise ValueError("no hand-out")
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def csv_members(line: bytes, header: tuple[str, ...]) -> dict[str, str]:
+    cells = next(csv.reader([line.decode()], strict=True))
+    return dict(zip(header, cells, strict=True))
+
+
+def header_of(path: Path) -> tuple[str, ...]:
+    """Return the columns of a .csv, as its first line names them; of a .jsonl, ours."""
+    if is_jsonl(path):
+        return HEADER
+    try:
+        with path.open("rb") as file:
+            first = file.readline(4096)
+    except OSError as problem:
+        raise cannot("read", path, problem) from problem
+    names = tuple(first.decode(errors="replace").rstrip("\r\n").split(","))
+    if not {"client_id", "password"} <= set(names):
+        raise not_ours(path)
+    return names
+
+
+def check_header(path: Path, header: tuple[str, ...]) -> None:
+    """Refuse a file that is something else, such as the fleet file itself, rather than adding to it."""
+    if is_jsonl(path):
+        next(read(path), None)
+    elif header_of(path) != header:
+        raise not_ours(path)
+
+
+def not_ours(path: Path) -> InputError:
+    return InputError(f"`{path}` exists and is no hand-out file of iotauth", hint="name a file that does not exist yet")
+
+
+def lines_at(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield where each whole line of clients begins, and the line."""
+    try:
+        with path.open("rb") as file:
+            offset = 0 if is_jsonl(path) else len(file.readline())
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                yield offset, line
+                offset += len(line)
+    except OSError as problem:
+        raise cannot("read", path, problem) from problem
+
+
+def open_private(path: Path) -> BinaryIO:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), FILE_MODE)
+    except OSError as problem:
+        raise cannot("write", path, problem) from problem
+    file = os.fdopen(descriptor, "r+b", buffering=0)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise InputError(f"`{path}` is no file", hint="secrets are written to a file, which is also the journal")
+    os.chmod(path, FILE_MODE)
+    return file
+
+
+def lock(file: BinaryIO, path: Path) -> None:
+    """Keep a second process out for as long as *file* is open."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:  # Windows
+        return
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except OSError as problem:
+        raise InputError(
+            f"another process is writing `{path}`", hint="wait for it; the same command then goes on where it ended"
+        ) from problem
+
+
+def whole_size(file: BinaryIO) -> int:
+    """Return the file's size without a last line that has no end."""
+    at = file.seek(0, os.SEEK_END)
+    while at > 0:
+        start = max(0, at - CHUNK_BYTES)
+        file.seek(start)
+        end = file.read(at - start).rfind(b"\n")
+        if end >= 0:
+            return start + end + 1
+        at = start
+    return 0
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]  # a nearly full disk takes a part
+
+
+def sync_directory(path: Path) -> None:
+    """Make the file's name as durable as its content, where a directory can be opened for it."""
+    with suppress(OSError):
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
