@@ -41,6 +41,8 @@ class Credential:
     token: Secret | None = None
     signature: str | None = None
     token_key_name: str | None = None
+    retain: bool = False  # may publish retained messages wherever it may publish; the same for a last will
+    will: bool = False
 
     def __repr__(self) -> str:
         # The default would print the signature, which with its token is a password.
@@ -130,6 +132,8 @@ def build(credential: Credential) -> dict[str, Any]:
         "publish": list(credential.publish),
         "subscribe": list(credential.subscribe),
         "created_at": credential.created_at,
+        **({"retain": True} if credential.retain else {}),
+        **({"will": True} if credential.will else {}),
         **signed(credential),
     }
 
@@ -166,6 +170,8 @@ def parse(text: str, path: Path) -> Credential:
             token=Secret(str(found["token"])) if "token" in found else None,
             signature=optional_text(found, "signature"),
             token_key_name=optional_text(found, "token_key_name"),
+            retain=found.get("retain") is True,
+            will=found.get("will") is True,
         )
     except (ValueError, KeyError, TypeError):
         # `from None`: the cause quotes the text it could not read.

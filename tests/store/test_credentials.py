@@ -28,6 +28,8 @@ credentials = st.builds(
     token=st.none() | texts.map(Secret),
     signature=st.none() | texts,
     token_key_name=st.none() | texts,
+    retain=st.booleans(),
+    will=st.booleans(),
 )
 
 

@@ -126,6 +126,8 @@ def add(table: ClientTable, store: Store | None, wish: NewClient, *, partition: 
         publish=grants.publish,
         subscribe=grants.subscribe,
         created_at=now,
+        retain=wish.retain,
+        will=wish.will,
     )
     return keep(store, Added(credential, record, policies, is_generated=wish.password is None))
 

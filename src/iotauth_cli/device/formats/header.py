@@ -1,0 +1,74 @@
+"""`secrets.h`: macros and the CA, for C and C++ of any standard since C++11."""
+
+from __future__ import annotations
+
+from iotauth_cli.device import roots
+from iotauth_cli.device.c_string import c_lines, c_string
+from iotauth_cli.device.connect_size import measured
+from iotauth_cli.device.formats import Rendered, RenderedFile, refuse_nul
+from iotauth_cli.device.login import DeviceLogin
+
+NAME = "secrets.h"
+
+
+def render(login: DeviceLogin) -> Rendered:
+    refuse_nul("a C string", login)
+    size = measured(login)
+    return Rendered((RenderedFile(NAME, text(login)),), *size, notes=wifi_note(login))
+
+
+def text(login: DeviceLogin) -> str:
+    """Return the file. Every text is a literal of its own: nothing in it can end a line or open a comment."""
+    blocks = [opening(login), "\n".join(macros(login)), certificates(login.ca_pem)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def opening(login: DeviceLogin) -> str:
+    lines = [
+        "// Written by `iotauth secrets render`. Holds a password: keep it out of git.",
+        *(f"// {mark}." for mark in login.marks),
+        "#ifndef IOTAUTH_SECRETS_H",
+        "#define IOTAUTH_SECRETS_H",
+        "",
+        "#ifdef ARDUINO",
+        "#include <Arduino.h>",
+        "#endif",
+        "#ifndef PROGMEM",
+        "#define PROGMEM",
+        "#endif",
+    ]
+    return "\n".join(lines)
+
+
+def macros(login: DeviceLogin) -> list[str]:
+    wifi_password = login.wifi_password.reveal() if login.wifi_password else ""
+    texts = [
+        ("WIFI_SSID", login.wifi_ssid or ""),
+        ("WIFI_PASSWORD", wifi_password),
+        ("MQTT_HOST", login.host),
+        ("MQTT_ALPN", ",".join(login.alpn)),
+        ("MQTT_CLIENT_ID", login.client_id),
+        ("MQTT_USERNAME", login.username),
+        ("MQTT_PASSWORD", login.password.reveal()),
+        ("MQTT_TOPIC", login.topic),
+    ]
+    numbers = [
+        ("MQTT_PORT", login.port),
+        ("MQTT_RETAIN", int(login.retain)),
+        ("MQTT_WILL", int(login.will)),
+        ("IOTAUTH_CONNECT_BYTES", measured(login)[0]),
+        *(("IOTAUTH_EMULATOR", 1) for _ in login.marks),
+    ]
+    written = [f"#define {name} {c_string(value)}" for name, value in texts]
+    return written + [f"#define {name} {value}" for name, value in numbers]
+
+
+def certificates(ca_pem: str) -> str:
+    named = [f"// {root.line}" for root in roots.described(ca_pem)]
+    return "\n".join([*named, "static const char MQTT_ROOT_CA[] PROGMEM =", c_lines(ca_pem) + ";", "", "#endif"])
+
+
+def wifi_note(login: DeviceLogin) -> tuple[str, ...]:
+    if login.wifi_ssid is None:
+        return ("it names no Wi-Fi network: render it again with `--wifi-ssid`, or fill in `WIFI_SSID`",)
+    return ()
