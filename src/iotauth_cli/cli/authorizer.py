@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iotauth_cli.cli.lazy import LazyGroup
+from iotauth_cli.cli.lazy import MUTATES, LazyGroup
 from iotauth_cli.cli.output import Output
 from iotauth_cli.errors import IotauthError
 from iotauth_cli.secret import Secret
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 group = LazyGroup(
     "authorizer",
     {
-        "create": ("iotauth_cli.cli.authorizer:create", "Create an authorizer and all that it needs."),
+        "create": ("iotauth_cli.cli.authorizer:create", "Create an authorizer and all that it needs.", MUTATES),
         "list": ("iotauth_cli.cli.authorizer:list_", "List the authorizers of the region."),
         "show": ("iotauth_cli.cli.authorizer:show", "Show an authorizer and what is wrong with it."),
         "test-invoke": (
             "iotauth_cli.cli.authorizer:invoke",
             "Ask an authorizer about a client, without a device.",
         ),
-        "delete": ("iotauth_cli.cli.authorizer:delete", "Delete an authorizer and what was made for it."),
+        "delete": ("iotauth_cli.cli.authorizer:delete", "Delete an authorizer and what was made for it.", MUTATES),
     },
     help="Create and inspect custom authorizers.\n\nExample: iotauth authorizer create",
 )
@@ -55,7 +55,9 @@ def create(
     context = ctx.obj.with_flags(authorizer=name, table=table)
     plan = authorizers.plan(context.session, context.wish(function_arn=function))
     lines = render.plan(plan, context.target.label)
+    context.note(authorizer=plan.wish.authorizer)
     if dry_run:
+        context.note_nothing()
         context.output.result(render.plan_document(plan, applied=False), lines)
         return
     context.output.say(*lines)
@@ -144,6 +146,7 @@ def delete(
 
     context = ctx.obj.with_flags(authorizer=name)
     plan = authorizers.plan_removal(context.session, context.wish(), with_table=table)
+    context.note(authorizer=plan.wish.authorizer, with_table=table)
     context.output.say(*render.plan(plan, context.target.label))
     if not context.output.confirm(f"delete this from {context.target.label}?"):
         context.output.say("nothing was deleted")

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from iotauth_cli.cli.lazy import LazyGroup
+from iotauth_cli.cli.lazy import MUTATES, LazyGroup
 
 group = LazyGroup(
     "client",
     {
-        "add": ("iotauth_cli.cli.client:add", "Add a client and show its password, once."),
+        "add": ("iotauth_cli.cli.client:add", "Add a client and show its password, once.", MUTATES),
         "list": ("iotauth_cli.cli.client:list_", "List the clients of the table."),
         "show": ("iotauth_cli.cli.client:show", "Show what a client may do."),
-        "remove": ("iotauth_cli.cli.client:remove", "Remove a client and its credential."),
+        "remove": ("iotauth_cli.cli.client:remove", "Remove a client and its credential.", MUTATES),
     },
     help="Add, list and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
 )
@@ -61,6 +61,7 @@ def add(
     )
     store = None if no_save else context.store
     added = clients.add(context.clients, store, wish, partition=context.partition, now=int(time.time()))
+    context.note(slot="A")
     context.output.facts(render.added_document(added), render.added(added))
     kept_at = context.shown(added.kept_at) if added.kept_at else None
     context.output.say(*render.after_adding(added, kept_at, context.command(f"test-connect {client_id}")))

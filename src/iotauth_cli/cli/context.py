@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from iotauth_cli.aws.session import Session
     from iotauth_cli.config import Settings, Target
     from iotauth_cli.credentials import Store
+    from iotauth_cli.operations.audit_log import AuditLog
     from iotauth_cli.operations.installation import Wish
+
+
+class Notes:
+    """What a command says about itself for the audit log. *places* are its contexts, one for each set of flags."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+        self.places: list[Context] = []
+        self.is_wanted = True
 
 
 class Context:
@@ -28,13 +38,21 @@ class Context:
     """
 
     def __init__(
-        self, flags: Mapping[str, Any], output: Output, environ: Mapping[str, str], cwd: Path, opened: ExitStack
+        self,
+        flags: Mapping[str, Any],
+        output: Output,
+        environ: Mapping[str, str],
+        cwd: Path,
+        opened: ExitStack,
+        notes: Notes | None = None,
     ) -> None:
         self.flags = flags
         self.output = output
         self.environ = environ
         self.cwd = cwd
         self.opened = opened
+        self.notes = notes or Notes()
+        self.notes.places.append(self)
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> Context:
@@ -49,7 +67,26 @@ class Context:
     def with_flags(self, **flags: Any) -> Context:
         """Return the same with settings that this command's own options give; None is not given."""
         given = {name: value for name, value in flags.items() if value is not None}
-        return Context({**self.flags, **given}, self.output, self.environ, self.cwd, self.opened)
+        return Context({**self.flags, **given}, self.output, self.environ, self.cwd, self.opened, self.notes)
+
+    def note(self, **facts: Any) -> None:
+        """Add to what the audit log will say about this command: `note(client="thermo-1", slot="B")`; no secrets."""
+        self.notes.facts.update(facts)
+
+    def note_nothing(self) -> None:
+        """Leave no line in the audit log: what was asked for is a plan, and changes nothing."""
+        self.notes.is_wanted = False
+
+    @property
+    def was_somewhere(self) -> bool:
+        """Tell whether the command asked for its target yet: one that did not has changed nothing there."""
+        return "target" in self.__dict__
+
+    @cached_property
+    def audit_log(self) -> AuditLog:
+        from iotauth_cli.operations.audit_log import AuditLog
+
+        return AuditLog(self.settings.project_dir / ".iotauth", self.target.store_name)
 
     @property
     def places(self) -> str:

@@ -8,14 +8,19 @@ command is asked for. Measured: 4.9 instead of 14 times a bare interpreter.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
 from typer import _click
 from typer.core import TyperCommand, TyperGroup
 
-Commands = dict[str, tuple[str, str]]  # name: ("module:attribute", one-line help)
+# The third member of a command that changes what AWS, or the emulator in its place, holds of authorizers,
+# clients and their secrets: it leaves a line in the audit log (`cli.recording`).
+MUTATES = "mutates"
+
+# name: ("module:attribute", one-line help), and MUTATES where that is so
+Commands = Mapping[str, "tuple[str, str] | tuple[str, str, str]"]
 
 
 class _Listed(TyperCommand):
@@ -36,7 +41,7 @@ class LazyGroup(TyperGroup):
         markup = extra.pop("rich_markup_mode", None)
         super().__init__(name=name, help=help, rich_markup_mode=markup, no_args_is_help=True, **extra)
         self.table = table
-        self.commands = {key: _Listed(key, line) for key, (_, line) in table.items()}
+        self.commands = {key: _Listed(key, entry[1]) for key, entry in table.items()}
 
     def resolve_command(
         self, ctx: _click.Context, args: list[str]
@@ -56,20 +61,21 @@ class LazyGroup(TyperGroup):
 
     def load(self, name: str) -> _click.Command:
         """Import the command *name* and keep it, listed with the same line as before."""
-        place, help_line = self.table[name]
+        place, help_line, *effects = self.table[name]
         module_name, _, attribute = place.partition(":")
         found = getattr(importlib.import_module(module_name), attribute)
-        command = found if isinstance(found, LazyGroup) else self.build(name, found)
+        command = found if isinstance(found, LazyGroup) else self.build(name, found, mutates=MUTATES in effects)
         command.rich_markup_mode = self.rich_markup_mode
         command.short_help = help_line
         self.commands[name] = command
         return command
 
-    def build(self, name: str, function: Callable[..., Any]) -> TyperCommand:
+    def build(self, name: str, function: Callable[..., Any], *, mutates: bool) -> TyperCommand:
         from iotauth_cli.cli.options import Command
 
         app = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
         app.command(name, cls=Command)(function)
         command = typer.main.get_command(app)
-        assert isinstance(command, TyperCommand)
+        assert isinstance(command, Command)
+        command.mutates = mutates
         return command

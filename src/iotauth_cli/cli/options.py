@@ -93,7 +93,12 @@ def section_of(parameter: Any) -> str:
 
 
 class Command(TyperCommand):
-    """A command with the common flags; its function gets a `Context` as `ctx.obj`."""
+    """A command with the common flags; its function gets a `Context` as `ctx.obj`.
+
+    One that *mutates* leaves a line in the audit log, however it ends.
+    """
+
+    mutates = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,4 +115,8 @@ class Command(TyperCommand):
         collect(ctx)
         ctx.obj = Context.from_flags(ctx.meta[COMMON])
         with ctx.obj.opened:
-            return super().invoke(ctx)
+            if not self.mutates:
+                return super().invoke(ctx)
+            from iotauth_cli.cli.recording import recorded
+
+            return recorded(ctx, lambda: super(Command, self).invoke(ctx))

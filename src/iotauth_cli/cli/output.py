@@ -64,6 +64,11 @@ class Output(NamedTuple):
             for line in lines:
                 write_line(emphasise(line, sys.stderr), sys.stderr)
 
+    def warn(self, line: str) -> None:
+        """Tell what must not be overlooked, ``--quiet`` or not. Goes to stderr."""
+        sys.stdout.flush()
+        write_line(emphasise(line, sys.stderr), sys.stderr)
+
     def result(self, document: Any, text: str | Sequence[str] = ()) -> None:
         """Print the result of a command: *document* under ``--json``, else *text*."""
         if self.as_json:

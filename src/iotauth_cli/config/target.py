@@ -32,6 +32,7 @@ class Target(NamedTuple):
     endpoint_url: str | None = None
     table_url: str | None = None  # DynamoDB alone, for the light client
     table_ca: str | None = None  # the roots to trust there, if not Amazon's and the system's
+    identity_url: str | None = None  # STS alone, for the light client too
     access_key: str | None = None
     secret_key: Secret | None = None
     session_token: Secret | None = None
@@ -60,6 +61,7 @@ def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
         account=settings.account,
         table_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None,
         table_ca=environ.get("AWS_CA_BUNDLE") or None,
+        identity_url=environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL") or None,
         aws_command=f"aws --region {settings.region}" + (f" --profile {settings.profile}" if asked_for else ""),
         **keys,
     )
@@ -86,6 +88,7 @@ def emulator_target(state_dir: Path) -> Target:
         account=found["account"],
         endpoint_url=found["control_endpoint"],
         table_url=found["control_endpoint"],
+        identity_url=found["control_endpoint"],
         access_key="IOTAUTHEMULATOR",
         secret_key=Secret("emulator"),  # the emulator's own, the same everywhere
         ca_file=Path(found["ca_file"]),
