@@ -6,11 +6,11 @@ No boto3 here: one row written over it costs a quarter of a second before the fi
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from iotauth_authorizer.dynamodb import Client, ConnectionLost, DynamoDBError, NoCredentials
+from iotauth_authorizer.dynamodb import Client, ConnectionLost, Credentials, DynamoDBError, NoCredentials
 from iotauth_authorizer.record import KEY, ClientRecord, Item, MalformedRecord, from_item, key, to_item
 from iotauth_cli.aws.client_change import Change
 from iotauth_cli.aws.errors import from_code, no_credentials, sentence, unreachable
@@ -20,6 +20,7 @@ from iotauth_cli.errors import AlreadyExists, Conflict, NotFound
 
 BUDGET_S = 20.0  # for one call with all its retries: a person waits, not AWS IoT
 FIRST_VERSION = 1
+NO_TABLE = "ResourceNotFoundException"
 IS_ABSENT = f"attribute_not_exists({KEY})"
 
 
@@ -33,25 +34,17 @@ class BrokenRow:
 
 @dataclass(frozen=True)
 class ClientTable:
-    """The table *name* of one target."""
+    """The table *name* of one target. *session* is where further connections get their keys."""
 
     name: str
     target: Target
     client: Client
+    session: Session | None = None
 
     @classmethod
     def open(cls, session: Session, name: str) -> ClientTable:
         """Return the table; nothing is sent before the first call."""
-        target = session.target
-        client = Client(
-            target.region,
-            credentials=session.credentials,
-            endpoint_url=target.table_url,
-            ca_file=target.table_ca,
-            budget_s=BUDGET_S,
-            sleep=session.sleep,
-        )
-        return cls(name, target, client)
+        return cls(name, session.target, connection(session, session.sleep), session)
 
     def close(self) -> None:
         self.client.close()
@@ -64,7 +57,7 @@ class ClientTable:
         """
         item = to_item(record._replace(version=FIRST_VERSION))
         try:
-            with self._translated("PutItem"):
+            with self.translated("PutItem"):
                 self.client.put_item(self.name, item, condition=IS_ABSENT)
         except DynamoDBError as problem:  # the condition's
             # A put whose answer got lost is sent again and then meets its own row.
@@ -85,7 +78,7 @@ class ClientTable:
             return before
         change = Change.between(before, after)
         try:
-            with self._translated("UpdateItem"):
+            with self.translated("UpdateItem"):
                 self.client.update_item(
                     self.name,
                     key(before.client_id),
@@ -116,7 +109,7 @@ class ClientTable:
         rest: dict[str, Any] = {"ExclusiveStartKey": key(after)} if after else {}
         if page_rows:
             rest["Limit"] = page_rows
-        with self._translated("Scan"):
+        with self.translated("Scan"):
             for page in self.client.scan(self.name, **rest):
                 yield from map(read, page)
 
@@ -124,7 +117,7 @@ class ClientTable:
         """Return how many rows there are. They are counted where they lie, and none is sent."""
         body: dict[str, Any] = {"TableName": self.name, "Select": "COUNT"}
         total = 0
-        with self._translated("Scan"):
+        with self.translated("Scan"):
             while True:
                 page = self.client.call("Scan", body)
                 total += int(page["Count"])
@@ -134,21 +127,22 @@ class ClientTable:
 
     def remove(self, client_id: str) -> bool:
         """Delete the row of *client_id*; tell whether there was one."""
-        with self._translated("DeleteItem"):
+        with self.translated("DeleteItem"):
             return self.client.delete_item(self.name, key(client_id)) is not None
 
     def _item(self, client_id: str) -> Item | None:
-        with self._translated("GetItem"):
+        with self.translated("GetItem"):
             return self.client.get_item(self.name, key(client_id))
 
     @contextlib.contextmanager
-    def _translated(self, operation: str) -> Iterator[None]:
+    def translated(self, operation: str) -> Iterator[None]:
+        """Turn what the light client raises inside into an error of ours; a failed condition stays what it is."""
         try:
             yield
         except DynamoDBError as problem:
             if problem.is_condition_failed:
                 raise  # what that means, the caller knows
-            if problem.code == "ResourceNotFoundException":
+            if problem.code == NO_TABLE:
                 raise self._missing() from problem
             raise from_code(problem.code, problem.message, f"dynamodb:{operation}", self.target) from problem
         except ConnectionLost as problem:
@@ -163,9 +157,29 @@ class ClientTable:
         )
 
     def _missing(self) -> NotFound:
-        return NotFound(
+        missing = NotFound(
             f"{self.target.label} has no table `{self.name}`", hint="create it with `iotauth authorizer create`"
         )
+        missing.aws_code = NO_TABLE  # which tells it from a row that is not there
+        return missing
+
+
+def connection(
+    session: Session,
+    sleep: Callable[[float], None],
+    budget_s: float = BUDGET_S,
+    keys: Callable[[], Credentials] | None = None,
+) -> Client:
+    """Return a connection to the tables of *session*'s target. It serves one caller at a time."""
+    target = session.target
+    return Client(
+        target.region,
+        credentials=keys or session.credentials,
+        endpoint_url=target.table_url,
+        ca_file=target.table_ca,
+        budget_s=budget_s,
+        sleep=sleep,
+    )
 
 
 def changed_meanwhile(client_id: str) -> Conflict:
