@@ -2,7 +2,7 @@
 
 Every finding is about a document that AWS IoT accepts and that then does something else than it
 reads: a wildcard that is plain text, a grant that nothing can use, a rule that a wider filter
-slips past. Findings are advice: none of them changes a decision.
+slips past. Findings are advice: none of them changes a decision. `rules` says why each is one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from iotauth_cli.policy.binding import BoundStatement, bind, resource_name
 from iotauth_cli.policy.conditions import read_operator
 from iotauth_cli.policy.context import BASIC_VARIABLES, CONDITION_KEYS, CONNECT, Context
-from iotauth_cli.policy.document import VERSION, Document, Statement
+from iotauth_cli.policy.document import DENY, VERSION, Document, Statement
 from iotauth_cli.policy.limits import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_DOCUMENTS
+from iotauth_cli.policy.match import covers
+from iotauth_cli.policy.rules import RULES, Severity
 from iotauth_cli.policy.variables import names
 
 PUBLISH = "iot:Publish"
@@ -32,6 +34,8 @@ RESOURCE_TYPES = {
 }
 # AWS's own audit calls the last one a wildcard too: every client has its own client id.
 ANY_CLIENT = frozenset({"*", "client/*", "client/${iot:ClientId}"})
+EVERY_TOPIC = frozenset({"*", "topic/*", "topicfilter/*", "topicfilter/#"})
+CLIENT_ID = BASIC_VARIABLES[0]
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Finding:
     remedy: str
     document: int | None = None
     statement: int | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return RULES[self.slug].severity
+
+    @property
+    def place(self) -> str:
+        """Where it is: ``document 1, statement 2``, or nothing when the whole policy is meant."""
+        numbers = (("document", self.document), ("statement", self.statement))
+        return ", ".join(f"{what} {number}" for what, number in numbers if number is not None)
 
 
 def lint(documents: Sequence[Document]) -> tuple[Finding, ...]:
@@ -85,7 +99,35 @@ def _of_statements(statements: Sequence[BoundStatement]) -> Iterator[Finding]:
         if bare in seen:
             sentence = f"it says the same as {seen[bare]}"
             yield Finding("duplicate", sentence, "remove one of them", where.document, where.statement)
+        elif wider := next((each for each in statements if _makes_idle(each.statement, bare)), None):
+            yield _idle(bound, wider)
         seen.setdefault(bare, str(where))
+
+
+def _idle(bound: BoundStatement, wider: BoundStatement) -> Finding:
+    where = bound.reference
+    if wider.is_deny and not bound.is_deny:
+        sentence = f"{wider.reference} denies all that it allows, and a Deny beats every Allow"
+        return Finding("never-applies", sentence, "narrow the Deny, or remove this", where.document, where.statement)
+    sentence = f"{wider.reference} says this and more"
+    return Finding("shadowed", sentence, "remove it, or narrow the wider one", where.document, where.statement)
+
+
+def _makes_idle(wider: Statement, narrower: Statement) -> bool:
+    """Tell whether *narrower* changes nothing beside *wider*, by their texts alone."""
+    exceptions = (wider.is_not_action, wider.is_not_resource, narrower.is_not_action, narrower.is_not_resource)
+    if any(exceptions) or wider.conditions or _without_sid(wider) == narrower:
+        return False
+    if wider.effect != narrower.effect and wider.effect != DENY:
+        return False
+    actions = [each.lower() for each in wider.actions]
+    return _all_covered(actions, [each.lower() for each in narrower.actions]) and _all_covered(
+        wider.resources, narrower.resources
+    )
+
+
+def _all_covered(wider: Sequence[str], narrower: Sequence[str]) -> bool:
+    return all(any(covers(pattern, each) for pattern in wider) for each in narrower)
 
 
 def _of_statement(bound: BoundStatement) -> Iterator[tuple[str, str, str]]:
@@ -95,6 +137,8 @@ def _of_statement(bound: BoundStatement) -> Iterator[tuple[str, str, str]]:
     yield from _useless_conditions(bound.statement)
     if not bound.is_deny and bound.covers_action(CONNECT):
         yield from _any_client(bound.statement)
+    if not bound.is_deny:
+        yield from _over_broad(bound)
 
 
 def _of_the_whole(statements: Sequence[BoundStatement]) -> Iterator[Finding]:
@@ -118,6 +162,28 @@ def _of_the_whole(statements: Sequence[BoundStatement]) -> Iterator[Finding]:
             f"it denies {SUBSCRIBE} on some filters; a wider filter such as `#` still delivers their messages",
             f"deny {RECEIVE} on the topic/… resources as well",
         )
+
+    yield from _injection(statements)
+
+
+def _injection(statements: Sequence[BoundStatement]) -> Iterator[Finding]:
+    """Find grants that follow the client id, where the device may choose it."""
+    allowing = [each for each in statements if not each.is_deny]
+    is_free = any(each.covers_action(CONNECT) and any(_any_client(each.statement)) for each in allowing)
+    for bound in allowing if is_free else ():
+        follows = [
+            resource_name(resource)
+            for resource in bound.statement.resources
+            if CLIENT_ID.lower() in map(str.lower, names(resource)) and resource_name(resource) not in ANY_CLIENT
+        ]
+        if follows:
+            yield Finding(
+                "client-id-injection",
+                f"resource {follows[0]} follows the client id, and the device may connect under any",
+                "name the client id in iot:Connect, or in both",
+                bound.reference.document,
+                bound.reference.statement,
+            )
 
 
 def _covers(statements: Sequence[BoundStatement], action: str, denies: bool) -> bool:
@@ -197,6 +263,19 @@ def _any_client(statement: Statement) -> Iterator[tuple[str, str, str]]:
                 f"resource {resource_name(resource)} lets the device connect under any client id, another's too",
                 "name the client id: client/door-7",
             )
+
+
+def _over_broad(bound: BoundStatement) -> Iterator[tuple[str, str, str]]:
+    statement = bound.statement
+    if statement.is_not_action or statement.is_not_resource:
+        what = "NotAction" if statement.is_not_action else "NotResource"
+        yield ("over-broad", f"{what} allows everything but what it names", "name what the device may do")
+        return
+    about_topics = [action for action in (PUBLISH, SUBSCRIBE, RECEIVE) if bound.covers_action(action)]
+    for resource in statement.resources:
+        if about_topics and resource_name(resource) in EVERY_TOPIC:
+            sentence = f"resource {resource_name(resource)} gives it every topic, other devices' too"
+            yield ("over-broad", sentence, "name the device's own topics: topic/doors/door-7/*")
 
 
 def _without_sid(statement: Statement) -> Statement:

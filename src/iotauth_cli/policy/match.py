@@ -118,6 +118,21 @@ class Matcher:
         return False
 
 
+STAND_INS = ("", "\ue000", "\ue000\ue001")  # for another pattern's star: nothing, one, and two characters
+
+
+def covers(wider: str, narrower: str) -> bool:
+    """Tell whether pattern *wider* matches whatever pattern *narrower* does, as far as texts can tell.
+
+    Never true by mistake for patterns of `*`, `?` and plain text: each wildcard of *narrower* is
+    replaced by characters that nobody writes, which only a wildcard of *wider* can meet.
+    """
+    if "${*}" in wider + narrower or "${?}" in wider + narrower:
+        return wider == narrower
+    pattern = compile_pattern([wider])
+    return all(pattern.matches(narrower.replace("?", "\ue002").replace("*", each)) for each in STAND_INS)
+
+
 def compile_pattern(pieces: Iterable[str]) -> Pattern:
     """Read a pattern given in pieces; wildcards inside a `Literal` piece are plain text."""
     segments: list[list[str]] = [[""]]
