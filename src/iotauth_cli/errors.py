@@ -10,6 +10,7 @@
     │   ├── Conflict
     │   ├── Throttled
     │   └── BadAnswer           an authorizer's function gave no answer that AWS IoT takes
+    ├── DeviceError           (3)   a board, its port or the tools that build and flash failed
     └── EmulatorError         (3)   the emulator is not there or could not start
 
 An error means that the answer could not be had. "No" is an answer: a result with
@@ -71,6 +72,10 @@ class Throttled(AwsError):
 
 class BadAnswer(AwsError):
     code = "bad-answer"
+
+
+class DeviceError(IotauthError):
+    code = "device"
 
 
 class EmulatorError(IotauthError):

@@ -25,6 +25,7 @@ COMMANDS: Commands = {
     "init": ("iotauth_cli.cli.init:init", "Write a commented iotauth.yaml."),
     "authorizer": ("iotauth_cli.cli.authorizer:group", "Create and inspect custom authorizers."),
     "client": ("iotauth_cli.cli.client:group", "Add, list and remove clients."),
+    "boards": ("iotauth_cli.cli.boards:boards", "List boards and serial ports."),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
     "config": ("iotauth_cli.cli.config:group", "Show settings and where they come from."),
