@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 AUTHORIZER_NAME = "x-amz-customauthorizer-name"
 SIGNATURE = "x-amz-customauthorizer-signature"
+MAX_DIGITS = 15  # of a point in time: more is none
 
 
 class MalformedUsername(ValueError):
@@ -81,6 +82,19 @@ def parse_query(query: str) -> tuple[tuple[str, str], ...]:
     pieces = query.removeprefix("?").split("&")
     pairs = (piece.partition("=") for piece in pieces if piece)
     return tuple((unquote_plus(name), unquote_plus(value)) for name, _, value in pairs)
+
+
+def build_token(client_id: str, issued_at: int) -> str:
+    """Return the text that is signed for a client: who it is for, and when it was issued, in epoch seconds."""
+    return f"{client_id}.{issued_at}"
+
+
+def parse_token(text: str) -> tuple[str, int] | None:
+    """Return the client id of a token and when it was issued; None where `build_token` did not write it."""
+    client_id, _, digits = text.rpartition(".")
+    if not client_id or not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
+        return None
+    return client_id, int(digits)
 
 
 def user_part(text: str) -> str:

@@ -24,24 +24,34 @@ if TYPE_CHECKING:
 MIN_BITS = 2048  # AWS IoT refuses less
 SIZES = (2048, 3072, 4096)  # bits; at 4,096 a signature costs six times as much as at 2,048
 PUBLIC_EXPONENT = 65537
-MAKE_A_KEY = f"make one with `openssl genrsa -out KEY {MIN_BITS}`"
+MAKE_A_KEY = "make one with `iotauth keys generate FILE`"
+MAX_PASSPHRASE = 1023  # bytes; OpenSSL's PEM_BUFSIZE, less the end
 CACHED_KEYS = 32  # public keys kept parsed: more than authorizers have in rotation
 
 
-def generate(bits: int = MIN_BITS) -> Secret:
-    """Return a new private key of *bits*, one of `SIZES`, as PEM (PKCS #8, not encrypted).
+def generate(bits: int = MIN_BITS, passphrase: Secret | None = None) -> Secret:
+    """Return a new private key of *bits*, one of `SIZES`, as PEM (PKCS #8), encrypted if there is a *passphrase*.
 
     Raises:
-        InputError: *bits* is another size.
+        InputError: *bits* is another size, or the passphrase is empty or longer than OpenSSL reads.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     if bits not in SIZES:
         raise InputError(f"a key of {bits} bits is not made here", f"use one of {', '.join(map(str, SIZES))}")
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        encryption = serialization.BestAvailableEncryption(_checked(passphrase))
     key = rsa.generate_private_key(PUBLIC_EXPONENT, bits)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     return Secret(pem.decode("ascii"))
+
+
+def is_encrypted(pem: Secret) -> bool:
+    """Tell whether *pem* wants a passphrase, in either of the two forms that OpenSSL writes."""
+    text = pem.reveal()
+    return "BEGIN ENCRYPTED PRIVATE KEY" in text or "Proc-Type: 4,ENCRYPTED" in text
 
 
 def load_private_key(pem: Secret, passphrase: Secret | None = None, *, is_own: bool = False) -> RSAPrivateKey:
@@ -160,6 +170,14 @@ def _public_bytes(key: RSAPublicKey, encoding: Encoding) -> bytes:
     from cryptography.hazmat.primitives.serialization import PublicFormat
 
     return key.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _checked(passphrase: Secret) -> bytes:
+    data = passphrase.reveal().encode()
+    if not 1 <= len(data) <= MAX_PASSPHRASE:
+        problem = "is empty" if not data else f"is longer than {MAX_PASSPHRASE} bytes"
+        raise InputError(f"the passphrase {problem}", "choose another, or leave it out")
+    return data
 
 
 def _check_size(bits: int, what: str) -> None:

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from iotauth_authorizer.username import (
     MalformedUsername,
     Username,
+    build_token,
     compose,
     parse,
     parse_query,
+    parse_token,
     user_part,
 )
 
@@ -100,3 +102,15 @@ def test_the_first_of_two_values_counts() -> None:
 def test_without_parameters_a_user_stands_alone() -> None:
     """No `?` is added for nothing."""
     assert compose("door-7", []) == "door-7"
+
+
+@given(client_id=st.text(st.characters(codec="utf-8"), min_size=1, max_size=40), issued_at=st.integers(0, 2**40))
+def test_parse_token_undoes_build_token(client_id: str, issued_at: int) -> None:
+    """parse_token(build_token(x)) == x, for a client id with dots in it too."""
+    assert parse_token(build_token(client_id, issued_at)) == (client_id, issued_at)
+
+
+@pytest.mark.parametrize("text", ["", "door-7", "door-7.", ".7", "door-7.x", "door-7.-1", "door-7.²", "d." + "9" * 16])
+def test_what_build_token_did_not_write_is_no_token_of_a_client(text: str) -> None:
+    """No client, no time, signs, other digits, or a number too long for one: None, and nothing is raised."""
+    assert parse_token(text) is None

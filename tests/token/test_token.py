@@ -218,7 +218,7 @@ def test_keys_that_aws_refuses_are_refused_on_both_sides(recipe: tuple[str, ...]
     public = openssl("pkey", "-pubout", stdin=private).decode()
     with pytest.raises(InputError, match=message) as caught:
         token.load_private_key(Secret(private.decode()))
-    assert caught.value.hint == "make one with `openssl genrsa -out KEY 2048`"
+    assert caught.value.hint == "make one with `iotauth keys generate FILE`"
     with pytest.raises(InputError, match=message):
         token.load_public_key(public)
     assert not token.verify(TOKEN, "AAAA", public)

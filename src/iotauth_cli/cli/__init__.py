@@ -26,6 +26,7 @@ COMMANDS: Commands = {
     "authorizer": ("iotauth_cli.cli.authorizer:group", "Create and inspect custom authorizers."),
     "client": ("iotauth_cli.cli.client:group", "Add, list and remove clients."),
     "boards": ("iotauth_cli.cli.boards:boards", "List boards and serial ports."),
+    "keys": ("iotauth_cli.cli.keys:group", "Make keys, sign tokens, check signatures."),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
     "config": ("iotauth_cli.cli.config:group", "Show settings and where they come from."),

@@ -125,23 +125,23 @@ class Output(NamedTuple):
         labels = ["" if name == last else name for (name, _), last in zip(facts, before, strict=False)]
         self.result(document, [f"{label:<{width}}  {fact}" for label, (_, fact) in zip(labels, facts, strict=True)])
 
-    def read_password(self) -> Secret:
-        """Read a password from stdin, without the line end that `echo` adds; hidden at a terminal.
+    def read_password(self, what: str = "password") -> Secret:
+        """Read a password, or *what* else is secret, from stdin, without `echo`'s line end; hidden at a terminal.
 
         Raises:
             InputError: nobody is there to type one, or it is not UTF-8.
         """
         if sys.stdin.isatty():
             if not self.may_ask:
-                raise InputError("a password was expected on stdin", hint="pipe it in: `… --password-stdin < file`")
+                raise InputError(f"a {what} was expected on stdin", hint=f"pipe it in: `… --{what}-stdin < file`")
             import getpass
 
-            return Secret(getpass.getpass("password: ", stream=sys.stderr))
+            return Secret(getpass.getpass(f"{what}: ", stream=sys.stderr))
         try:
             return Secret(re.sub(r"\r?\n\Z", "", sys.stdin.read()))
         except UnicodeDecodeError:
             # `from None`: the cause quotes what was read.
-            raise InputError("the password on stdin is not UTF-8 text") from None
+            raise InputError(f"the {what} on stdin is not UTF-8 text") from None
 
     def confirm(self, question: str) -> bool:
         """Ask before something is lost. Without a terminal only ``--yes`` means yes."""

@@ -1,0 +1,76 @@
+"""Tokens for clients: which text, which key, and what the device has to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iotauth_authorizer.username import build_token
+from iotauth_cli import token as tokens
+from iotauth_cli.errors import InputError
+from iotauth_cli.operations.signing.keyring import Keyring
+from iotauth_cli.secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+MAX_TOKEN = 6144  # characters; TestInvokeAuthorizer's `token`
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A token and its signature: together a password that ends only with the key."""
+
+    token: Secret
+    signature: str
+    token_key_name: str
+    issued_at: int
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A loaded key, which signs at a hundredth of what loading it took."""
+
+    key: RSAPrivateKey
+    token_key_name: str
+
+    def issue(self, client_id: str, now: int) -> Signed:
+        """Return a token that is good for *client_id* alone, issued *now*, with its signature."""
+        token = build_token(client_id, now)
+        return Signed(Secret(token), tokens.sign(token, self.key), self.token_key_name, now)
+
+
+def signer_of(keyring: Keyring, passphrase: Secret | None = None) -> Signer | None:
+    """Return who signs for the keyring's authorizer; None where this project knows of no signing.
+
+    Raises:
+        InputError: tokens are wanted, and the key that signs them is not kept here.
+    """
+    signing = keyring.signing
+    if signing is None:
+        return None
+    if signing.signer is None:
+        raise InputError(
+            f"the key that signs for authorizer `{keyring.authorizer}` is kept elsewhere, "
+            f"and not in `{keyring.folder}`",
+            hint="sign with it where it is: `iotauth keys sign --for-client ID --key FILE`",
+        )
+    return Signer(keyring.load(signing.signer, passphrase), signing.token_key_name)
+
+
+def check_token(token: str) -> str:
+    """Return *token*, or refuse one that would not arrive as it is signed.
+
+    Raises:
+        InputError: it is empty, too long, or has a line end or another control character in it.
+    """
+    if not token:
+        raise InputError("the token is empty", hint="write it behind `keys sign`, or pipe it in with `--token-stdin`")
+    if len(token) > MAX_TOKEN:
+        raise InputError(f"the token is longer than {MAX_TOKEN} characters", hint="AWS IoT takes no longer one")
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in token):
+        raise InputError(
+            "the token has a line end or another control character in it",
+            hint="leave it out; `--token-stdin` takes off one line end that `echo` adds",
+        )
+    return token
