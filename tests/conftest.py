@@ -25,7 +25,7 @@ KEPT = ("IOTAUTH_REQUIRE_PEERS",)
 def leaks(name: str) -> bool:
     if name in KEPT:
         return False
-    return name.startswith(("AWS_", "IOTAUTH_")) or name.lower() in PROXIES + COLOURS
+    return name.startswith(("AWS_", "IOTAUTH_", "PLATFORMIO_")) or name.lower() in PROXIES + COLOURS
 
 
 @pytest.fixture(autouse=True)
