@@ -15,7 +15,7 @@ from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.cli import render_authorizer, render_client
 from iotauth_cli.cli.output import aligned, fitted
 from iotauth_cli.operations.authorizers import Attempt, InvokeAnswer
-from iotauth_cli.operations.clients import Listed, Shown
+from iotauth_cli.operations.clients import Shown
 
 cells = st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size=12)
 HASH = "$iota-hmac-sha256$v=1$c2FsdA$canary"
@@ -69,19 +69,6 @@ def test_a_folded_table_names_each_cell() -> None:
 def test_statements_are_lines(document: dict[str, Any], expected: list[str]) -> None:
     """Any authorizer's policies can be shown, not only those of our function."""
     assert render_authorizer.statements([json.dumps(document)]) == expected
-
-
-def test_the_list_says_what_is_wrong_with_a_row() -> None:
-    """Marked in the last column; many topics are counted, and `client show` has them all."""
-    found = [
-        Listed("door-7", True, ("a", "b", "c", "d", "e")),
-        Listed("old-1", False, (), "plain password, migrate"),
-    ]
-    columns, rows = render_client.clients(found)
-    assert [dict(zip(columns, row, strict=True)) for row in rows] == [
-        {"client": "door-7", "state": "enabled", "topics": "a, b, c and 2 more", "remark": ""},
-        {"client": "old-1", "state": "disabled", "topics": "-", "remark": "plain password, migrate"},
-    ]
 
 
 RECORD = ClientRecord(

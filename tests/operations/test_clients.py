@@ -16,7 +16,7 @@ from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import AlreadyExists, InputError, NotFound
 from iotauth_cli.operations import clients
-from iotauth_cli.operations.clients import Added, ClientRecord, Listed, NewClient
+from iotauth_cli.operations.clients import Added, ClientRecord, NewClient
 from iotauth_cli.secret import Secret
 from support_installation import WISH, Account
 
@@ -162,21 +162,6 @@ def test_a_missing_table_names_the_command_that_makes_it(account: Account, store
         add(account.table(), store)
     assert caught.value.hint == "create it with `iotauth authorizer create`"
     assert store.list() == ()
-
-
-def test_the_list_marks_older_and_broken_rows(table: ClientTable, account: Account) -> None:
-    """Rows of older tools, rows without a secret and unreadable ones are listed among the others."""
-    add(table, None)
-    put(account, OLDER)
-    put(account, {"Client_ID": {"S": "bare"}, "allow_connect": {"S": "true"}})
-    put(account, {"Client_ID": {"S": "bad"}, "Secret_A": {"S": "canary"}})
-    found = sorted(clients.every(table), key=lambda each: each.client_id)
-    assert found == [
-        Listed("bad", False, (), "unreadable: `Secret_A` is not of type M"),
-        Listed("bare", True, (), "no secret"),
-        Listed("door-7", True, ("doors/7", "doors/7/#"), None),
-        Listed("old-1", True, ("b/*", "a/*"), "plain password, migrate"),
-    ]
 
 
 def test_show_gives_grants_and_policies(table: ClientTable, store: Store) -> None:

@@ -13,7 +13,7 @@ group = LazyGroup(
     "client",
     {
         "add": ("iotauth_cli.cli.client:add", "Add a client and show its password, once.", MUTATES),
-        "list": ("iotauth_cli.cli.client:list_", "List the clients of the table."),
+        "list": ("iotauth_cli.cli.client_list:list_", "List the clients of the table."),
         "show": ("iotauth_cli.cli.client:show", "Show what a client may do."),
         "remove": ("iotauth_cli.cli.client:remove", "Remove a client and its credential.", MUTATES),
     },
@@ -65,20 +65,6 @@ def add(
     context.output.facts(render.added_document(added), render.added(added))
     kept_at = context.shown(added.kept_at) if added.kept_at else None
     context.output.say(*render.after_adding(added, kept_at, context.command(f"test-connect {client_id}")))
-
-
-def list_(ctx: typer.Context) -> None:
-    """List the clients of the table, with what is wrong with a row.
-
-    Example: iotauth client list --json
-    """
-    from iotauth_cli.cli import render_client as render
-    from iotauth_cli.operations import clients
-
-    found = sorted(clients.every(ctx.obj.clients), key=lambda each: each.client_id)
-    columns, rows = render.clients(found)
-    document = [render.client_document(each) for each in found]
-    ctx.obj.output.table(document, columns, rows, empty="there are none; add one with `iotauth client add`")
 
 
 def show(ctx: typer.Context, client_id: ClientId) -> None:

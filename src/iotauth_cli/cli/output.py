@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -27,8 +27,8 @@ STDOUT_GONE = 3  # whoever read our results went away: the outside world failed
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
 
 
-def write_line(text: str, stream: TextIO | None = None) -> None:
-    print(text, file=stream or sys.stdout)
+def write_line(text: str, stream: TextIO | None = None, end: str = "\n") -> None:
+    print(text, file=stream or sys.stdout, end=end)
 
 
 # Control characters and those that turn the direction of writing. Client ids, topics and rows come from
@@ -47,6 +47,13 @@ def as_text(document: Any, indent: int | None = 2) -> str:
 
     text = json.dumps(document, indent=indent, ensure_ascii=False)
     return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Printed(NamedTuple):
+    """What of a long table was printed: how many rows, and the last one's document."""
+
+    rows: int = 0
+    last: Any = None
 
 
 class Output(NamedTuple):
@@ -116,6 +123,27 @@ class Output(NamedTuple):
         else:
             for line in fitted(columns, [[harmless(cell) for cell in row] for row in rows], terminal_width()):
                 write_line(line)
+
+    def long_table(self, columns: Row, rows: Iterable[tuple[Any, Row]]) -> Printed:
+        """Print *rows*, each with its document, as they come: any number of them takes the same memory.
+
+        Under ``--json`` they are an array with a line for each, which is complete only if nothing failed.
+        """
+        from iotauth_cli.cli.layout import Layout, parts
+
+        printed, layout = Printed(), None
+        for part in parts(rows):
+            cells = [[harmless(cell) for cell in row] for _, row in part]
+            if self.as_json:
+                lines = ",\n".join(as_text(document, indent=None) for document, _ in part)
+                write_line(f"[\n{lines}" if not printed.rows else f",\n{lines}", end="")
+            else:
+                layout = layout or Layout.of(columns, cells, terminal_width())
+                write_line(layout.text(cells, is_first=not printed.rows))
+            printed = Printed(printed.rows + len(part), part[-1][0])
+        if self.as_json:
+            write_line("\n]" if printed.rows else "[]")
+        return printed
 
     def facts(self, document: Any, facts: Sequence[tuple[str, str]]) -> None:
         """Print what is known about one thing: *document* under ``--json``, else a line for each fact."""

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import NOTHING, Facts, Table, moment, several
+from iotauth_cli.cli.render import NOTHING, Facts, moment, several
 from iotauth_cli.cli.render_authorizer import statements
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.clients import Added, ClientRecord, Listed, Shown
+    from iotauth_cli.operations.clients import Added, ClientRecord, Shown
 
 MAX_TOPICS = 3  # in the list; `client show` has them all
 
@@ -44,22 +44,6 @@ def after_adding(found: Added, kept_at: str | None, next_command: str) -> list[s
     if found.why_not_kept:
         told.append(f"keep the password yourself: {found.why_not_kept}")
     return [*told, f"next: {next_command}"] if kept_at else told
-
-
-def clients(found: Sequence[Listed]) -> Table:
-    rows: list[Sequence[str]] = [
-        (each.client_id, state(each.enabled), some(each.topics), each.remark or "") for each in found
-    ]
-    return ("client", "state", "topics", "remark"), rows
-
-
-def client_document(found: Listed) -> dict[str, Any]:
-    return {
-        "client_id": found.client_id,
-        "enabled": found.enabled,
-        "topics": list(found.topics),
-        "remark": found.remark,
-    }
 
 
 def state(enabled: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import AlreadyExists, InputError, NotFound
 from iotauth_cli.secret import Secret
 
-__all__ = ["Added", "BrokenRow", "ClientRecord", "Listed", "NewClient", "Removed", "Shown"]
+__all__ = ["Added", "BrokenRow", "ClientRecord", "NewClient", "Removed", "Shown"]
 
 MAX_PASSWORD_BYTES = 65535  # MQTT's own limit on the field
 ANY_ACCOUNT = "0" * 12  # limits count characters, and every account has 12
@@ -63,16 +62,6 @@ class Added:
     def device_username(self) -> str:
         """The user name as the device has to send it, with the authorizer's name and any signed token in it."""
         return self.credential.device_username
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A row in the list. *remark* says what is wrong with it, if anything is."""
-
-    client_id: str
-    enabled: bool
-    topics: tuple[str, ...]
-    remark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -212,27 +201,6 @@ def new_record(client_id: str, password: Secret, grants: Grants, now: int) -> Cl
     profile = profile_for(password.reveal())
     slot = Slot(hash_secret(password.reveal().encode(), client_id, profile), now)
     return ClientRecord(client_id, slots={"A": slot}, grants=grants, created_at=now, updated_at=now)
-
-
-def every(table: ClientTable) -> Iterator[Listed]:
-    """Yield every row, the unreadable ones too: one bad row does not hide the others."""
-    for row in table.rows():
-        yield listed(row)
-
-
-def listed(row: ClientRecord | BrokenRow) -> Listed:
-    if isinstance(row, BrokenRow):
-        return Listed(row.client_id, False, (), f"unreadable: {row.reason}")
-    grants = row.grants
-    older = tuple(topic for topic in (grants.older_write, grants.older_read) if topic)
-    topics = once(grants.publish, grants.subscribe, grants.retain, grants.will, older)
-    return Listed(row.client_id, row.enabled, topics, remark(row))
-
-
-def remark(row: ClientRecord) -> str | None:
-    if row.plain_password is not None:
-        return "plain password, migrate"
-    return None if row.slots else "no secret"
 
 
 def show(table: ClientTable, store: Store, client_id: str, scope: ArnScope) -> Shown:
