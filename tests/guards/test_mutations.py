@@ -10,6 +10,7 @@ from iotauth_cli.cli.lazy import MUTATES, LazyGroup
 # Commands that change nothing of AWS's, nor of the emulator's in its place; they may write files here.
 # `quickstart` plays on the emulator, and so does all of `emulator`.
 READING = {
+    "audit log",
     "authorizer list",
     "authorizer show",
     "authorizer test-invoke",

@@ -207,3 +207,37 @@ def test_who_cannot_be_known_is_unknown(log: AuditLog, monkeypatch: pytest.Monke
     log.folder.mkdir(parents=True)
     (log.folder / "callers.json").write_text("[")
     assert audit_log.caller(log, session, may_ask=True) == ANNA
+
+
+@pytest.mark.parametrize(
+    ("filters", "is_meant"),
+    [
+        (audit_log.Wanted(), True),
+        (audit_log.Wanted(since=1763640000), True),
+        (audit_log.Wanted(since=1763640001), False),
+        (audit_log.Wanted(client="door-7"), True),
+        (audit_log.Wanted(client="door-8"), True),
+        (audit_log.Wanted(client="door"), False),
+        (audit_log.Wanted(command="client"), True),
+        (audit_log.Wanted(command="client rotate"), True),
+        (audit_log.Wanted(command="client rot"), False),
+        (audit_log.Wanted(command="authorizer"), False),
+    ],
+)
+def test_filters_mean_whole_names(filters: audit_log.Wanted, is_meant: bool) -> None:
+    """A client by its whole id, alone or among several; a command by whole words; a time to the second."""
+    event = Event(1763640000, ANNA, "client rotate", "done", facts={"client": "door-7", "clients": ["door-8"]})
+    assert filters.matches(event) is is_meant
+
+
+def test_verifying_names_the_broken_lines_and_the_last_checksum(log: AuditLog) -> None:
+    """A whole log is whole; a cut-off end shows only to who kept the last checksum."""
+    lines = fill(log)
+    whole = audit_log.verify(log)
+    assert (whole.ok, whole.lines) == (True, 4)
+    log.path.write_bytes(b"".join(lines[:3]))
+    cut = audit_log.verify(log)
+    assert (cut.ok, cut.lines) == (True, 3)
+    assert cut.last != whole.last
+    log.path.write_bytes(b"nonsense\n" + b"".join(lines))
+    assert [(line.number, line.event) for line in audit_log.verify(log).broken] == [(1, None)]

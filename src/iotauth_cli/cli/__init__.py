@@ -29,6 +29,7 @@ COMMANDS: Commands = {
     "keys": ("iotauth_cli.cli.keys:group", "Make keys, sign tokens, check signatures."),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
+    "audit": ("iotauth_cli.cli.audit:group", "See what was changed from this project."),
     "config": ("iotauth_cli.cli.config:group", "Show settings and where they come from."),
 }
 

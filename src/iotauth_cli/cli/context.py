@@ -86,7 +86,7 @@ class Context:
     def audit_log(self) -> AuditLog:
         from iotauth_cli.operations.audit_log import AuditLog
 
-        return AuditLog(self.settings.project_dir / ".iotauth", self.target.store_name)
+        return AuditLog(self.settings.project_dir / ".iotauth", self.settings.store_name)
 
     @property
     def places(self) -> str:

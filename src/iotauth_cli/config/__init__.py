@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from iotauth_cli.config.file import parse
-from iotauth_cli.config.target import Target, aws_target, emulator_target
+from iotauth_cli.config.target import Target, aws_target, emulator_target, store_name
 from iotauth_cli.errors import ConfigError
 from iotauth_cli.files import read_text
 
@@ -62,6 +62,15 @@ class Settings(NamedTuple):
     control_port: int | None
     project_dir: Path
     sources: Mapping[str, str]
+
+    @property
+    def store_name(self) -> str:
+        """What the private files of the target are named after, `Target.store_name`, before it is asked for.
+
+        Raises:
+            ConfigError: AWS is meant and the region is nowhere to be found.
+        """
+        return store_name(self)
 
     def target(self, environ: Mapping[str, str]) -> Target:
         """Return the outside world that these settings mean.

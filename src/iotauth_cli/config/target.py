@@ -43,20 +43,42 @@ class Target(NamedTuple):
     when_unreachable: str = "check the network, the region and the proxy"
 
 
-def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
+EMULATORS_STORE = "emulator"
+
+
+def is_profile_asked_for(settings: Settings) -> bool:
+    """Tell whether to use the profile: one that was asked for beats keys in the environment, as with boto3.
+
+    AWS_PROFILE does not.
+    """
+    return bool(settings.profile) and not settings.sources.get("profile", "").startswith("AWS_")
+
+
+def store_name(settings: Settings) -> str:
+    """Return what the private files of the settings' target are named after, whether it can be reached or not.
+
+    Raises:
+        ConfigError: AWS is meant and the region is nowhere to be found.
+    """
+    if settings.emulator:
+        return EMULATORS_STORE
     if settings.region is None:
         raise ConfigError(
             "no AWS region is set",
             hint="set region and keys with `aws configure`, or work without AWS: add `--emulator`",
         )
-    # A profile that was asked for beats keys in the environment; AWS_PROFILE does not. As boto3.
-    asked_for = settings.profile and not settings.sources.get("profile", "").startswith("AWS_")
+    return f"aws-{settings.region}" + (f"-{settings.profile}" if is_profile_asked_for(settings) else "")
+
+
+def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
+    name = store_name(settings)
+    assert settings.region is not None  # else there were no name
+    asked_for = is_profile_asked_for(settings)
     keys = {} if asked_for else keys_in(environ)
-    suffix = f"-{settings.profile}" if asked_for else ""
     return Target(
         label=f"AWS {settings.region}",
         region=settings.region,
-        store_name=f"aws-{settings.region}{suffix}",
+        store_name=name,
         profile=settings.profile if asked_for else None,
         account=settings.account,
         table_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None,
@@ -84,7 +106,7 @@ def emulator_target(state_dir: Path) -> Target:
     return Target(
         label="the emulator",
         region=found["region"],
-        store_name="emulator",
+        store_name=EMULATORS_STORE,
         account=found["account"],
         endpoint_url=found["control_endpoint"],
         table_url=found["control_endpoint"],

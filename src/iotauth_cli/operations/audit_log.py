@@ -116,6 +116,58 @@ class AuditLog:
             raise cannot("read", self.path, problem) from problem
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines are asked for: not older than *since* (epoch seconds), about *client*, of *command*.
+
+    A command's group means all of its commands: `client` is `client add` and `client remove`.
+    """
+
+    since: int | None = None
+    client: str | None = None
+    command: str | None = None
+
+    def matches(self, event: Event) -> bool:
+        is_recent = self.since is None or event.at >= self.since
+        is_command = self.command is None or f"{event.command} ".startswith(f"{self.command} ")
+        return is_recent and is_command and (self.client is None or self.client in clients_of(event))
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a walk along the chain found. *last* is the checksum to keep elsewhere."""
+
+    lines: int
+    broken: tuple[Line, ...]
+    last: str
+
+    @property
+    def ok(self) -> bool:
+        return not self.broken
+
+
+def wanted(log: AuditLog, filters: Wanted) -> Iterator[Line]:
+    """Yield the lines that *filters* ask for, and those that cannot be read: any of them might be meant."""
+    return (line for line in log.lines() if line.event is None or filters.matches(line.event))
+
+
+def verify(log: AuditLog) -> Verified:
+    """Walk along the whole chain."""
+    count, last, broken = 0, "", []
+    for line in log.lines():
+        count, last = line.number, line.chain or last
+        if not line.is_chained:
+            broken.append(line)
+    return Verified(count, tuple(broken), last)
+
+
+def clients_of(event: Event) -> tuple[str, ...]:
+    """Return the clients that *event* names, one or several."""
+    several = event.facts.get("clients")
+    one = event.facts.get("client")
+    return (*([one] if one else []), *(several if isinstance(several, list) else []))
+
+
 def build(event: Event) -> str:
     """Return *event* as one compact JSON object."""
     return _compact(

@@ -1,0 +1,95 @@
+"""What `audit log` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from iotauth_cli.cli.render import NOTHING, moment
+
+if TYPE_CHECKING:
+    from iotauth_cli.operations.audit_log import Event, Line, Verified
+
+COLUMNS = ("when", "who", "command", "outcome", "about")
+MOST_NAMED = 3  # broken lines; the document has them all
+
+
+def lines(found: Sequence[Line]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    return COLUMNS, [row(line) for line in found]
+
+
+def row(line: Line) -> tuple[str, ...]:
+    event = line.event
+    if event is None:
+        return (NOTHING, NOTHING, NOTHING, "unreadable", f"line {line.number}")
+    return moment(event.at), who(event), event.command, outcome(event), about(event.facts)
+
+
+def who(event: Event) -> str:
+    """Return the caller's name without the account; the machine's user where AWS could not say who it was."""
+    return event.who.rpartition(":")[2] if event.who.startswith("arn:") else f"{event.local}, not known to AWS"
+
+
+def outcome(event: Event) -> str:
+    return f"{event.outcome}: {event.code}" if event.code else event.outcome
+
+
+def about(facts: dict[str, Any]) -> str:
+    """Return the facts as text, the table last: it is nearly always the same."""
+    names = sorted(facts, key=lambda name: (name == "table", name != "client"))
+    return ", ".join(f"{name.replace('_', ' ')} {fact(facts[name])}" for name in names) or NOTHING
+
+
+def fact(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def line_document(line: Line) -> dict[str, Any]:
+    event = line.event
+    if event is None:
+        return {"line": line.number, "readable": False}
+    return {
+        "line": line.number,
+        "at": event.at,
+        "who": event.who,
+        "local": event.local,
+        "command": event.command,
+        "outcome": event.outcome,
+        "code": event.code,
+        "facts": event.facts,
+    }
+
+
+def verified(found: Verified, path: str) -> list[str]:
+    if not found.lines:
+        return [f"`{path}` has no lines yet"]
+    if found.ok:
+        return [f"`{path}`: {lines_of(found.lines)}, and the chain is whole", f"its last checksum is {found.last}"]
+    first = found.broken[0].number
+    told = [f"`{path}`: line {first} of {found.lines} does not follow from the one before it: {why(found)}"]
+    others = [str(line.number) for line in found.broken[1 : 1 + MOST_NAMED]]
+    more = len(found.broken) - 1 - len(others)
+    if others:
+        told.append(f"nor do lines {', '.join(others)}" + (f" and {more} more" if more else ""))
+    return told
+
+
+def why(found: Verified) -> str:
+    is_torn = found.broken[0].event is None
+    return "it is no whole line" if is_torn else "it was altered, or a line before it was added or removed"
+
+
+def lines_of(count: int) -> str:
+    return f"{count} line" if count == 1 else f"{count} lines"
+
+
+def verified_document(found: Verified, path: str) -> dict[str, Any]:
+    return {
+        "ok": found.ok,
+        "file": path,
+        "lines": found.lines,
+        "broken": [{"line": line.number, "readable": line.event is not None} for line in found.broken],
+        "last": found.last or None,
+    }
