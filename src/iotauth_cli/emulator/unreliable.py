@@ -38,6 +38,7 @@ ITEM_OPERATIONS = frozenset(
     (
         *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
         *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
+        *("ExecuteStatement", "BatchExecuteStatement"),
     )
 )
 

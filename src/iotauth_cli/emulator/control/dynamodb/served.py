@@ -76,6 +76,8 @@ SERVED: dict[str, frozenset[str]] = {
             "ReturnConsumedCapacity",
         ),
         "BatchWriteItem": ("RequestItems", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"),
+        "ExecuteStatement": ("Statement", "Parameters", "ReturnConsumedCapacity"),
+        "BatchExecuteStatement": ("Statements", "ReturnConsumedCapacity"),
         "BatchGetItem": ("RequestItems", "ReturnConsumedCapacity"),
         "Query": (*PAGE, "KeyConditionExpression", "ScanIndexForward"),
         "Scan": (*PAGE, "Segment", "TotalSegments"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from iotauth_cli.emulator.control.dynamodb.items import ItemStore
+from iotauth_cli.emulator.control.dynamodb.partiql import PartiqlOperations
 from iotauth_cli.emulator.control.dynamodb.read_operations import ReadOperations
 from iotauth_cli.emulator.control.dynamodb.served import refuse_unserved
 from iotauth_cli.emulator.control.dynamodb.table_settings import TableSettingOperations
@@ -38,6 +39,7 @@ class DynamoDb:
         settings = TableSettingOperations(tables, self._items, clock)
         reads, writes = ReadOperations(tables, self._items), WriteOperations(tables, self._items)
         transactions = TransactionOperations(tables, self._items, reads, writes, clock)
+        statements = PartiqlOperations(tables, self._items, writes)
         handlers: dict[str, Callable[[Parameters, Context], Result]] = {
             "CreateTable": on_tables.create_table,
             "DescribeTable": on_tables.describe_table,
@@ -55,6 +57,8 @@ class DynamoDb:
             "UpdateItem": writes.update_item,
             "DeleteItem": writes.delete_item,
             "BatchWriteItem": writes.batch_write_item,
+            "ExecuteStatement": statements.execute_statement,
+            "BatchExecuteStatement": statements.batch_execute_statement,
             "GetItem": reads.get_item,
             "BatchGetItem": reads.batch_get_item,
             "Query": reads.query,
