@@ -3,6 +3,9 @@
 `.iotauth/credentials/<store>/<client id>.json`, files 0600 in directories 0700 with their own
 `.gitignore`. The store is named after the target: a credential of the emulator never meets
 one of AWS. The table holds only a hash; what is lost here is replaced by rotating.
+
+A new secret lies in the folder `begun` before its hash is written to the table, and until it is
+kept as the client's: whoever is interrupted between the two finds it there when they try again.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any
 
 from iotauth_authorizer.username import AUTHORIZER_NAME, SIGNATURE, compose
 from iotauth_cli.errors import InputError
-from iotauth_cli.files import private_directory, read_text, remove, write_private
+from iotauth_cli.files import private_directory, read_text, remove, write_once, write_private
 from iotauth_cli.secret import Secret
 
 FORMAT = 1  # raised when a file of this version could be misread by older code
@@ -28,6 +31,7 @@ class Credential:
     *username* is the part before the `?` that names the authorizer. *publish* and
     *subscribe* are MQTT topic filters; *created_at* is in epoch seconds. An authorizer that
     wants signed tokens has the *token* under *token_key_name*, and its *signature*.
+    *previous* is the password that a rotation is replacing, for as long as it may still count.
     """
 
     client_id: str
@@ -43,6 +47,7 @@ class Credential:
     token_key_name: str | None = None
     retain: bool = False  # may publish retained messages wherever it may publish; the same for a last will
     will: bool = False
+    previous: Secret | None = None
 
     def __repr__(self) -> str:
         # The default would print the signature, which with its token is a password.
@@ -103,7 +108,35 @@ class Store:
 
     def remove(self, client_id: str) -> bool:
         """Forget the credential of *client_id*; tell whether there was one."""
+        self.end(client_id)
         return self.load(client_id) is not None and remove(self.path(client_id))
+
+    def begin(self, client_id: str, secret: Secret) -> Secret:
+        """Keep *secret* for a row that is about to get its hash; return the one to write.
+
+        That is another one, if somebody began with that and has not come to the end.
+        """
+        self.prepare()
+        path = self.begun_path(client_id)
+        private_directory(path.parent)
+        members = {"format": FORMAT, "client_id": client_id, "password": secret.reveal()}
+        while not write_once(path, json.dumps(members, ensure_ascii=False) + "\n"):
+            if (begun := self.begun(client_id)) is not None:  # else it came to its end just now
+                return begun
+        return secret
+
+    def begun(self, client_id: str) -> Secret | None:
+        """Return the secret that was begun with for *client_id*, if that has not come to its end."""
+        path = self.begun_path(client_id)
+        text = read_text(path)
+        return None if text is None else parse_begun(text, path)
+
+    def end(self, client_id: str) -> None:
+        """Forget what was begun for *client_id*, if anything was."""
+        remove(self.begun_path(client_id))
+
+    def begun_path(self, client_id: str) -> Path:
+        return self.folder / "begun" / file_name(client_id)
 
 
 def file_name(client_id: str) -> str:
@@ -134,6 +167,7 @@ def build(credential: Credential) -> dict[str, Any]:
         "created_at": credential.created_at,
         **({"retain": True} if credential.retain else {}),
         **({"will": True} if credential.will else {}),
+        **({"previous": credential.previous.reveal()} if credential.previous is not None else {}),
         **signed(credential),
     }
 
@@ -172,13 +206,25 @@ def parse(text: str, path: Path) -> Credential:
             token_key_name=optional_text(found, "token_key_name"),
             retain=found.get("retain") is True,
             will=found.get("will") is True,
+            previous=Secret(str(found["previous"])) if "previous" in found else None,
         )
     except (ValueError, KeyError, TypeError):
-        # `from None`: the cause quotes the text it could not read.
-        raise InputError(
-            f"the stored credential `{path}` is broken",
-            hint="delete the file; the client then needs a new secret",
-        ) from None
+        raise broken(path) from None
+
+
+def parse_begun(text: str, path: Path) -> Secret:
+    """Read a secret that was begun with; InputError as for a credential."""
+    try:
+        return Secret(str(json.loads(text)["password"]))
+    except (ValueError, KeyError, TypeError):
+        raise broken(path) from None
+
+
+def broken(path: Path) -> InputError:
+    # Raised `from None`: the cause quotes the text that could not be read.
+    return InputError(
+        f"the stored credential `{path}` is broken", hint="delete the file; the client then needs a new secret"
+    )
 
 
 def optional_text(found: dict[str, Any], name: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 
 from iotauth_cli.errors import InputError
@@ -54,6 +55,29 @@ def write_private(path: Path, content: str | bytes, *, overwrite: bool = True) -
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def write_once(path: Path, content: str) -> bool:
+    """Put *content* at *path*, whole and 0600, unless something is there; tell whether it was put there.
+
+    Of two processes that do so at once, one succeeds.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}")
+    try:
+        beside.unlink(missing_ok=True)
+        create(beside, content.encode())
+        os.link(beside, path)  # unlike a rename, it fails where something lies
+    except FileExistsError:
+        return False
+    except OSError as problem:
+        raise cannot("write", path, problem) from problem
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+    return True
 
 
 def create(path: Path, data: bytes) -> None:

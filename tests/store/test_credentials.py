@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ credentials = st.builds(
     token_key_name=st.none() | texts,
     retain=st.booleans(),
     will=st.booleans(),
+    previous=st.none() | texts.map(Secret),
 )
 
 
@@ -62,6 +64,42 @@ def test_what_is_saved_is_found_listed_and_removed(store: Store) -> None:
     assert store.remove("thermo-1") is True
     assert store.remove("thermo-1") is False
     assert store.load("thermo-1") is None
+
+
+def test_a_secret_that_was_begun_with_is_the_one_to_go_on_with(store: Store) -> None:
+    """Until the end, whoever begins again gets the same; it is no credential yet."""
+    assert store.begun("Door-7") is None
+    assert store.begin("Door-7", Secret("canary")) == Secret("canary")
+    assert store.begin("Door-7", Secret("another")) == Secret("canary")
+    assert store.begun("Door-7") == Secret("canary")
+    assert store.begun("door-7") is None
+    assert store.list() == ()
+    assert store.load("Door-7") is None
+    store.end("Door-7")
+    store.end("Door-7")
+    assert store.begin("Door-7", Secret("another")) == Secret("another")
+    assert store.remove("Door-7") is False
+    assert store.begun("Door-7") is None
+
+
+def test_of_many_who_begin_at_once_all_go_on_with_one_secret(store: Store) -> None:
+    """Two rotations at the same moment hand out the same secret, so that none of them is lost."""
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda n: store.begin("thermo-1", Secret(f"canary-{n}")).reveal(), range(8)))
+    assert found == {store.begin("thermo-1", Secret("late")).reveal()}
+
+
+def test_what_was_begun_is_private(store: Store) -> None:
+    """As every credential is; and a broken file of it is not quoted."""
+    store.begin("thermo-1", Secret("canary"))
+    path = store.begun_path("thermo-1")
+    assert [place.name for place in path.parent.iterdir() if place.name != ".gitignore"] == ["thermo-1.json"]
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o077 == path.parent.stat().st_mode & 0o077 == 0
+    path.write_text('{"password')
+    with pytest.raises(InputError, match="is broken") as caught:
+        store.begun("thermo-1")
+    assert caught.value.__cause__ is None
 
 
 def test_a_signed_token_rides_in_the_user_name_encoded_once() -> None:
