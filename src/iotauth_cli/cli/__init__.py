@@ -27,6 +27,7 @@ COMMANDS: Commands = {
     "client": ("iotauth_cli.cli.client:group", "Add, list and remove clients."),
     "boards": ("iotauth_cli.cli.boards:boards", "List boards and serial ports."),
     "keys": ("iotauth_cli.cli.keys:group", "Make keys, sign tokens, check signatures."),
+    "secrets": ("iotauth_cli.cli.secrets:group", "Write credentials for devices and tools."),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
     "audit": ("iotauth_cli.cli.audit:group", "See what was changed from this project."),

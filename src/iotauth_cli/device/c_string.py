@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-# `\?` because `??/` is a backslash before C++17. Octal with three digits, because `\x` swallows what follows.
-SPELT = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
+import re
+
+# Before C++17 `??/` is a backslash, also inside of a text: no two question marks may meet.
+SECOND_MARK = re.compile(r"(?<=\?)\?")
+MARK = r"\\?"
+# Octal has three digits at most, where `\x` swallows what follows.
+SPELT = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n"}
 
 
 def c_string(text: str) -> str:
@@ -14,7 +19,8 @@ def c_string(text: str) -> str:
     """
     if "\0" in text:
         raise ValueError("a C string ends at NUL")
-    return f'"{"".join(map(c_byte, text.encode()))}"'
+    spelt = "".join(map(c_byte, text.encode()))
+    return f'"{SECOND_MARK.sub(MARK, spelt)}"'
 
 
 def c_byte(byte: int) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from iotauth_cli.aws import iot
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.device import roots
+from iotauth_cli.device import formats, roots
+from iotauth_cli.device.formats import Rendered
 from iotauth_cli.device.login import DeviceLogin
+from iotauth_cli.device.roots import Root
 from iotauth_cli.errors import InputError
 from iotauth_cli.files import read_text
-from iotauth_cli.operations.installation import Wish
 from iotauth_cli.probe.errand import choose
 from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, Errand
 from iotauth_cli.secret import Secret
 
+__all__ = ["DeviceLogin", "Rendered", "Root", "login_for", "rendered", "trusted"]
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_SSID_BYTES = 32  # IEEE 802.11, 9.4.2.2
 PASSPHRASE_CHARACTERS = range(8, 64)  # WPA2; 64 hexadecimal digits are the key itself
 
@@ -21,7 +28,6 @@ PASSPHRASE_CHARACTERS = range(8, 64)  # WPA2; 64 hexadecimal digits are the key 
 def login_for(
     session: Session,
     store: Store,
-    wish: Wish,
     client_id: str | None,
     *,
     endpoint: str | None = None,
@@ -119,3 +125,24 @@ def check_network(ssid: str | None, password: Secret | None) -> None:
             f"the password of network `{ssid}` has {len(text.encode())} characters, and WPA takes 8 to 63",
             hint="leave `--wifi-password-stdin` out for an open network",
         )
+
+
+def rendered(name: str, login: DeviceLogin, folder: Path) -> Rendered:
+    """Return *login* as format *name*, for files that will lie in *folder*.
+
+    Raises:
+        InputError: there is no such format, or its target cannot carry this login.
+    """
+    found = formats.render(name, login, folder=folder)
+    return replace(found, notes=(*found.notes, *place_notes(login)))
+
+
+def place_notes(login: DeviceLogin) -> tuple[str, ...]:
+    if login.host in LOOPBACK:
+        return (f"`{login.host}` is this machine: programs here reach it, a board does not",)
+    return ()
+
+
+def trusted(login: DeviceLogin) -> tuple[Root, ...]:
+    """Return the roots that the device will trust."""
+    return roots.described(login.ca_pem)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from iotauth_cli.credentials import file_name
@@ -17,10 +18,11 @@ from iotauth_cli.errors import InputError
 
 
 class Format(NamedTuple):
-    """*module* is below this package; *about* is its line in the help."""
+    """*module* is below this package. *wants_folder*: a file names another by its whole path."""
 
     module: str
     about: str
+    wants_folder: bool = False
 
 
 FORMATS = {
@@ -43,25 +45,28 @@ class Rendered:
     """The files of one login, the first being the one that was asked for.
 
     *connect_bytes* is the size of the CONNECT packet, *buffer_bytes* what a client library needs
-    to send it. *notes* are for the person who asked.
+    to send it. *notes* are for the person who asked. *command* uses the result; in it stand
+    `{path}` for the first file and `{folder}` for where it lies.
     """
 
     files: tuple[RenderedFile, ...]
     connect_bytes: int
     buffer_bytes: int
     notes: tuple[str, ...] = ()
+    command: str | None = None
 
 
-def render(name: str, login: DeviceLogin, **options: object) -> Rendered:
-    """Return *login* as format *name*; *options* are the format's own.
+def render(name: str, login: DeviceLogin, *, folder: Path = Path()) -> Rendered:
+    """Return *login* as format *name*, for files that will lie in *folder*.
 
     Raises:
         InputError: there is no such format, or its target cannot carry this login.
     """
     if name not in FORMATS:
         raise unknown(name)
-    module = importlib.import_module(f"{__name__}.{FORMATS[name].module}")
-    rendered: Rendered = module.render(login, **options)
+    found = FORMATS[name]
+    module = importlib.import_module(f"{__name__}.{found.module}")
+    rendered: Rendered = module.render(login, folder) if found.wants_folder else module.render(login)
     return rendered
 
 
