@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from iotauth_cli import bundle
+from iotauth_cli.credentials import Store
 from iotauth_cli.errors import Conflict, InputError, NotFound
 from iotauth_cli.operations import authorizers
 from iotauth_cli.operations.authorizers import Plan, Step, Wish
@@ -219,14 +221,14 @@ def breaks(account: Account) -> dict[str, tuple[Callable[[], object], str]]:
     }
 
 
-def test_what_somebody_changed_is_said_in_words_and_put_right(account: Account) -> None:
+def test_what_somebody_changed_is_said_in_words_and_put_right(account: Account, tmp_path: Path) -> None:
     """Drift of any part shows in the plan and in `show`, and the next create corrects it."""
     create(account.session())
     for name, (change, words) in breaks(account).items():
         change()
         part = next(part for part in PARTS if name.startswith(part))
         assert replanned(account) == {part: words}, name
-        shown = authorizers.show(account.session(), WISH)
+        shown = authorizers.show(account.session(), WISH, Store(tmp_path, "aws"))
         if name == "authorizer function":  # the authorizer is then one that calls a function of somebody else's
             assert shown.drift[0] == Step("create", "function", f"{LAMBDA}:x", "there is none")
         else:
@@ -280,23 +282,6 @@ def test_a_table_that_older_tools_filled_is_kept(account: Account) -> None:
     tables.put_item(TableName=WISH.table, Item={"Client_ID": {"S": "old"}, "Password": {"S": "canary"}})
     assert actions(create(account.session()))["table"] == "update"
     assert tables.get_item(TableName=WISH.table, Key={"Client_ID": {"S": "old"}})["Item"]["Password"]
-
-
-def test_a_signed_authorizer_cannot_become_unsigned(account: Account) -> None:
-    """AWS IoT fixes that at creation; the error says what can be done."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    public = rsa.generate_private_key(65537, 2048).public_key()
-    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    account.client("iot").create_authorizer(
-        authorizerName=WISH.authorizer,
-        authorizerFunctionArn=f"{LAMBDA}:x",
-        tokenKeyName="token",
-        tokenSigningPublicKeys={"first": pem.decode()},
-    )
-    with pytest.raises(Conflict, match="asks for signed tokens, and AWS IoT cannot change that"):
-        authorizers.plan(account.session(), WISH)
 
 
 def test_an_existing_function_gets_an_authorizer_and_nothing_else(account: Account) -> None:

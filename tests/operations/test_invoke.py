@@ -114,11 +114,11 @@ def test_a_signed_token_goes_along(account: Account, session: Watched, store: St
     account.client("lambda").add_permission(
         FunctionName=WISH.function, StatementId="signed", Action="lambda:InvokeFunction", Principal="iot.amazonaws.com"
     )
-    signature = b64encode(key.sign(b"a-token", padding.PKCS1v15(), hashes.SHA256())).decode()
-    attempt = authorizers.attempt(store, client_id="door-7", token=Secret("a-token"), signature=signature)
+    signature = b64encode(key.sign(b"door-7.1763640000", padding.PKCS1v15(), hashes.SHA256())).decode()
+    attempt = authorizers.attempt(store, client_id="door-7", token=Secret("door-7.1763640000"), signature=signature)
     assert authorizers.test_invoke(session, "signed", attempt).is_authenticated
     with pytest.raises(AwsError):
         authorizers.test_invoke(session, "signed", replace(attempt, signature=b64encode(b"x" * 256).decode()))
-    shown = authorizers.show(session, replace(WISH, authorizer="signed"))
+    shown = authorizers.show(session, replace(WISH, authorizer="signed"), store)
     assert shown.authorizer.token_key_name == "token"
-    assert "asks for signed tokens" in shown.drift[0].reason
+    assert shown.drift[0].resource == "permission"

@@ -25,6 +25,14 @@ class Authorizer:
 
 
 @dataclass(frozen=True)
+class TokenSigning:
+    """Under which name a device sends its token, and the public keys that verify it, by name: all of them."""
+
+    token_key_name: str
+    public_keys: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class InvokeAnswer:
     """What the authorizer's function answered, as AWS hands it on."""
 
@@ -74,21 +82,36 @@ def names(session: Session) -> Iterator[str]:
         yield from (entry["authorizerName"] for entry in page["authorizers"])
 
 
-def create(session: Session, name: str, function_arn: str) -> None:
-    """Create an active authorizer that asks for no signed token. That cannot be changed later."""
+def create(session: Session, name: str, function_arn: str, signing: TokenSigning | None = None) -> None:
+    """Create an active authorizer. Whether it asks for signed tokens cannot be changed later."""
+    wanted: dict[str, Any] = {"signingDisabled": True}
+    if signing is not None:
+        wanted = {
+            "signingDisabled": False,
+            "tokenKeyName": signing.token_key_name,
+            "tokenSigningPublicKeys": dict(signing.public_keys),
+        }
     session.call(
-        "iot",
-        "create_authorizer",
-        authorizerName=name,
-        authorizerFunctionArn=function_arn,
-        status="ACTIVE",
-        signingDisabled=True,
+        "iot", "create_authorizer", authorizerName=name, authorizerFunctionArn=function_arn, status="ACTIVE", **wanted
     )
 
 
-def update(session: Session, name: str, *, function_arn: str | None = None, is_active: bool | None = None) -> None:
-    """Change what is given and nothing else: with signing disabled AWS refuses every other member."""
+def update(
+    session: Session,
+    name: str,
+    *,
+    function_arn: str | None = None,
+    is_active: bool | None = None,
+    public_keys: Mapping[str, str] | None = None,
+) -> None:
+    """Change what is given and nothing else: with signing disabled AWS refuses every other member.
+
+    *public_keys* are all that are to be there afterwards: whether AWS replaces the map or merges into it
+    is not documented.
+    """
     changes: dict[str, Any] = {}
+    if public_keys is not None:
+        changes["tokenSigningPublicKeys"] = dict(public_keys)
     if function_arn is not None:
         changes["authorizerFunctionArn"] = function_arn
     if is_active is not None:

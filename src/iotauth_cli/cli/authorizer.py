@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iotauth_cli.cli.lazy import MUTATES, LazyGroup
 from iotauth_cli.cli.output import Output
-from iotauth_cli.errors import IotauthError
+from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.secret import Secret
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.authorizers import Step
+    from iotauth_cli.cli.context import Context
+    from iotauth_cli.operations.authorizers import Step, Wish
 
 group = LazyGroup(
     "authorizer",
@@ -40,12 +43,21 @@ def create(
     function: Annotated[
         str | None, typer.Option(metavar="ARN", help="Use this function of yours and make none.")
     ] = None,
+    signed: Annotated[
+        bool | None, typer.Option("--signed/--unsigned", help="Want signed tokens; by default a new one wants none.")
+    ] = None,
+    token_key_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Devices send their token under this name; else `token`.")
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Verify with this key, and make none; yours signs.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
 ) -> None:
     """Create an authorizer with function, role, log group, table and permission.
 
     What exists stays, what differs is corrected, and an interrupted run is
-    finished by the next.
+    finished by the next. For a signed one a key is made and kept in `.iotauth/keys`.
 
     Example: iotauth authorizer create doors --dry-run
     """
@@ -53,7 +65,8 @@ def create(
     from iotauth_cli.operations import authorizers
 
     context = ctx.obj.with_flags(authorizer=name, table=table)
-    plan = authorizers.plan(context.session, context.wish(function_arn=function))
+    wish = with_signing(context, context.wish(function_arn=function), signed, token_key_name, public_key)
+    plan = authorizers.plan(context.session, wish)
     lines = render.plan(plan, context.target.label)
     context.note(authorizer=plan.wish.authorizer)
     if dry_run:
@@ -65,6 +78,24 @@ def create(
     context.output.result(render.plan_document(plan, applied=True), render.ready(plan, context.target.label))
     add = context.command("client add thermo-1 --topic sensors/thermo-1")
     context.output.say(*render.unsettled(plan.wish, ctx.obj.settings), f"next: {add}")
+
+
+def with_signing(
+    context: Context, wish: Wish, signed: bool | None, token_key_name: str | None, public_key: Path | None
+) -> Wish:
+    """Return *wish* with what was typed about signing."""
+    from iotauth_cli.operations import authorizers
+
+    if not signed and (token_key_name or public_key):
+        option = "--token-key-name" if token_key_name else "--public-key"
+        raise InputError(f"`{option}` is for an authorizer that wants signed tokens", hint="add `--signed`")
+    if signed is None:
+        return wish
+    if not signed:
+        return authorizers.unsigned(wish, context.store)
+    return authorizers.signed(
+        wish, context.store, now=int(time.time()), token_key_name=token_key_name, public_key=public_key
+    )
 
 
 def list_(ctx: typer.Context) -> None:
@@ -90,7 +121,7 @@ def show(ctx: typer.Context, name: Name = None) -> None:
     from iotauth_cli.operations import authorizers
 
     context = ctx.obj.with_flags(authorizer=name)
-    shown = authorizers.show(context.session, context.wish())
+    shown = authorizers.show(context.session, context.wish(), context.store)
     context.output.facts(render.installation_document(shown), render.installation(shown))
     if any(step.action != "keep" for step in shown.drift):
         create = ctx.obj.command(f"authorizer create {shown.authorizer.name}")

@@ -10,7 +10,16 @@ from iotauth_cli.cli.render import Facts, Table, several
 
 if TYPE_CHECKING:
     from iotauth_cli.config import Settings
-    from iotauth_cli.operations.authorizers import Attempt, Authorizer, Installation, InvokeAnswer, Plan, Step, Wish
+    from iotauth_cli.operations.authorizers import (
+        Attempt,
+        Authorizer,
+        Installation,
+        InvokeAnswer,
+        KnownKey,
+        Plan,
+        Step,
+        Wish,
+    )
 
 PAST = {"create": "created", "update": "updated", "delete": "deleted", "keep": "kept"}
 
@@ -93,15 +102,25 @@ def installation(found: Installation) -> Facts:
         ("arn", authorizer.arn),
         ("status", status(authorizer)),
         ("signing", signing(authorizer)),
+        *several("key", [known_key(key) for key in found.keys]),
         ("function", authorizer.function_arn),
         ("endpoint", found.endpoint),
         *several("drift", drift or ["none: every part is as it should be"]),
     ]
 
 
+def known_key(key: KnownKey) -> str:
+    where = "signs here" if key.signs else "kept here" if key.is_kept else "kept elsewhere"
+    return f"{key.name}  {where}  {key.fingerprint}"
+
+
 def installation_document(found: Installation) -> dict[str, Any]:
     drift = [{"resource": step.resource, "name": step.name, "reason": step.reason} for step in found.drift]
-    return {**authorizer_document(found.authorizer), "endpoint": found.endpoint, "drift": drift}
+    keys = [
+        {"name": key.name, "fingerprint": key.fingerprint, "is_kept": key.is_kept, "signs": key.signs}
+        for key in found.keys
+    ]
+    return {**authorizer_document(found.authorizer), "keys": keys, "endpoint": found.endpoint, "drift": drift}
 
 
 def answer(authorizer: str, attempt: Attempt, found: InvokeAnswer) -> Facts:

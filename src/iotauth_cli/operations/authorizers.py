@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from re import fullmatch
 
 from iotauth_authorizer.username import AUTHORIZER_NAME, SIGNATURE, compose
@@ -13,15 +14,28 @@ from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import Conflict, InputError, NotFound
-from iotauth_cli.operations.installation import AnyPart, Step, Wish, parts, parts_to_remove
+from iotauth_cli.operations.installation import AnyPart, SigningWish, Step, Wish, parts, parts_to_remove
 from iotauth_cli.operations.installation.authorizer import function_of
 from iotauth_cli.operations.installation.names import validate, validate_authorizer
 from iotauth_cli.operations.installation.part import AS_IT_SHOULD_BE
+from iotauth_cli.operations.keys import public_of
+from iotauth_cli.operations.signing.keyring import Keyring, key_name
 from iotauth_cli.secret import Secret
+from iotauth_cli.token import fingerprint
 
 __all__ = ["Attempt", "Authorizer", "Installation", "InvokeAnswer", "Plan", "Step", "Wish"]
 
 SIGNATURE_PATTERN = "[A-Za-z0-9+/]+={0,2}"  # TestInvokeAuthorizer, tokenSignature
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A public key of an authorizer. *is_kept*: its private half is kept here; *signs*: new tokens are signed by it."""
+
+    name: str
+    fingerprint: str
+    is_kept: bool
+    signs: bool
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,7 @@ class Installation:
     authorizer: Authorizer
     endpoint: str
     drift: tuple[Step, ...]
+    keys: tuple[KnownKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +144,7 @@ def with_its_function(session: Session, wish: Wish, found: Authorizer | None) ->
     """Return *wish* with the function that the authorizer really calls, if that is not ours."""
     if found is None or found.function_arn == function_of(session, wish).text:
         return wish
-    return Wish(wish.authorizer, wish.table, wish.function, found.function_arn)
+    return replace(wish, function_arn=found.function_arn)
 
 
 def why_shared(session: Session, wish: Wish) -> str | None:
@@ -149,12 +164,42 @@ def every(session: Session) -> Iterator[Authorizer]:
             yield found
 
 
-def show(session: Session, wish: Wish) -> Installation:
+def signed(
+    wish: Wish, store: Store, *, now: int, token_key_name: str | None = None, public_key: Path | None = None
+) -> Wish:
+    """Return *wish* for an authorizer that wants signed tokens. The private key is made and kept in *store*,
+    unless *public_key* is a file with the public half of one that is kept elsewhere.
+
+    Raises:
+        InputError: the file holds no key that AWS IoT takes.
+    """
+    keyring = Keyring.of(store, wish.authorizer)
+    pem = public_of(public_key) if public_key is not None else None
+    return replace(wish, signing=SigningWish(True, keyring, key_name(now), token_key_name, pem))
+
+
+def unsigned(wish: Wish, store: Store) -> Wish:
+    """Return *wish* for an authorizer that must not want signed tokens."""
+    return replace(wish, signing=SigningWish(False, Keyring.of(store, wish.authorizer), ""))
+
+
+def known_keys(found: Authorizer, store: Store) -> tuple[KnownKey, ...]:
+    """Return the keys that AWS IoT verifies tokens of *found* with, and which of them this project signs with."""
+    keyring = Keyring.of(store, found.name)
+    signing, kept = keyring.signing, keyring.names()
+    signer = signing.signer if signing else None
+    return tuple(
+        KnownKey(name, fingerprint(pem), name in kept, name == signer)
+        for name, pem in sorted(found.token_signing_public_keys.items())
+    )
+
+
+def show(session: Session, wish: Wish, store: Store) -> Installation:
     """Return the authorizer, where devices connect, and what is not as `create` would make it."""
     found = require(session, wish.authorizer)
     wish = with_its_function(session, wish, found)
     drift = tuple(step for part in parts(session, wish) if (step := examine(part)).reason != AS_IT_SHOULD_BE)
-    return Installation(found, endpoint(session), missing_function(session, wish) + drift)
+    return Installation(found, endpoint(session), missing_function(session, wish) + drift, known_keys(found, store))
 
 
 def endpoint(session: Session) -> str:
@@ -226,6 +271,12 @@ def test_invoke(session: Session, name: str, attempt: Attempt) -> InvokeAnswer:
         NotFound: there is no such authorizer.
     """
     found = require(session, name)
+    if not found.signing_disabled and not (attempt.token and attempt.signature):
+        raise InputError(
+            f"authorizer `{name}` wants a signed token and none was given",
+            hint=f"sign one with `iotauth keys sign --for-client {attempt.client_id or 'ID'}`, "
+            "then pass `--token` and `--signature`",
+        )
     username = device_username(found, attempt)
     context: dict[str, object] = {"username": username}
     if attempt.client_id:

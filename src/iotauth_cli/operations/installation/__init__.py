@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 from iotauth_cli.aws.session import Session
-from iotauth_cli.operations.installation.authorizer import Authorizer, Permission
+from iotauth_cli.operations.installation.authorizer import Authorizer, Permission, SigningKey
 from iotauth_cli.operations.installation.function import Function, Role
-from iotauth_cli.operations.installation.part import Part, Step, Wish
+from iotauth_cli.operations.installation.part import Part, SigningWish, Step, Wish
 from iotauth_cli.operations.installation.storage import LogGroup, Table
 
-__all__ = ["AnyPart", "Authorizer", "Step", "Wish", "parts", "parts_to_remove"]
+__all__ = ["AnyPart", "Authorizer", "SigningWish", "Step", "Wish", "parts", "parts_to_remove"]
 
 AnyPart = Part[Any]
 
@@ -26,8 +26,10 @@ AnyPart = Part[Any]
 def parts(session: Session, wish: Wish) -> list[AnyPart]:
     """Return the parts in the order in which they are made; each needs only those before it."""
     own: list[AnyPart] = [kind(session, wish) for kind in (LogGroup, Table, Role, Function)]
+    signed = wish.signing is not None and wish.signing.is_wanted
+    key: list[AnyPart] = [SigningKey(session, wish)] if signed else []
     shared: list[AnyPart] = [kind(session, wish) for kind in (Authorizer, Permission)]
-    return shared if wish.function_arn else own + shared
+    return [*([] if wish.function_arn else own), *key, *shared]
 
 
 def parts_to_remove(session: Session, wish: Wish) -> list[AnyPart]:

@@ -1,4 +1,4 @@
-"""The authorizer, and AWS IoT's permission to call its function."""
+"""The authorizer, the key that signs for it, and AWS IoT's permission to call its function."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import zlib
 from typing import Any
 
 from iotauth_cli.aws import iot, lambda_
+from iotauth_cli.aws.iot import TokenSigning
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import Conflict
-from iotauth_cli.operations.installation.part import Part, Wish
+from iotauth_cli.errors import Conflict, InputError
+from iotauth_cli.operations.installation.part import Part, SigningWish, Wish
+from iotauth_cli.operations.signing.keyring import TOKEN_KEY_NAME, Signing
+from iotauth_cli.token import fingerprint
 
 Conditions = dict[tuple[str, str], Any]
 
@@ -34,18 +37,15 @@ class Authorizer(Part[iot.Authorizer]):
         return iot.find(self.session, self.name)
 
     def drift(self, found: iot.Authorizer) -> list[str]:
-        if not found.signing_disabled:
-            raise Conflict(
-                f"authorizer `{self.name}` asks for signed tokens, and AWS IoT cannot change that",
-                hint=f"choose another name, or delete it first: `iotauth authorizer delete {self.name}`",
-            )
+        if self.wish.signing is not None:
+            refuse_other_signing(found, self.wish.signing)
         drift = [] if found.is_active else ["it is not active"]
         if found.function_arn != self.function_arn:
             drift.append(f"it calls `{found.function_arn}`")
         return drift
 
     def create(self) -> None:
-        iot.create(self.session, self.name, self.function_arn)
+        iot.create(self.session, self.name, self.function_arn, signing_of(self.wish))
 
     def mend(self, found: iot.Authorizer) -> None:
         iot.update(
@@ -59,6 +59,90 @@ class Authorizer(Part[iot.Authorizer]):
         if found.is_active:
             iot.update(self.session, self.name, is_active=False)
         iot.delete(self.session, self.name)
+
+
+class SigningKey(Part[Signing]):
+    """What this project has to know to sign: the private key, or that it is kept elsewhere.
+
+    It is made before the authorizer, which must not trust a key that nobody has, and stays when that goes.
+    """
+
+    resource = "signing key"
+    may_be_shared = False
+
+    @property
+    def wanted(self) -> SigningWish:
+        assert self.wish.signing is not None
+        return self.wish.signing
+
+    @property
+    def name(self) -> str:
+        known = self.wanted.keyring.signing
+        return (known and known.signer) or self.wanted.key_name
+
+    def look(self) -> Signing | None:
+        return self.wanted.keyring.signing
+
+    def drift(self, found: Signing) -> list[str]:
+        return []
+
+    def create(self) -> None:
+        """Make the key; for an authorizer that is there already, remember that its key is kept elsewhere."""
+        wanted, found = self.wanted, iot.find(self.session, self.wish.authorizer)
+        if found is not None and found.token_key_name:
+            wanted.keyring.sign_with(Signing(found.token_key_name, None))
+            return
+        if wanted.public_key is None:
+            wanted.keyring.generate(wanted.key_name)
+        signer = None if wanted.public_key else wanted.key_name
+        wanted.keyring.sign_with(Signing(wanted.token_key_name or TOKEN_KEY_NAME, signer))
+
+    def mend(self, found: Signing) -> None:
+        """There is nothing to mend: a key is right or another one."""
+
+    def remove(self, found: Signing) -> None:
+        """It stays: what it has signed is only worthless once the authorizer is gone."""
+
+
+def signing_of(wish: Wish) -> TokenSigning | None:
+    """Return what AWS IoT is told of the tokens it has to verify; None for none. The key is made before."""
+    wanted = wish.signing
+    if wanted is None or not wanted.is_wanted:
+        return None
+    known = wanted.keyring.signing
+    assert known is not None
+    name = wanted.token_key_name or known.token_key_name
+    if wanted.public_key is not None:
+        return TokenSigning(name, {wanted.key_name: wanted.public_key})
+    if known.signer is None:
+        raise InputError(
+            f"the key that signed for authorizer `{wish.authorizer}` is kept elsewhere",
+            hint=f"give its public half: `iotauth authorizer create {wish.authorizer} --signed --public-key FILE`",
+        )
+    return TokenSigning(name, {known.signer: wanted.keyring.public(known.signer)})
+
+
+def refuse_other_signing(found: iot.Authorizer, wanted: SigningWish) -> None:
+    """Refuse what AWS IoT cannot change, and what would lock every device out."""
+    name = found.name
+    if wanted.is_wanted == found.signing_disabled:
+        is_, to = ("no signed tokens", "signed") if found.signing_disabled else ("signed tokens", "unsigned")
+        raise Conflict(
+            f"authorizer `{name}` asks for {is_}, and AWS IoT cannot change that",
+            hint=f"create a second one beside it: `iotauth authorizer create {name}-{to} --{to}`",
+        )
+    if wanted.token_key_name not in (None, found.token_key_name):
+        raise Conflict(
+            f"devices send their token to authorizer `{name}` as `{found.token_key_name}`, "
+            f"and with `{wanted.token_key_name}` none of them would get in",
+            hint="leave `--token-key-name` out",
+        )
+    known = {fingerprint(pem) for pem in found.token_signing_public_keys.values()}
+    if wanted.public_key is not None and fingerprint(wanted.public_key) not in known:
+        raise Conflict(
+            f"authorizer `{name}` verifies tokens with another key",
+            hint="leave `--public-key` out; see which keys it has with `iotauth authorizer show`",
+        )
 
 
 class Permission(Part[dict[str, Any]]):

@@ -14,6 +14,8 @@ AUTHORIZER = (r"[A-Za-z0-9_=,@-]{1,128}", "letters, digits and `_ = , @ -`, at m
 TABLE = (r"[A-Za-z0-9_.-]{3,255}", "letters, digits and `_ . -`, 3 to 255 of them")
 FUNCTION = (r"[A-Za-z0-9_-]{1,45}", "letters, digits, `_` and `-`, at most 45 of them")
 
+TOKEN_KEY = (r"(?!x-amz-)[A-Za-z0-9_-]{1,128}", "letters, digits, `_` and `-`, at most 128 of them, and no `x-amz-`")
+
 
 def validate_authorizer(name: str) -> None:
     check("an authorizer", name, AUTHORIZER)
@@ -28,6 +30,8 @@ def validate(wish: Wish, region: str) -> None:
     validate_authorizer(wish.authorizer)
     check("a table", wish.table, TABLE)
     check("a function", wish.function, FUNCTION)
+    if wish.signing and wish.signing.token_key_name is not None:
+        check("a token", wish.signing.token_key_name, TOKEN_KEY)
     if wish.function_arn and FunctionArn.parse(wish.function_arn).region != region:
         raise InputError(
             f"function `{wish.function_arn}` is not in region `{region}`", hint="choose its region with `--region`"

@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError, Conflict
+from iotauth_cli.operations.signing.keyring import Keyring
 
 MADE_BY = "made by iotauth"
 AS_IT_SHOULD_BE = "it is as it should be"
@@ -28,17 +29,34 @@ class Step:
 
 
 @dataclass(frozen=True)
+class SigningWish:
+    """Whether the authorizer is to want signed tokens, and if so whose key signs them.
+
+    *key_name* names the key that is made in *keyring*, or *public_key* if the private one is kept elsewhere.
+    Devices send their token as *token_key_name*; None means as they do, or the usual name.
+    """
+
+    is_wanted: bool
+    keyring: Keyring
+    key_name: str
+    token_key_name: str | None = None
+    public_key: str | None = None
+
+
+@dataclass(frozen=True)
 class Wish:
     """Names of what an authorizer is to consist of.
 
     *function_arn* names a function that is not ours: then there is only the authorizer and
-    its permission to call; *table* and *function* are left alone.
+    its permission to call; *table* and *function* are left alone. Without *signing* an authorizer
+    that exists may want signed tokens or not, and a new one does not.
     """
 
     authorizer: str
     table: str
     function: str
     function_arn: str | None = None
+    signing: SigningWish | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ are, the folder is named after the target: a key of the emulator signs nothing f
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # raised when a file of this version could be misread by older code
 TOKEN_KEY_NAME = "token"  # under this name devices send their token, unless another is chosen
+
+
+def key_name(now: int) -> str:
+    """Return the name of a key that is made *now*: the day, in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime(now))
 
 
 @dataclass(frozen=True)
