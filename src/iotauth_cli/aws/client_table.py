@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from iotauth_authorizer.dynamodb import Client, ConnectionLost, Credentials, DynamoDBError, NoCredentials
 from iotauth_authorizer.record import KEY, ClientRecord, Item, MalformedRecord, from_item, key, to_item
@@ -17,6 +17,8 @@ from iotauth_cli.aws.errors import from_code, no_credentials, sentence, unreacha
 from iotauth_cli.aws.session import Session
 from iotauth_cli.config import Target
 from iotauth_cli.errors import AlreadyExists, Conflict, NotFound
+
+C = TypeVar("C", bound=Client)
 
 BUDGET_S = 20.0  # for one call with all its retries: a person waits, not AWS IoT
 FIRST_VERSION = 1
@@ -49,13 +51,14 @@ class ClientTable:
     def close(self) -> None:
         self.client.close()
 
-    def add(self, record: ClientRecord) -> None:
-        """Write a row that must not exist yet, as its first version.
+    def add(self, record: ClientRecord) -> ClientRecord:
+        """Write a row that must not exist yet; return it with its first version.
 
         Raises:
             AlreadyExists: the table has one of this client id; it is left as it is.
         """
-        item = to_item(record._replace(version=FIRST_VERSION))
+        record = record._replace(version=FIRST_VERSION)
+        item = to_item(record)
         try:
             with self.translated("PutItem"):
                 self.client.put_item(self.name, item, condition=IS_ABSENT)
@@ -63,6 +66,7 @@ class ClientTable:
             # A put whose answer got lost is sent again and then meets its own row.
             if self._item(record.client_id) != item:
                 raise AlreadyExists(f"table `{self.name}` has this row already") from problem
+        return record
 
     def change(self, before: ClientRecord, after: ClientRecord) -> ClientRecord:
         """Write what differs between *before*, as it was read, and *after*; return the row's new version.
@@ -169,10 +173,11 @@ def connection(
     sleep: Callable[[float], None],
     budget_s: float = BUDGET_S,
     keys: Callable[[], Credentials] | None = None,
-) -> Client:
+    kind: type[C] = Client,  # type: ignore[assignment]  # mypy: a default for a type variable
+) -> C:
     """Return a connection to the tables of *session*'s target. It serves one caller at a time."""
     target = session.target
-    return Client(
+    return kind(
         target.region,
         credentials=keys or session.credentials,
         endpoint_url=target.table_url,

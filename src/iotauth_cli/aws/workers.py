@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
-from iotauth_authorizer.dynamodb import Client, Credentials
+from iotauth_authorizer.dynamodb import FIRST_PAUSE_S, LONGEST_PAUSE_S, Client, Credentials
 from iotauth_cli.aws.client_table import NO_TABLE, ClientTable, connection
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AccessDenied, AwsError, ConfigError, IotauthError, NotFound
@@ -70,6 +70,16 @@ class Pace:
         self._before = self._count = 0
 
 
+class Line(Client):
+    """A connection of one thread, which can also be told that DynamoDB answered and asked for patience."""
+
+    def wait(self, attempt: int) -> None:
+        """Pause before a part of a request is sent again; *attempt* counts from 0."""
+        from random import uniform
+
+        self._sleep(uniform(FIRST_PAUSE_S / 10, min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)))
+
+
 class Failed(NamedTuple):
     """What a task raised. *stops* says that every other task would meet the same."""
 
@@ -82,7 +92,7 @@ class Stopped(Exception):
 
 
 def run(
-    table: ClientTable, tasks: Iterable[T], work: Callable[[Client, T], R], *, limit: int = LIMIT
+    table: ClientTable, tasks: Iterable[T], work: Callable[[Line, T], R], *, limit: int = LIMIT
 ) -> Iterator[tuple[T, R | IotauthError]]:
     """Yield each of *tasks* with what *work* gave for it, or the error it ended in; their order is not kept.
 
@@ -102,7 +112,7 @@ def run(
 class Crew(Generic[T, R]):
     """The threads of one run, the tasks they wait for and the results they leave."""
 
-    def __init__(self, table: ClientTable, work: Callable[[Client, T], R], limit: int) -> None:
+    def __init__(self, table: ClientTable, work: Callable[[Line, T], R], limit: int) -> None:
         assert table.session is not None, "a table without a session has one connection"
         self._session = table.session
         self._work = work
@@ -189,7 +199,7 @@ class Crew(Generic[T, R]):
         finally:
             client.close()
 
-    def _outcome(self, client: Client, task: T) -> R | Failed:
+    def _outcome(self, client: Line, task: T) -> R | Failed:
         if self._stop.is_set():
             return Failed(Stopped(), stops=True)
         try:
@@ -199,8 +209,8 @@ class Crew(Generic[T, R]):
         except BaseException as problem:
             return Failed(problem, stops=True)
 
-    def _connection(self) -> Client:
-        return connection(self._session, self._pause, BUDGET_S, self._keys)
+    def _connection(self) -> Line:
+        return connection(self._session, self._pause, BUDGET_S, self._keys, Line)
 
     def _pause(self, seconds: float) -> None:
         """Sleep between two attempts of a call, and say so: a pause is how throttling shows."""
