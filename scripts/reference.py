@@ -42,6 +42,20 @@ def behaviour() -> str:
     return GENERATED + page + "".join(rows)
 
 
+def policy_rules() -> str:
+    """Return what `policy lint` looks for."""
+    from iotauth_cli.policy.rules import RULES
+
+    page = (
+        "# What `iotauth policy lint` finds\n\n"
+        "An error is what AWS IoT refuses or what keeps the device out; a warning is what works otherwise than it\n"
+        "reads, or gives more than it should.\n\n"
+        "| rule | severity | why | not | but |\n| --- | --- | --- | --- | --- |\n"
+    )
+    rows = (f"| `{r.slug}` | {r.severity} | {r.explanation} | {r.example} | {r.better} |\n" for r in RULES.values())
+    return GENERATED + page + "".join(rows)
+
+
 def settings() -> str:
     """Return every setting with its variable, default and meaning."""
     from iotauth_cli.config import DEFAULTS
@@ -154,6 +168,7 @@ PAGES = {
     "conformance.md": conformance,
     "commands.md": commands,
     "emulator-behaviour.md": behaviour,
+    "policy-rules.md": policy_rules,
     "settings.md": settings,
     "table.md": table,
 }
