@@ -28,6 +28,7 @@ MACROS = (
     "MQTT_USERNAME",
     "MQTT_PASSWORD",
     "MQTT_TOPIC",
+    "MQTT_SUBSCRIBE",
 )
 NUMBERS = ("MQTT_PORT", "MQTT_RETAIN", "MQTT_WILL", "IOTAUTH_CONNECT_BYTES")
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-Wno-unused-variable")
@@ -94,6 +95,7 @@ def test_a_program_reads_back_what_was_rendered(standard: str, tmp_path: Path, l
         login.username,
         login.password.reveal(),
         login.topic,
+        login.inbox,
         login.ca_pem,
     ]
     numbers = [login.port, int(login.retain), int(login.will), found.connect_bytes]
@@ -116,6 +118,20 @@ def test_a_header_of_the_emulator_says_so() -> None:
     assert "#define IOTAUTH_EMULATOR 1\n" in text
     assert "// for the iotauth emulator only" in text.splitlines()[1]
     assert "EMULATOR" not in header.text(LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("subscribe", "inbox"),
+    [
+        (("sensors/thermo-1", "sensors/thermo-1/#"), "sensors/thermo-1/command"),
+        (("alarms/+",), "alarms/+"),
+        ((), ""),
+    ],
+)
+def test_a_device_subscribes_to_what_it_is_granted(subscribe: tuple[str, ...], inbox: str) -> None:
+    """Commands below its own topic, which do not echo what it publishes; else the first filter, or nothing."""
+    assert replace(LOGIN, subscribe=subscribe).inbox == inbox
+    assert f'#define MQTT_SUBSCRIBE "{inbox}"\n' in header.text(replace(LOGIN, subscribe=subscribe))
 
 
 def test_a_header_names_its_roots() -> None:

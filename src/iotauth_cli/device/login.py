@@ -40,6 +40,13 @@ class DeviceLogin:
         return f"DeviceLogin(client_id={self.client_id!r}, host={self.host!r}, …)"
 
     @property
+    def inbox(self) -> str:
+        """A first topic filter to subscribe to: commands below its own topic where granted; empty if there is none."""
+        if self.topic and f"{self.topic}/#" in self.subscribe:
+            return f"{self.topic}/command"
+        return next(iter(self.subscribe), "")
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """What whoever opens the result must read before anything else."""
         return (EMULATOR_MARK,) * self.is_emulator

@@ -51,6 +51,7 @@ def macros(login: DeviceLogin) -> list[str]:
         ("MQTT_USERNAME", login.username),
         ("MQTT_PASSWORD", login.password.reveal()),
         ("MQTT_TOPIC", login.topic),
+        ("MQTT_SUBSCRIBE", login.inbox),
     ]
     numbers = [
         ("MQTT_PORT", login.port),
