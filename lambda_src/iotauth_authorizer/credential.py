@@ -3,7 +3,8 @@
 A generated secret carries 160 bits, so one salted HMAC keeps it as safe as any slow hash
 would: guessing 2^160 values is no nearer at a millionth of a second each. A password that
 a person chose is hashed with scrypt instead. Both bind the client id, so that a hash
-copied to another device's row lets nobody in.
+copied to another device's row lets nobody in. Hashes that other systems made (PBKDF2, Mosquitto's
+SHA-512) are checked as they are, without that bond.
 
 This is the only module that names a hash function for secrets.
 """
@@ -28,6 +29,11 @@ _CHECKSUM_LETTERS = 6  # 62^6 > 2^32
 _SALT_BYTES = 16
 _FAST = "iota-hmac-sha256"
 _SLOW = "scrypt"
+_PBKDF2 = {"pbkdf2-sha256": "sha256", "pbkdf2-sha512": "sha512"}  # scheme: its hash function
+_SALTED = "salted-sha512"  # SHA-512 of password and salt: Mosquitto before 2.0
+_MAX_ITERATIONS = 600_000  # of PBKDF2: 0.1 s of a full core, and a row asking for more is malformed, not obeyed
+_MIN_DIGEST_BYTES = 20  # a shorter one could be met by chance
+_MAX_DIGEST_BYTES = 64
 _SCRYPT_MEMORY = 64 * 1024 * 1024  # bytes; a row asking for more is malformed, not obeyed
 _SCRYPT_BLOCKS = 16  # highest r and p that a row may ask for, so that it cannot eat the 5 seconds
 
@@ -37,12 +43,13 @@ _DROPPED_BYTES = bytes(range(248, 256))
 
 
 class Profile(NamedTuple):
-    """How dear a hash is. *log2_n*, *r*, *p* are scrypt's, and 0 for the fast hash."""
+    """How dear a hash is. *log2_n*, *r*, *p* are scrypt's, *iterations* PBKDF2's; 0 for the others."""
 
     scheme: str
     log2_n: int = 0
     r: int = 0
     p: int = 0
+    iterations: int = 0
 
 
 GENERATED = Profile(_FAST)
@@ -109,9 +116,28 @@ def verify(encoded: str, client_id: str, secret: bytes) -> bool:
     """
     try:
         profile, salt, expected = _parse(encoded)
-        return hmac.compare_digest(_digest(profile, salt, _bound(secret, client_id)), expected)
+        # What another system hashed is the password alone: it knew nothing of client ids.
+        message = secret if _is_foreign(profile) else _bound(secret, client_id)
+        return hmac.compare_digest(_digest(profile, salt, message, len(expected)), expected)
     except ValueError:
         return False
+
+
+def foreign_hash(scheme: str, salt: bytes, digest: bytes, iterations: int = 0) -> str:
+    """Return a hash that another system made, in the form that a row holds.
+
+    *scheme* is `pbkdf2-sha256`, `pbkdf2-sha512` or `salted-sha512`:
+    `$pbkdf2-sha512$i=101$<salt>$<digest>`, in base64 without padding.
+
+    Raises:
+        ValueError: the function would not check it: another scheme, too many iterations, too short.
+    """
+    parameters = f"i={iterations}" if scheme in _PBKDF2 else "v=1"
+    encoded = f"${scheme}${parameters}${_encode(salt)}${_encode(digest)}"
+    profile, _, _ = _parse(encoded)
+    if not _is_foreign(profile):
+        raise ValueError("a hash of ours is bound to its client id")
+    return encoded
 
 
 def needs_rehash(encoded: str, profile: Profile) -> bool:
@@ -155,9 +181,17 @@ def _bound(secret: bytes, client_id: str) -> bytes:
     return b"%d:%s:%s" % (len(name), name, secret)
 
 
-def _digest(profile: Profile, salt: bytes, message: bytes) -> bytes:
+def _is_foreign(profile: Profile) -> bool:
+    return profile.scheme in _PBKDF2 or profile.scheme == _SALTED
+
+
+def _digest(profile: Profile, salt: bytes, message: bytes, size: int = 32) -> bytes:
     if profile.scheme == _FAST:
         return hmac.digest(salt, message, "sha256")
+    if profile.scheme == _SALTED:
+        return hashlib.sha512(message + salt).digest()
+    if profile.scheme in _PBKDF2:
+        return hashlib.pbkdf2_hmac(_PBKDF2[profile.scheme], message, salt, profile.iterations, size)
     return hashlib.scrypt(
         message, salt=salt, n=1 << profile.log2_n, r=profile.r, p=profile.p, maxmem=_SCRYPT_MEMORY, dklen=32
     )
@@ -172,12 +206,19 @@ def _parse(encoded: str) -> tuple[Profile, bytes, bytes]:
     empty, scheme, parameters, salt, digest = encoded.split("$")
     if empty:
         raise ValueError("a hash begins with `$`")
-    return _parse_profile(scheme, parameters), _decode(salt), _decode(digest)
+    profile, raw = _parse_profile(scheme, parameters), _decode(digest)
+    if _is_foreign(profile) and not _MIN_DIGEST_BYTES <= len(raw) <= _MAX_DIGEST_BYTES:
+        raise ValueError("a digest of this length is none of ours")
+    return profile, _decode(salt), raw
 
 
 def _parse_profile(scheme: str, parameters: str) -> Profile:
     if (scheme, parameters) == (_FAST, "v=1"):
         return GENERATED
+    if (scheme, parameters) == (_SALTED, "v=1"):
+        return Profile(_SALTED)
+    if scheme in _PBKDF2:
+        return _parse_iterations(scheme, parameters)
     costs = re.fullmatch(r"ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})", parameters, re.ASCII)
     if scheme != _SLOW or costs is None:
         raise ValueError("unknown hash scheme")
@@ -185,6 +226,13 @@ def _parse_profile(scheme: str, parameters: str) -> Profile:
     if not (1 <= log2_n <= 17 and 1 <= r <= _SCRYPT_BLOCKS and 1 <= p <= _SCRYPT_BLOCKS):
         raise ValueError("scrypt costs out of range")
     return Profile(_SLOW, log2_n, r, p)
+
+
+def _parse_iterations(scheme: str, parameters: str) -> Profile:
+    found = re.fullmatch(r"i=(\d{1,7})", parameters, re.ASCII)
+    if found is None or not 1 <= int(found[1]) <= _MAX_ITERATIONS:
+        raise ValueError("PBKDF2's iterations are out of range")
+    return Profile(scheme, iterations=int(found[1]))
 
 
 def _encode(data: bytes) -> str:
