@@ -6,7 +6,7 @@ was is for the log alone. In the order in which they are checked:
 ====================  ==========================================================================
 reason                meaning
 ====================  ==========================================================================
-`signature-required`  the function wants signed tokens, and this request's was not verified
+`signature-required`  the function or the client's row wants a signed token, and none was verified
 `no-client-id`        there is none, or one that AWS IoT would not take
 `no-password`         there is none, or an empty one
 `unknown-client`      the table has no such row
@@ -14,6 +14,7 @@ reason                meaning
 `secret-retired`      it matches a slot that a rotation has retired
 `secret-expired`      it matches a slot whose time is over
 `wrong-username`      the user part of the user name is not this client's
+`wrong-token`         the token is signed, and for another client than this
 `disabled`            the row's `allow_connect` is not true
 `expired`             the client's time is over
 `policy-too-large`    its grants do not fit into ten policy documents
@@ -40,7 +41,7 @@ from iotauth_authorizer.grants import (
     principal_id,
 )
 from iotauth_authorizer.record import SLOT_NAMES, ClientRecord
-from iotauth_authorizer.username import user_part
+from iotauth_authorizer.username import parse_token, user_part
 
 CLIENT_ID_HEADER = "x-iotauth-client-id"
 USERNAME_HEADER = "x-iotauth-username"
@@ -58,7 +59,8 @@ class Settings(NamedTuple):
 class Decision(NamedTuple):
     """What was decided and why. *slot* is the one that the password matched, if it was a slot.
 
-    *first_use* says that a pending slot has just been seen for the first time.
+    *first_use* says that a pending slot has just been seen for the first time; *new_token* when a signed
+    token was issued, in epoch seconds, that is newer than any seen before.
     """
 
     allowed: bool
@@ -66,15 +68,20 @@ class Decision(NamedTuple):
     answer: Answer
     slot: str | None = None
     first_use: bool = False
+    new_token: int | None = None
 
 
 class Credentials(NamedTuple):
-    """What a request presents, whichever way it came in. *user* is the user part only."""
+    """What a request presents, whichever way it came in. *user* is the user part only.
+
+    *token* is one whose signature AWS IoT has verified, and nothing else.
+    """
 
     client_id: str
     user: str
     password: bytes
     over_http: bool
+    token: str | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(client_id={self.client_id!r}, …)"
@@ -116,7 +123,8 @@ def examine(request: ConnectRequest, settings: Settings) -> Credentials | Decisi
         return refuse("no-client-id")
     if not password:
         return refuse("no-password")
-    return Credentials(client_id, user_part(username or ""), password, over_http)
+    token = (request.token or "") if request.signature_verified is True else None
+    return Credentials(client_id, user_part(username or ""), password, over_http, token)
 
 
 def refuse(reason: str, slot: str | None = None) -> Decision:
@@ -150,11 +158,19 @@ def judge(
         return refuse(match.reason, match.slot)
     if not _is_username(record, credentials):
         return refuse("wrong-username", match.slot)
+    issued_at = None
+    if credentials.token is not None:
+        issued_at = _issued_at(credentials.token, record.client_id)
+        if issued_at is None:
+            return refuse("wrong-token", match.slot)
+    elif record.token is not None and record.token.is_required:
+        return refuse("signature-required", match.slot)
     if not record.enabled:
         return refuse("disabled", match.slot)
     if _is_over(record.expires_at, now):
         return refuse("expired", match.slot)
-    return _allow(record, match.slot, now=now, scope=scope, settings=settings, over_http=credentials.over_http)
+    decision = _allow(record, match.slot, now=now, scope=scope, settings=settings, over_http=credentials.over_http)
+    return decision._replace(new_token=issued_at) if _is_new(record, issued_at) else decision
 
 
 def _allow(
@@ -201,6 +217,17 @@ def _is_username(record: ClientRecord, credentials: Credentials) -> bool:
     if record.username is None:
         return credentials.user in ("", record.client_id)
     return equal(_bytes(record.username), _bytes(credentials.user))
+
+
+def _issued_at(token: str, client_id: str) -> int | None:
+    """Return when *token* was issued to this client; None where it is another's, or none of ours."""
+    found = parse_token(token)
+    return found[1] if found is not None and found[0] == client_id else None
+
+
+def _is_new(record: ClientRecord, issued_at: int | None) -> bool:
+    seen_at = record.token.seen_at if record.token is not None else None
+    return issued_at is not None and (seen_at is None or issued_at > seen_at)
 
 
 def _is_first_use(slot: Slot | None) -> bool:

@@ -38,7 +38,7 @@ from iotauth_authorizer.dynamodb import (
 )
 from iotauth_authorizer.event import ConnectRequest, MalformedEvent, build_answer, parse_event
 from iotauth_authorizer.grants import ArnScope
-from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, key, retirement
+from iotauth_authorizer.record import ClientRecord, Item, MalformedRecord, from_item, key, retirement
 
 # How long the table may take, retries included; together well under the 5 seconds that AWS IoT waits.
 READ_BUDGET_S = 3.0
@@ -100,6 +100,20 @@ class Table:
             condition += " AND #old.#hash = :old"
             names["#old"] = f"Secret_{other}"
             values |= {":end": {"N": str(end)}, ":old": {"S": record.slots[other].hash}}
+        self._note(record, update, condition, names, values)
+
+    def record_token(self, record: ClientRecord, issued_at: int) -> None:
+        """Note in the row that a token issued at *issued_at* was seen, unless a newer one was. Fails as above."""
+        value: dict[str, Any] = {"N": str(issued_at)}
+        update = "SET #token.Seen = :value"
+        if record.token is None:
+            update, value = "SET #token = :value", {"M": {"Seen": value}}
+            condition = "attribute_exists(Client_ID) AND attribute_not_exists(#token)"
+        else:
+            condition = "attribute_exists(#token) AND (attribute_not_exists(#token.Seen) OR #token.Seen < :value)"
+        self._note(record, update, condition, {"#token": "Token"}, {":value": value})
+
+    def _note(self, record: ClientRecord, update: str, condition: str, names: dict[str, str], values: Item) -> None:
         with contextlib.suppress(Exception):
             self._client.update_item(
                 self._name,
@@ -152,6 +166,8 @@ class Function:
         decision = judge(credentials, record, now=now, scope=scope, settings=self._settings)
         if record is not None and decision.first_use and decision.slot is not None:
             self._table.record_first_use(record, decision.slot, now)
+        if record is not None and decision.new_token is not None:
+            self._table.record_token(record, decision.new_token)
         return decision
 
 

@@ -11,6 +11,8 @@ Secret_A, Secret_B                     M        Hash (S), Created (N), State (S)
 publish_topics, subscribe_topics,      L of S   MQTT topic filters
 retain_topics, will_topics
 Expires, Created, Updated              N        epoch seconds
+Token                                  M        of signed tokens, by when they were issued: Issued (N), the newest handed
+                                                out; Seen (N), the newest seen; Required (BOOL): nobody gets in without
 Tags                                   M of S   what the user groups clients by
 Note                                   S        what the user wrote
 Version                                N        counts the changes that people make; absent in rows of older tools
@@ -46,6 +48,17 @@ class MalformedRecord(ValueError):
     """An attribute has the wrong type. The message names the attribute, never its value."""
 
 
+class TokenNote(NamedTuple):
+    """What is known of a client's signed tokens, by when they were issued, in epoch seconds.
+
+    *issued_at* is the newest that was handed out, *seen_at* the newest that the function has seen.
+    """
+
+    issued_at: int | None = None
+    seen_at: int | None = None
+    is_required: bool = False
+
+
 class ClientRecord(NamedTuple):
     """A client as the table knows it. Times are epoch seconds.
 
@@ -65,6 +78,7 @@ class ClientRecord(NamedTuple):
     created_at: int | None = None
     updated_at: int | None = None
     version: int | None = None
+    token: TokenNote | None = None
 
     def __repr__(self) -> str:
         # The default would print the password of an older row.
@@ -98,6 +112,7 @@ def from_item(item: Mapping[str, Any]) -> ClientRecord:
         created_at=_number(item, "Created"),
         updated_at=_number(item, "Updated"),
         version=_number(item, "Version"),
+        token=_token(item),
     )
 
 
@@ -123,6 +138,7 @@ def to_item(record: ClientRecord) -> Item:
             "Created": _n(record.created_at),
             "Updated": _n(record.updated_at),
             "Version": _n(record.version),
+            "Token": None if record.token is None else token_attribute(record.token),
         }
     )
 
@@ -150,6 +166,12 @@ def retirement(record: ClientRecord, used: str, now: int) -> tuple[str, int] | N
             end = now + slot.grace_s
             return name, end if slot.expires_at is None else min(end, slot.expires_at)
     return None
+
+
+def token_attribute(note: TokenNote) -> dict[str, Any]:
+    """Write the attribute `Token`."""
+    required = {"BOOL": True} if note.is_required else None
+    return {"M": _present({"Issued": _n(note.issued_at), "Seen": _n(note.seen_at), "Required": required})}
 
 
 def _value(item: Mapping[str, Any], name: str, kind: str) -> Any:
@@ -191,6 +213,13 @@ def _texts(item: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _tags(item: Mapping[str, Any]) -> dict[str, str]:
     members = _value(item, "Tags", "M") or {}
     return {name: _text(members, name) or "" for name in members}
+
+
+def _token(item: Mapping[str, Any]) -> TokenNote | None:
+    members = _value(item, "Token", "M")
+    if members is None:
+        return None
+    return TokenNote(_number(members, "Issued"), _number(members, "Seen"), _truth(members, "Required"))
 
 
 def _slots(item: Mapping[str, Any]) -> dict[str, Slot]:

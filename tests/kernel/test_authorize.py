@@ -13,7 +13,7 @@ from iotauth_authorizer.authorize import Decision, Settings, client_id_of, decid
 from iotauth_authorizer.credential import DUMMY, Slot, SlotState, equal, hash_secret, verify
 from iotauth_authorizer.event import MAX_TIMER_S, MIN_TIMER_S, REFUSAL, ConnectRequest, build_answer, parse_answer
 from iotauth_authorizer.grants import ArnScope, Grants
-from iotauth_authorizer.record import ClientRecord
+from iotauth_authorizer.record import ClientRecord, TokenNote
 
 NOW = 1_800_000_000
 SCOPE = ArnScope("aws", "eu-west-1", "123456789012")
@@ -249,8 +249,56 @@ def test_a_required_signature_comes_first() -> None:
     settings = Settings(require_signature=True)
     assert decided(request(), record(), settings).reason == "signature-required"
     assert decided(request(token="t"), record(), settings).reason == "signature-required"
-    assert decided(request(token="t", signature_verified=True), record(), settings).allowed
+    assert decided(request(token="door-7.1", signature_verified=True), record(), settings).allowed
     assert decided(request(password=b"x", signature_verified=True), record(), settings).reason == "wrong-password"
+
+
+@pytest.mark.parametrize("token", ["door-8.1", "door-7", "door-7.x", "door-7.1.", "", "x" * 99, None])
+def test_a_signed_token_of_another_client_is_refused(token: str | None) -> None:
+    """Who holds one token and knows another device's password is still not that device."""
+    decision = decided(request(token=token, signature_verified=True), record())
+    assert (decision.allowed, decision.reason, decision.slot) == (False, "wrong-token", "A")
+    assert decision.answer == REFUSAL
+
+
+def test_a_token_that_nobody_verified_proves_and_spoils_nothing() -> None:
+    """An unsigned authorizer hands a token on unread: it is then no token at all."""
+    for verified in (False, None):
+        assert decided(request(token="door-8.1", signature_verified=verified), record()).allowed
+        required = record(token=TokenNote(is_required=True))
+        assert decided(request(token="door-7.1", signature_verified=verified), required).reason == "signature-required"
+
+
+def test_a_row_may_want_a_signed_token() -> None:
+    """So one function serves a signed and an unsigned authorizer, and nobody slips through the second."""
+    required = record(token=TokenNote(is_required=True))
+    assert decided(request(), required).reason == "signature-required"
+    assert decided(request(token="door-7.1", signature_verified=True), required).allowed
+
+
+def test_the_password_is_asked_for_before_the_token() -> None:
+    """Only who proved the password learns, from nothing but the log, that the token was wrong."""
+    wrong = request(token="door-8.1", signature_verified=True, password=b"x")
+    assert decided(wrong, record()).reason == "wrong-password"
+
+
+@pytest.mark.parametrize(
+    ("note", "noted"),
+    [
+        (None, 5),
+        (TokenNote(), 5),
+        (TokenNote(issued_at=9), 5),
+        (TokenNote(seen_at=4), 5),
+        (TokenNote(seen_at=5), None),
+        (TokenNote(seen_at=6), None),
+    ],
+)
+def test_a_token_is_noted_when_it_is_newer_than_any_seen_before(note: TokenNote | None, noted: int | None) -> None:
+    """One write for each token that is handed out, and none for each connection."""
+    decision = decided(request(token="door-7.5", signature_verified=True), record(token=note))
+    assert (decision.allowed, decision.new_token) == (True, noted)
+    refused = decided(request(token="door-7.5", signature_verified=True), record(token=note, enabled=False))
+    assert refused.new_token is None
 
 
 @pytest.mark.parametrize(

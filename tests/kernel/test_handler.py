@@ -190,7 +190,7 @@ def test_a_required_signature_is_required(load: Load, value: str, log: Log) -> N
     with serving(in_turn(answer({"Item": row()}))) as server:
         function = load(server, IOTAUTH_REQUIRE_SIGNATURE=value)
         assert function(event(), Context()) == REFUSED
-        assert function(event(signature_verified=True), Context())["isAuthenticated"]
+        assert function(event(token="door-7.5", signature_verified=True), Context())["isAuthenticated"]
     assert [line["reason"] for line in log()] == ["signature-required", "ok"]
 
 
@@ -281,6 +281,44 @@ def test_a_slot_filled_anew_meanwhile_is_not_noted_as_used() -> None:
         table.close()
 
 
+TOKEN_EVENT = {"token": "door-7.5", "signature_verified": True}
+
+
+@pytest.mark.parametrize(
+    "note",
+    [None, {"Issued": {"N": "9"}}, {"Issued": {"N": "9"}, "Seen": {"N": "4"}, "Required": {"BOOL": True}}],
+    ids=["no note", "handed out", "an older one seen"],
+)
+def test_a_new_token_is_noted_once(load: Load, note: dict[str, Any] | None) -> None:
+    """Beside what the row holds of tokens, under a condition; the next connection writes nothing."""
+    with moto_table() as server:
+        table = table_of(server)
+        table.put_item("clients", {**row(), **({"Token": {"M": note}} if note else {})})
+        function = load(server)
+        for _ in range(2):
+            assert function(event(**TOKEN_EVENT), Context())["isAuthenticated"]
+        noted = table.get_item("clients", key("door-7"))
+        assert noted == {**row(), "Token": {"M": {**(note or {}), "Seen": {"N": "5"}}}}
+        table.close()
+    assert [asked.operation for asked in server.asked].count("UpdateItem") == 1
+
+
+def test_a_token_is_noted_neither_over_a_newer_one_nor_in_a_row_that_is_gone() -> None:
+    """The row was read before another connection noted more, or before somebody removed it."""
+    with moto_table() as server:
+        table = table_of(server)
+        newer = {**row(), "Token": {"M": {"Seen": {"N": "7"}}}}
+        table.put_item("clients", newer)
+        for read in (row(), {**row(), "Token": {"M": {}}}):
+            Table("clients", table).record_token(from_item(read), 5)
+            assert table.get_item("clients", key("door-7")) == newer
+        table.delete_item("clients", key("door-7"))
+        for read in (row(), newer):
+            Table("clients", table).record_token(from_item(read), 8)
+            assert table.get_item("clients", key("door-7")) is None
+        table.close()
+
+
 @pytest.mark.parametrize(
     "failure",
     [
@@ -306,8 +344,8 @@ def test_a_first_use_that_cannot_be_noted_denies_nobody(
         return answer({"Item": pending}) if asked.operation == "GetItem" else failure
 
     with serving(only_reads) as server:
-        assert load(server)(event(), Context())["isAuthenticated"]
-    assert "UpdateItem" in [asked.operation for asked in server.asked]
+        assert load(server)(event(**TOKEN_EVENT), Context())["isAuthenticated"]
+    assert {"UpdateItem"} < {asked.operation for asked in server.asked}
 
 
 def test_a_log_that_cannot_be_written_keeps_nobody_out(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:

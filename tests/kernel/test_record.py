@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from iotauth_authorizer.credential import Slot, SlotState
 from iotauth_authorizer.grants import Grants
-from iotauth_authorizer.record import ClientRecord, MalformedRecord, from_item, key, retirement, to_item
+from iotauth_authorizer.record import ClientRecord, MalformedRecord, TokenNote, from_item, key, retirement, to_item
 
 TEXTS = st.text(max_size=12)
 TIMES = st.integers(0, 2**40)
@@ -46,6 +46,7 @@ RECORDS = st.builds(
     created_at=st.none() | TIMES,
     updated_at=st.none() | TIMES,
     version=st.none() | TIMES,
+    token=st.none() | st.builds(TokenNote, st.none() | TIMES, st.none() | TIMES, st.booleans()),
 )
 
 
