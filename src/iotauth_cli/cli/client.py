@@ -16,6 +16,7 @@ group = LazyGroup(
         "list": ("iotauth_cli.cli.client_list:list_", "List the clients of the table."),
         "show": ("iotauth_cli.cli.client:show", "Show what a client may do."),
         "remove": ("iotauth_cli.cli.client:remove", "Remove a client and its credential.", MUTATES),
+        "audit": ("iotauth_cli.cli.client_audit:audit", "Find clients that something is wrong with."),
     },
     help="Add, list and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
 )

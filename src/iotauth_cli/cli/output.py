@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -139,25 +139,30 @@ class Output(NamedTuple):
             for line in fitted(columns, [[harmless(cell) for cell in row] for row in rows], terminal_width()):
                 write_line(line)
 
-    def long_table(self, columns: Row, rows: Iterable[tuple[Any, Row]]) -> Printed:
+    def long_table(
+        self, columns: Row, rows: Iterable[tuple[Any, Row]], *, within: tuple[str, Callable[[], Any]] | None = None
+    ) -> Printed:
         """Print *rows*, each with its document, as they come: any number of them takes the same memory.
 
         Under ``--json`` they are an array with a line for each, which is complete only if nothing failed.
+        *within* is a name for the array, and what gives the other members of its object when all rows are known.
         """
         from iotauth_cli.cli.layout import Layout, parts
 
         printed, layout = Printed(), None
+        opening = "[" if within is None else f'{{"{within[0]}": ['
         for part in parts(rows):
             cells = [[harmless(cell) for cell in row] for _, row in part]
             if self.as_json:
                 lines = ",\n".join(as_text(document, indent=None) for document, _ in part)
-                write_line(f"[\n{lines}" if not printed.rows else f",\n{lines}", end="")
+                write_line(f"{opening}\n{lines}" if not printed.rows else f",\n{lines}", end="")
             else:
                 layout = layout or Layout.of(columns, cells, terminal_width())
                 write_line(layout.text(cells, is_first=not printed.rows))
             printed = Printed(printed.rows + len(part), part[-1][0])
         if self.as_json:
-            write_line("\n]" if printed.rows else "[]")
+            closing = "]" if within is None else f"], {as_text(within[1](), indent=None)[1:]}"
+            write_line(f"\n{closing}" if printed.rows else opening + closing)
         return printed
 
     def facts(self, document: Any, facts: Sequence[tuple[str, str]]) -> None:
