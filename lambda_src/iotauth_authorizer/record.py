@@ -11,8 +11,8 @@ Secret_A, Secret_B                     M        Hash (S), Created (N), State (S)
 publish_topics, subscribe_topics,      L of S   MQTT topic filters
 retain_topics, will_topics
 Expires, Created, Updated              N        epoch seconds
-Token                                  M        of signed tokens, by when they were issued: Issued (N), the newest handed
-                                                out; Seen (N), the newest seen; Required (BOOL): nobody gets in without
+Token                                  M        signed tokens, by when they were issued: Issued (N), newest handed out;
+                                                Seen (N), newest seen; Required (BOOL): nobody gets in without
 Tags                                   M of S   what the user groups clients by
 Note                                   S        what the user wrote
 Version                                N        counts the changes that people make; absent in rows of older tools

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotauth_authorizer.grants import ArnScope, Grants, compile_policies
+from iotauth_authorizer.username import SIGNATURE
 from iotauth_cli.probe.cause import REFUSED, UNKNOWN
 from iotauth_cli.probe.causes import CAUSES
 from iotauth_cli.probe.diagnose import Diagnosis, diagnose
@@ -41,6 +42,7 @@ USERNAME = "door-7?x-amz-customauthorizer-name=doors"
 PASSWORD = "iota_the_canary_that_nobody_may_see_"
 
 AUTHORIZER = AuthorizerFound(ARN, FUNCTION_ARN, is_active=True, signing_disabled=True)
+SIGNED = replace(AUTHORIZER, signing_disabled=False, token_key_name="token")
 FUNCTION = FunctionFound("doors-function", is_ready=True, is_ours=True)
 GIVEN = PermissionFound("given", (ARN,), ("123456789012",))
 ALLOWED = Trial("allowed", compile_policies(Grants.for_topic("doors/door-7"), "door-7", SCOPE))
@@ -138,7 +140,21 @@ TABLE: list[tuple[str, Case, str]] = [
     (
         "signature-missing",
         case_of(HUNG_UP, replace(NOT_CALLED, authorizer=replace(AUTHORIZER, signing_disabled=False))),
-        "--authorizer NAME",
+        "iotauth keys sign --for-client door-7",
+    ),
+    (
+        "signature-missing",
+        case_of(HUNG_UP, replace(NOT_CALLED, authorizer=SIGNED), username=f"{USERNAME}&{SIGNATURE}=x"),
+        "iotauth keys sign --for-client door-7",
+    ),
+    (
+        "signature-wrong",
+        case_of(
+            HUNG_UP,
+            replace(NOT_CALLED, authorizer=replace(SIGNED, is_signature_right=False)),
+            username=f"{USERNAME}&token=door-7.1&{SIGNATURE}=x",
+        ),
+        "iotauth authorizer show doors",
     ),
     ("function-missing", case_of(HUNG_UP, replace(IN_ORDER, function=ABSENT)), "authorizer create doors"),
     (
@@ -172,6 +188,7 @@ TABLE: list[tuple[str, Case, str]] = [
     ("no-password", case_of(HUNG_UP, logged("no-password")), "--password-stdin"),
     ("no-client-id", case_of(HUNG_UP, logged("no-client-id")), "test-connect CLIENT"),
     ("signature-required", case_of(HUNG_UP, logged("signature-required")), "IOTAUTH_REQUIRE_SIGNATURE"),
+    ("wrong-token", case_of(HUNG_UP, logged("wrong-token")), "iotauth keys sign --for-client door-7"),
     ("policy-too-large", case_of(HUNG_UP, logged("policy-too-large")), "take topics out"),
     ("malformed-record", case_of(HUNG_UP, logged("malformed-record")), "iotauth client show door-7"),
     (

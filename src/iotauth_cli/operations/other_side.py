@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from iotauth_authorizer.event import ConnectRequest, InvalidAnswer, build_event, parse_answer
+from iotauth_cli import token as tokens
 from iotauth_cli.aws import iot, lambda_, logs
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.polling import pauses
@@ -122,9 +123,11 @@ class Inquiry:
         return None
 
     def masked(self, text: str) -> str:
-        """Return *text* without the password: a function of somebody else's may say anything."""
-        secret = self.attempt.login.password
-        return text if secret is None else mask(text, secret)
+        """Return *text* without password and signature: a function of somebody else's may say anything."""
+        signature = self.attempt.user.signature if self.attempt.user else None
+        for secret in (self.attempt.login.password, Secret(signature) if signature else None):
+            text = text if secret is None else mask(text, secret)
+        return text
 
     # --- the questions --------------------------------------------------------------------------
 
@@ -137,7 +140,27 @@ class Inquiry:
         found = iot.find(self.session, name) if name else iot.find_default(self.session)
         if found is None:
             return ABSENT
-        return AuthorizerFound(found.arn, found.function_arn, found.is_active, found.signing_disabled)
+        return AuthorizerFound(
+            *(found.arn, found.function_arn, found.is_active, found.signing_disabled),
+            token_key_name=found.token_key_name,
+            is_signature_right=self.is_signature_right(found),
+        )
+
+    def signed_token(self, token_key_name: str | None) -> dict[str, str]:
+        """Return token and signature in the user name, as far as it has them, as TestInvokeAuthorizer names them."""
+        user = self.attempt.user
+        if user is None or token_key_name is None:
+            return {}
+        members = {"token": user.get(token_key_name), "tokenSignature": user.signature}
+        return {name: value for name, value in members.items() if value}
+
+    def is_signature_right(self, found: iot.Authorizer) -> bool | None:
+        """Check the signature as AWS IoT does, with the keys that it has; None where there is nothing to check."""
+        signed = self.signed_token(found.token_key_name)
+        if found.signing_disabled or len(signed) < 2:
+            return None
+        keys = found.token_signing_public_keys.values()
+        return any(tokens.verify(signed["token"], signed["tokenSignature"], pem) for pem in keys)
 
     def function(self, arn: FunctionArn) -> FunctionFound | Absent:
         found = lambda_.find(self.session, arn.name)
@@ -155,7 +178,8 @@ class Inquiry:
         assert isinstance(self.found.authorizer, AuthorizerFound)
         name = self.found.authorizer.arn.rpartition("/")[2]
         try:
-            answer = iot.test_invoke(self.session, name, mqttContext=self.mqtt_context())
+            signed = self.signed_token(self.found.authorizer.token_key_name)
+            answer = iot.test_invoke(self.session, name, mqttContext=self.mqtt_context(), **signed)
         except BadAnswer as bad:
             return Trial("no-answer", (), self.masked(bad.message), time.monotonic() - began)
         return Trial("allowed" if answer.is_authenticated else "refused", answer.policy_documents)
@@ -219,6 +243,13 @@ class Inquiry:
             return AnswerFault(invalid.rule, str(invalid))
         return None
 
+    @property
+    def verified_token(self) -> str | None:
+        found = self.found.authorizer
+        if not isinstance(found, AuthorizerFound) or not found.is_signature_right:
+            return None
+        return self.signed_token(found.token_key_name)["token"]
+
     def request(self) -> ConnectRequest:
         login = self.attempt.login
         return ConnectRequest(
@@ -227,6 +258,8 @@ class Inquiry:
             client_id=login.client_id,
             username=login.username,
             password=login.password.reveal().encode() if login.password else None,
+            token=self.verified_token,
+            signature_verified=self.verified_token is not None,
             server_name=self.attempt.endpoint.host,
         )
 

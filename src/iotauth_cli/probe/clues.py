@@ -74,7 +74,15 @@ def authorizer_is_inactive(case: Case) -> bool:
 def signature_is_missing(case: Case) -> bool:
     found, user = case.other.authorizer, case.attempt.user
     wants = isinstance(found, AuthorizerFound) and not found.signing_disabled
-    return wants and user is not None and user.get(SIGNATURE) is None
+    if not (wants and user is not None):
+        return False
+    key_name = found.token_key_name if isinstance(found, AuthorizerFound) else None
+    return user.get(SIGNATURE) is None or (key_name is not None and user.get(key_name) is None)
+
+
+def signature_is_wrong(case: Case) -> bool:
+    found = case.other.authorizer
+    return isinstance(found, AuthorizerFound) and found.is_signature_right is False
 
 
 def function_is_absent(case: Case) -> bool:

@@ -61,10 +61,14 @@ ABSENT = Absent()
 
 @dataclass(frozen=True)
 class AuthorizerFound:
+    """*is_signature_right*: whether a key of its own has signed the token that was sent; None if none was."""
+
     arn: str
     function_arn: str
     is_active: bool
     signing_disabled: bool
+    token_key_name: str | None = None
+    is_signature_right: bool | None = None
 
 
 @dataclass(frozen=True)

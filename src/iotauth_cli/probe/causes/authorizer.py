@@ -65,7 +65,15 @@ CAUSES = (
         when=(clues.signature_is_missing, clues.may_not_have_been_called),
         says="authorizer `{authorizer}` wants a signed token, and the user name carries none",
         evidence=(clues.calls,),
-        remedy="use an authorizer without signing: `iotauth test-connect {client} --authorizer NAME{where}`",
+        remedy="sign one: `iotauth keys sign --for-client {client} --authorizer {authorizer}{where}`",
+        reference=CUSTOM_AUTH,
+    ),
+    refused(
+        "signature-wrong",
+        when=(clues.signature_is_wrong, clues.may_not_have_been_called),
+        says="no key of authorizer `{authorizer}` has signed the token of client `{client}`",
+        evidence=(clues.calls,),
+        remedy="see its keys with `iotauth authorizer show {authorizer}{where}`; the one that signed may be retired",
         reference=CUSTOM_AUTH,
     ),
     refused(

@@ -56,8 +56,14 @@ CAUSES = (
     ),
     logged(
         "signature-required",
-        "function `{function}` wants signed tokens, and authorizer `{authorizer}` checks none",
-        "set IOTAUTH_REQUIRE_SIGNATURE to 0 in the environment of function `{function}`",
+        "client `{client}` or function `{function}` wants a signed token, and authorizer `{authorizer}` checks none",
+        "name the signed authorizer: `iotauth test-connect {client} --authorizer NAME{where}`; or, if no client has "
+        "one, set IOTAUTH_REQUIRE_SIGNATURE to 0 in the environment of function `{function}`",
+    ),
+    logged(
+        "wrong-token",
+        "the token of client `{client}` is signed, and for another client or in another form",
+        "sign its own: `iotauth keys sign --for-client {client} --authorizer {authorizer}{where}`",
     ),
     logged(
         "policy-too-large",
