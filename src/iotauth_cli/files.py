@@ -120,7 +120,7 @@ def remove(path: Path) -> bool:
     """Delete *path*; tell whether it was there."""
     try:
         path.unlink()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as problem:
         raise cannot("remove", path, problem) from problem

@@ -84,7 +84,7 @@ RECORD = ClientRecord(
 
 def test_show_tells_all_but_the_secret() -> None:
     """Times, tags, note, older topics; of a secret only which slot, since when, and in which state."""
-    facts = render_client.shown_client(Shown(RECORD, (), "grants too wide", None), None)
+    facts = render_client.shown_client(Shown(RECORD, (), "grants too wide", None), None, 7000)
     assert facts == [
         ("client", "door-7"),
         ("state", "enabled"),
@@ -92,7 +92,7 @@ def test_show_tells_all_but_the_secret() -> None:
         ("expires", "1970-01-01 01:00 UTC"),
         ("note", "front door"),
         ("secret", "A: active, made 1970-01-01 00:00 UTC"),
-        ("secret", "B: pending, made 1970-01-01 00:01 UTC"),
+        ("secret", "B: pending, made 1970-01-01 00:01 UTC, first seen 1970-01-01 00:02 UTC"),
         ("publish", "a"),
         ("will", "w"),
         ("older read topic", "r/*"),
@@ -103,11 +103,44 @@ def test_show_tells_all_but_the_secret() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("slot", "line"),
+    [
+        (Slot(HASH, 0, "pending"), "pending, made 1970-01-01 00:00 UTC, not seen yet"),
+        (
+            Slot(HASH, 0, "active", first_used_at=60),
+            "active, made 1970-01-01 00:00 UTC, first seen 1970-01-01 00:01 UTC",
+        ),
+        (
+            Slot(HASH, 0, "retiring", grace_s=604800),
+            "retiring, made 1970-01-01 00:00 UTC, works until 7 days after the first use of the new one",
+        ),
+        (
+            Slot(HASH, 0, "retiring", grace_s=0),
+            "retiring, made 1970-01-01 00:00 UTC, works until the first use of the new one",
+        ),
+        (Slot(HASH, 0, "retiring"), "retiring, made 1970-01-01 00:00 UTC, works until it is confirmed"),
+        (
+            Slot(HASH, 0, "retiring", 120, None, 60),
+            "retiring, made 1970-01-01 00:00 UTC, works until 1970-01-01 00:02 UTC",
+        ),
+        (
+            Slot(HASH, 0, "retiring", 60, None, 60),
+            "retiring, made 1970-01-01 00:00 UTC, worked until 1970-01-01 00:01 UTC",
+        ),
+    ],
+    ids=str,
+)
+def test_a_secret_says_where_it_stands(slot: Slot, line: str) -> None:
+    """In which state, whether it was seen in use, and until when it counts; here at second 100."""
+    assert render_client.secrets(ClientRecord("door-7", slots={"A": slot}), 100) == [f"A: {line}"]
+
+
 @pytest.mark.parametrize("record", [RECORD, ClientRecord("old-1", plain_password="canary")], ids=["ours", "older"])
 def test_neither_text_nor_json_holds_a_hash_or_a_password(record: ClientRecord) -> None:
     """Whatever a row holds of a secret stays in the row."""
     shown = Shown(record, (), "x", None)
-    assert "canary" not in str(render_client.shown_client(shown, None))
+    assert "canary" not in str(render_client.shown_client(shown, None, 0))
     assert "canary" not in json.dumps(render_client.shown_client_document(shown))
 
 

@@ -14,11 +14,13 @@ group = LazyGroup(
     {
         "add": ("iotauth_cli.cli.client:add", "Add a client and show its password, once.", MUTATES),
         "list": ("iotauth_cli.cli.client_list:list_", "List the clients of the table."),
-        "show": ("iotauth_cli.cli.client:show", "Show what a client may do."),
+        "show": ("iotauth_cli.cli.client:show", "Show what a client may do, and its secrets' state."),
+        "rotate": ("iotauth_cli.cli.client_rotation:rotate", "Hand out a new secret beside the old one.", MUTATES),
+        "confirm": ("iotauth_cli.cli.client_rotation:confirm", "End the old secret of a rotated client.", MUTATES),
         "remove": ("iotauth_cli.cli.client:remove", "Remove a client and its credential.", MUTATES),
         "audit": ("iotauth_cli.cli.client_audit:audit", "Find clients that something is wrong with."),
     },
-    help="Add, list and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
+    help="Add, list, rotate and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
 )
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
@@ -69,16 +71,18 @@ def add(
 
 
 def show(ctx: typer.Context, client_id: ClientId) -> None:
-    """Show what a client may do, and the policies that say so.
+    """Show what a client may do and the policies that say so, and where it stands in a rotation.
 
     Example: iotauth client show thermo-1
     """
     from iotauth_cli.cli import render_client as render
     from iotauth_cli.operations import clients
 
-    shown = clients.show(ctx.obj.clients, ctx.obj.store, client_id, ctx.obj.scope)
-    kept_at = ctx.obj.shown(shown.credential_at) if shown.credential_at else None
-    ctx.obj.output.facts(render.shown_client_document(shown), render.shown_client(shown, kept_at))
+    context, now = ctx.obj, int(time.time())
+    shown = clients.show(context.clients, context.store, client_id, context.scope)
+    kept_at = context.shown(shown.credential_at) if shown.credential_at else None
+    context.output.facts(render.shown_client_document(shown), render.shown_client(shown, kept_at, now))
+    context.output.say(*render.after_showing(shown, context.command))
 
 
 def remove(ctx: typer.Context, client_id: ClientId) -> int:

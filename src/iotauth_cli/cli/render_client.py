@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import NOTHING, Facts, moment, several
 from iotauth_cli.cli.render_authorizer import statements
+from iotauth_cli.cli.render_rotation import works
+from iotauth_cli.cli.render_signing import token, token_document
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.clients import Added, ClientRecord, Shown
+    from iotauth_cli.operations.clients import Added, ClientRecord, Shown, Slot
 
 MAX_TOPICS = 3  # in the list; `client show` has them all
 
 
 def added(found: Added) -> Facts:
     password = [("password", found.credential.password.reveal())] if found.is_generated else []
+    # It may hold a signed token, which is secret too and belongs into the device with the password.
     return [("client id", found.credential.client_id), ("user name", found.device_username), *password]
 
 
@@ -31,12 +34,29 @@ def added_document(found: Added) -> dict[str, Any]:
         "publish": list(credential.publish),
         "subscribe": list(credential.subscribe),
         "kept_at": str(found.kept_at) if found.kept_at else None,
+        **signed_document(found),
+    }
+
+
+def signed_document(found: Added) -> dict[str, Any]:
+    """Return the parts of a signed user name, for who sends them as headers."""
+    credential = found.credential
+    if credential.token is None:
+        return {}
+    return {
+        "token_key_name": credential.token_key_name,
+        "token": credential.token.reveal(),
+        "signature": credential.signature,
     }
 
 
 def after_adding(found: Added, kept_at: str | None, next_command: str) -> list[str]:
     """Return what to tell beside the credential."""
     told = [f"added client `{found.credential.client_id}` to table `{found.credential.table}`"]
+    if found.credential.token is not None:
+        told.append("the user name holds a signed token: treat it as a password")
+    if found.lacks_token:
+        told.append("its token is signed elsewhere, with `keys sign --for-client` or openssl")
     if found.is_generated:
         told.append("the password is shown this once" + (f", and kept in `{kept_at}`" if kept_at else ""))
     elif kept_at:
@@ -55,7 +75,7 @@ def some(topics: Sequence[str]) -> str:
     return ", ".join(topics[:MAX_TOPICS]) + more or NOTHING
 
 
-def shown_client(found: Shown, kept_at: str | None) -> Facts:
+def shown_client(found: Shown, kept_at: str | None, now: int) -> Facts:
     record, grants = found.record, found.record.grants
     optional = [
         ("user name", record.username),
@@ -66,7 +86,8 @@ def shown_client(found: Shown, kept_at: str | None) -> Facts:
         ("client", record.client_id),
         ("state", state(record.enabled)),
         *((name, text) for name, text in optional if text),
-        *several("secret", secrets(record)),
+        *several("secret", secrets(record, now)),
+        *several("token", token(record.token)),
         *several("publish", grants.publish),
         *several("subscribe", grants.subscribe),
         *several("retain", grants.retain),
@@ -79,11 +100,30 @@ def shown_client(found: Shown, kept_at: str | None) -> Facts:
     ]
 
 
-def secrets(record: ClientRecord) -> list[str]:
+def secrets(record: ClientRecord, now: int) -> list[str]:
     """Describe the secrets of *record* without a letter of them."""
     if record.plain_password is not None:
         return ["plain password in the table; an older tool wrote it"]
-    return [f"{name}: {slot.state}, made {moment(slot.created_at)}" for name, slot in record.slots.items()] or ["none"]
+    return [
+        f"{name}: {slot.state}, made {moment(slot.created_at)}{use(slot, now)}" for name, slot in record.slots.items()
+    ] or ["none"]
+
+
+def use(slot: Slot, now: int) -> str:
+    """Say whether a secret was seen in use, and how long it works; nothing where there is nothing to say."""
+    seen = "not seen yet" if slot.state == "pending" else None
+    if slot.first_used_at is not None:
+        seen = f"first seen {moment(slot.first_used_at)}"
+    has_end = slot.state == "retiring" or slot.expires_at is not None
+    return "".join(f", {each}" for each in (seen, works(slot, now) if has_end else None) if each)
+
+
+def after_showing(found: Shown, command: Callable[[str], str]) -> list[str]:
+    """Return the next step of a rotation that the device has gone along with."""
+    pending = [slot for slot in found.record.slots.values() if slot.state == "pending"]
+    if not any(slot.first_used_at is not None for slot in pending):
+        return []
+    return [f"next: {command(f'client confirm {found.record.client_id}')}"]
 
 
 def shown_client_document(found: Shown) -> dict[str, Any]:
@@ -94,6 +134,7 @@ def shown_client_document(found: Shown) -> dict[str, Any]:
         "enabled": record.enabled,
         "secrets": {name: slot_document(slot) for name, slot in record.slots.items()},
         "has_plain_password": record.plain_password is not None,
+        "token": token_document(record.token),
         "publish": list(grants.publish),
         "subscribe": list(grants.subscribe),
         "retain": list(grants.retain),
@@ -117,4 +158,5 @@ def slot_document(slot: Any) -> Mapping[str, Any]:
         "created_at": slot.created_at,
         "expires_at": slot.expires_at,
         "first_used_at": slot.first_used_at,
+        "grace_s": slot.grace_s,
     }

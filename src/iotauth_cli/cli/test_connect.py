@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
     from iotauth_cli.operations.connect import Asking, Report, Stage, Started
 
+Slot = Literal["new", "old"]
+
 REFUSED, UNKNOWN = 1, 3
+FIRST_USE = (
+    "the function cannot tell you from the device: this counts as a use of the new secret, and the old one's "
+    "grace begins; `--slot old` tries that one"
+)
 MAX_ALPN_BYTES = 255  # RFC 7301, 3.1
 
 
@@ -32,6 +38,9 @@ def connect(
     username: Annotated[str | None, typer.Option(metavar="NAME", help="Log in under this user name.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     authorizer: Annotated[str | None, typer.Option(metavar="NAME", help="Name this authorizer.")] = None,
+    slot: Annotated[
+        Slot, typer.Option(metavar="new|old", help="In a rotation: log in with the new secret or the old one.")
+    ] = "new",
     timeout: Annotated[float, typer.Option(metavar="S", min=0.1, max=600, help="Wait this long for a step.")] = 10.0,
 ) -> int:
     """Connect as a device would, show each step, and say what is wrong.
@@ -55,8 +64,11 @@ def connect(
         publish=publish,
         subscribe=subscribe,
         timeout_s=timeout,
+        is_old=slot == "old",
     )
     prepared = prepare(context.session, context.store, context.wish(), visit, where=context.places)
+    if prepared.is_first_use:
+        context.output.say(FIRST_USE)
     report = tell(context.output, knock(context.session, prepared))
     return 0 if report.ok else REFUSED if report.was_refused else UNKNOWN
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeGuard
 
-from iotauth_authorizer.credential import Slot, hash_secret, new_secret, profile_for
+from iotauth_authorizer.credential import Slot, new_secret
 from iotauth_authorizer.grants import (
     ArnScope,
     Grants,
@@ -17,10 +18,11 @@ from iotauth_authorizer.grants import (
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.errors import AlreadyExists, InputError, NotFound
+from iotauth_cli.errors import AccessDenied, AlreadyExists, InputError, NotFound
+from iotauth_cli.operations.rotation import hashed, slot_of
 from iotauth_cli.secret import Secret
 
-__all__ = ["Added", "BrokenRow", "ClientRecord", "NewClient", "Removed", "Shown"]
+__all__ = ["Added", "BrokenRow", "ClientRecord", "NewClient", "Removed", "Shown", "Slot"]
 
 MAX_PASSWORD_BYTES = 65535  # MQTT's own limit on the field
 ANY_ACCOUNT = "0" * 12  # limits count characters, and every account has 12
@@ -31,7 +33,8 @@ class NewClient:
     """What `client add` was asked for. Topics are MQTT topic filters.
 
     *topics* grants publish, subscribe and receive on each and below; *retain* and *will*
-    extend to whatever may be published. Without *password* one is generated.
+    extend to whatever may be published. Without *password* one is generated. *expires_at* is in
+    epoch seconds.
     """
 
     client_id: str
@@ -42,6 +45,9 @@ class NewClient:
     retain: bool = False
     will: bool = False
     password: Secret | None = None
+    expires_at: int | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,18 +100,22 @@ def add(table: ClientTable, store: Store | None, wish: NewClient, *, partition: 
     """
     grants = check(wish)
     policies = compiled(grants, wish.client_id, ArnScope(partition, table.target.region, ANY_ACCOUNT))
+    begun = begun_with(store, wish)
+    password = begun or wish.password or Secret(new_secret())
     if store is not None:
-        store.prepare()
-    password = wish.password or Secret(new_secret())
-    record = new_record(wish.client_id, password, grants, now)
+        password = store.begin(wish.client_id, password)
     try:
-        table.add(record)
+        record = table.add(new_record(wish, password, grants, now))
     except AlreadyExists as problem:
-        raise AlreadyExists(
-            f"client `{wish.client_id}` exists already in table `{table.name}`",
-            hint=f"see it with `iotauth client show {wish.client_id}`, "
-            f"or start over: `iotauth client remove {wish.client_id}`",
-        ) from problem
+        found = table.find(wish.client_id)
+        # Unless an earlier run wrote it and was cut off before it could say so.
+        if begun is None or not is_row_of(found, begun, grants):
+            forget(store, wish, begun)
+            raise exists_already(table, wish.client_id) from problem
+        record = found
+    except (AccessDenied, NotFound):
+        forget(store, wish, begun)
+        raise
     credential = Credential(
         client_id=wish.client_id,
         username=wish.client_id,
@@ -121,13 +131,42 @@ def add(table: ClientTable, store: Store | None, wish: NewClient, *, partition: 
     return keep(store, Added(credential, record, policies, is_generated=wish.password is None))
 
 
+def begun_with(store: Store | None, wish: NewClient) -> Secret | None:
+    """Return the secret that an earlier run kept for this client before it was cut off, if it will do."""
+    begun = store.begun(wish.client_id) if store is not None else None
+    if store is None or wish.password in (None, begun):
+        return begun
+    store.end(wish.client_id)
+    return None
+
+
+def forget(store: Store | None, wish: NewClient, begun: Secret | None) -> None:
+    """Forget the secret of a row that was surely not written; what an earlier run began with stays."""
+    if store is not None and begun is None:
+        store.end(wish.client_id)
+
+
+def is_row_of(row: ClientRecord | BrokenRow | None, secret: Secret, grants: Grants) -> TypeGuard[ClientRecord]:
+    return isinstance(row, ClientRecord) and row.grants == grants and slot_of(row, secret) is not None
+
+
+def exists_already(table: ClientTable, client_id: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"client `{client_id}` exists already in table `{table.name}`",
+        hint=f"see it with `iotauth client show {client_id}`, or give it a new secret: "
+        f"`iotauth client rotate {client_id}`",
+    )
+
+
 def keep(store: Store | None, added: Added) -> Added:
     """Put the credential into *store*. It was written to the table, so a full disk is no failure:
     the password must still be shown."""
     if store is None:
         return added
     try:
-        return replace(added, kept_at=store.save(added.credential))
+        kept_at = store.save(added.credential)
+        store.end(added.credential.client_id)
+        return replace(added, kept_at=kept_at)
     except InputError as problem:
         return replace(added, why_not_kept=problem.message)
 
@@ -196,11 +235,36 @@ def compiled(grants: Grants, client_id: str, scope: ArnScope) -> tuple[str, ...]
         raise InputError(str(problem)) from problem
 
 
-def new_record(client_id: str, password: Secret, grants: Grants, now: int) -> ClientRecord:
+def new_record(wish: NewClient, password: Secret, grants: Grants, now: int) -> ClientRecord:
     """Return the row of a new client. It has no user name of its own: the client id, or none, is right."""
-    profile = profile_for(password.reveal())
-    slot = Slot(hash_secret(password.reveal().encode(), client_id, profile), now)
-    return ClientRecord(client_id, slots={"A": slot}, grants=grants, created_at=now, updated_at=now)
+    return ClientRecord(
+        wish.client_id,
+        slots={"A": Slot(hashed(password, wish.client_id), now)},
+        grants=grants,
+        expires_at=wish.expires_at,
+        tags=dict(wish.tags),
+        note=wish.note,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def find(table: ClientTable, client_id: str) -> ClientRecord:
+    """Return the row of *client_id*.
+
+    Raises:
+        NotFound: no such client.
+        InputError: its row cannot be read.
+    """
+    row = table.find(client_id)
+    if row is None:
+        raise table.unknown(client_id)
+    if isinstance(row, BrokenRow):
+        raise InputError(
+            f"the row of client `{client_id}` is unreadable: {row.reason}",
+            hint=f"correct it in table `{table.name}`, or remove it: `iotauth client remove {client_id}`",
+        )
+    return row
 
 
 def show(table: ClientTable, store: Store, client_id: str, scope: ArnScope) -> Shown:
@@ -210,14 +274,7 @@ def show(table: ClientTable, store: Store, client_id: str, scope: ArnScope) -> S
         NotFound: no such client.
         InputError: its row cannot be read.
     """
-    row = table.find(client_id)
-    if row is None:
-        raise unknown(table, client_id)
-    if isinstance(row, BrokenRow):
-        raise InputError(
-            f"the row of client `{client_id}` is unreadable: {row.reason}",
-            hint=f"correct it in table `{table.name}`, or remove it: `iotauth client remove {client_id}`",
-        )
+    row = find(table, client_id)
     kept = store.path(client_id) if store.load(client_id) else None
     try:
         return Shown(row, compile_policies(row.grants, client_id, scope), None, kept)
@@ -233,12 +290,5 @@ def remove(table: ClientTable, store: Store, client_id: str) -> Removed:
     """
     removed = Removed(row=table.remove(client_id), credential=store.remove(client_id))
     if not (removed.row or removed.credential):
-        raise unknown(table, client_id)
+        raise table.unknown(client_id)
     return removed
-
-
-def unknown(table: ClientTable, client_id: str) -> NotFound:
-    return NotFound(
-        f"there is no client `{client_id}` in table `{table.name}`",
-        hint="see which there are with `iotauth client list`",
-    )

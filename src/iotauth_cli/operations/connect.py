@@ -29,7 +29,10 @@ TIMEOUT_S = 10.0  # for one step; AWS IoT itself gives up on the function after 
 
 @dataclass(frozen=True)
 class Visit:
-    """What was typed; None is what was not. *alpn* empty offers none, *username* is the part before `?`."""
+    """What was typed; None is what was not. *alpn* empty offers none, *username* is the part before `?`.
+
+    *is_old* asks for the secret that a rotation is replacing.
+    """
 
     client_id: str | None = None
     endpoint: str | None = None
@@ -42,6 +45,7 @@ class Visit:
     publish: str | None = None
     subscribe: str | None = None
     timeout_s: float = TIMEOUT_S
+    is_old: bool = False
 
     @property
     def typed(self) -> frozenset[str]:
@@ -68,6 +72,7 @@ class Knock:
     names: Names
     typed: frozenset[str] = frozenset()
     timeout_s: float = TIMEOUT_S
+    is_first_use: bool = False  # of the new secret in a rotation, for all that is known here
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, whe
         login=Login(
             client_id,
             device_username(user, authorizer, kept),
-            visit.password or (kept.password if kept else None),
+            choose_password(visit, kept),
         ),
         errand=choose(wanted, kept.publish, kept.subscribe) if kept else wanted,
         names=Names(
@@ -136,6 +141,7 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, whe
         ),
         typed=visit.typed,
         timeout_s=visit.timeout_s,
+        is_first_use=bool(kept and kept.previous) and not visit.is_old and visit.password is None,
     )
 
 
@@ -163,6 +169,20 @@ def choose_client(store: Store, visit: Visit) -> tuple[str, Credential | None]:
             hint=f"name one: `iotauth test-connect {kept_here[0].client_id}`",
         )
     return kept_here[0].client_id, kept_here[0]
+
+
+def choose_password(visit: Visit, kept: Credential | None) -> Secret | None:
+    """Return the password to log in with: the typed one, else the client's newest, or its old one if asked for."""
+    if not visit.is_old:
+        return visit.password or (kept.password if kept else None)
+    if visit.password is not None:
+        raise InputError("`--slot old` and `--password-stdin` exclude each other", hint="give one of them")
+    if kept is None or kept.previous is None:
+        raise InputError(
+            f"no old password of client `{visit.client_id or (kept.client_id if kept else '')}` is kept",
+            hint="`iotauth client rotate` keeps it until the rotation is confirmed",
+        )
+    return kept.previous
 
 
 def find_endpoint(session: Session, visit: Visit) -> Endpoint:
