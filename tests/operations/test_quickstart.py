@@ -156,12 +156,13 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_else_fails(plac
 
 
 SECRET = Secret("iota_only_for_this_test")
-RECORD = clients.new_record("thermo-1", SECRET, Grants.for_topic("a"), now=0)
+RECORD = clients.new_record(clients.NewClient("thermo-1", "iotauth"), SECRET, Grants.for_topic("a"), now=0)
+OTHER = clients.new_record(clients.NewClient("thermo-2", "iotauth"), SECRET, Grants(), now=0)
 SPOILED: dict[str, tuple[Item, str | None]] = {
     "as-it-should-be": (to_item(RECORD), None),
     "no-row": ({}, "is not in the table"),
     "plain-secret": (to_item(RECORD._replace(note=f"it is {SECRET.reveal()}")), "lies in the table as it is"),
-    "another-clients-hash": (to_item(clients.new_record("thermo-2", SECRET, Grants(), now=0)), "is not the secret's"),
+    "another-clients-hash": (to_item(OTHER), "is not the secret's"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ group = LazyGroup(
     "client",
     {
         "add": ("iotauth_cli.cli.client:add", "Add a client and show its password, once.", MUTATES),
+        "import": ("iotauth_cli.cli.client_import:import_", "Add the clients of a .csv or .jsonl file.", MUTATES),
         "list": ("iotauth_cli.cli.client_list:list_", "List the clients of the table."),
         "show": ("iotauth_cli.cli.client:show", "Show what a client may do, and its secrets' state."),
         "rotate": ("iotauth_cli.cli.client_rotation:rotate", "Hand out a new secret beside the old one.", MUTATES),
@@ -41,6 +43,9 @@ def add(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Take this password instead of a generated one.")
     ] = False,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Sign its token with this key, not with the one that is kept.")
+    ] = None,
 ) -> None:
     """Add a client and show its password, once.
 
@@ -49,7 +54,8 @@ def add(
     Example: iotauth client add thermo-1 --topic sensors/thermo-1
     """
     from iotauth_cli.cli import render_client as render
-    from iotauth_cli.operations import clients
+    from iotauth_cli.cli.keys import passphrase_file
+    from iotauth_cli.operations import clients, keys
 
     context = ctx.obj
     wish = clients.NewClient(
@@ -61,6 +67,7 @@ def add(
         retain=retain,
         will=will,
         password=context.output.read_password() if password_stdin else None,
+        token=keys.for_clients(context.store, context.settings.authorizer, key, passphrase_file(context)),
     )
     store = None if no_save else context.store
     added = clients.add(context.clients, store, wish, partition=context.partition, now=int(time.time()))

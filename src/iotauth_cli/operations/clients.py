@@ -15,14 +15,15 @@ from iotauth_authorizer.grants import (
     validate_client_id,
     validate_topic_filter,
 )
-from iotauth_authorizer.record import ClientRecord
+from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import AccessDenied, AlreadyExists, InputError, NotFound
 from iotauth_cli.operations.rotation import hashed, slot_of
+from iotauth_cli.operations.signing.issue import TokenWish
 from iotauth_cli.secret import Secret
 
-__all__ = ["Added", "BrokenRow", "ClientRecord", "NewClient", "Removed", "Shown", "Slot"]
+__all__ = ["Added", "BrokenRow", "ClientRecord", "NewClient", "Removed", "Shown", "Slot", "TokenNote"]
 
 MAX_PASSWORD_BYTES = 65535  # MQTT's own limit on the field
 ANY_ACCOUNT = "0" * 12  # limits count characters, and every account has 12
@@ -48,6 +49,7 @@ class NewClient:
     expires_at: int | None = None
     tags: tuple[tuple[str, str], ...] = ()
     note: str | None = None
+    token: TokenWish | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class Added:
     def device_username(self) -> str:
         """The user name as the device has to send it, with the authorizer's name and any signed token in it."""
         return self.credential.device_username
+
+    @property
+    def lacks_token(self) -> bool:
+        """Whether the device still needs a token that is signed elsewhere."""
+        return self.record.token is not None and self.credential.token is None
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,8 @@ def add(table: ClientTable, store: Store | None, wish: NewClient, *, partition: 
         retain=wish.retain,
         will=wish.will,
     )
+    if wish.token is not None:
+        credential = wish.token.complete(credential, record)
     return keep(store, Added(credential, record, policies, is_generated=wish.password is None))
 
 
@@ -244,6 +253,7 @@ def new_record(wish: NewClient, password: Secret, grants: Grants, now: int) -> C
         expires_at=wish.expires_at,
         tags=dict(wish.tags),
         note=wish.note,
+        token=wish.token.note(now) if wish.token is not None else None,
         created_at=now,
         updated_at=now,
     )

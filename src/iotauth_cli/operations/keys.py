@@ -16,7 +16,15 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError, NotFound
 from iotauth_cli.files import read_text, write_private, write_public
-from iotauth_cli.operations.signing.issue import Signed, Signer, check_token, signer_of
+from iotauth_cli.operations.signing.issue import (
+    Signed,
+    Signer,
+    TokenWish,
+    check_token,
+    signer_of,
+    token_wish,
+    with_token,
+)
 from iotauth_cli.operations.signing.keyring import TOKEN_KEY_NAME, Keyring
 from iotauth_cli.secret import Secret
 
@@ -71,15 +79,8 @@ class ForClient:
 
     @property
     def device_username(self) -> str:
-        signed = self.signed
-        nobody = Secret("")
-        credential = Credential(
-            *(self.client_id, self.client_id, nobody, self.authorizer, "", (), (), 0),
-            token=signed.token,
-            signature=signed.signature,
-            token_key_name=signed.token_key_name,
-        )
-        return credential.device_username
+        without = Credential(self.client_id, self.client_id, Secret(""), self.authorizer, "", (), (), 0)
+        return with_token(without, self.signed).device_username
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,22 @@ def kept_signer(store: Store, authorizer: str, passphrase_file: Path | None = No
             hint="name one: `--key FILE`; make one with `iotauth keys generate FILE`",
         )
     return found
+
+
+def for_clients(
+    store: Store, authorizer: str, key: Path | None = None, passphrase_file: Path | None = None
+) -> TokenWish | None:
+    """Return what clients of *authorizer* get of signed tokens, and None if nothing.
+
+    The key of the user's own in file *key* signs, else the one that is kept.
+
+    Raises:
+        InputError: as `open_key`; or a key was given, and the authorizer wants no signed tokens.
+    """
+    if key is not None:
+        return token_wish(store, authorizer, open_key(key, None, passphrase_file).key, None)
+    passphrase = read_passphrase(passphrase_file) if passphrase_file is not None else None
+    return token_wish(store, authorizer, None, passphrase)
 
 
 def token_key_name(store: Store, authorizer: str) -> str:

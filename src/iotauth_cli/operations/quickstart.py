@@ -20,7 +20,7 @@ from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import InputError, NotFound
-from iotauth_cli.operations import authorizers, clients, connect, emulator
+from iotauth_cli.operations import authorizers, clients, connect, emulator, keys
 from iotauth_cli.operations.authorizers import Plan, Step, Wish
 from iotauth_cli.operations.clients import Added, NewClient
 from iotauth_cli.operations.connect import Asking, Report, Stage, Started, Visit
@@ -194,7 +194,8 @@ def add_client(world: World) -> Play:
         yield Replaced(CLIENT)
     except NotFound:
         pass
-    wish = NewClient(CLIENT, world.settings.authorizer, topics=(TOPIC,))
+    token = keys.for_clients(world.store, world.settings.authorizer)
+    wish = NewClient(CLIENT, world.settings.authorizer, topics=(TOPIC,), token=token)
     added = clients.add(world.table, world.store, wish, partition=world.partition, now=world.now)
     if added.why_not_kept is not None:
         raise InputError(added.why_not_kept, hint="run `iotauth quickstart` in a folder that you may write to")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_authorizer.username import build_token
 from iotauth_cli import token as tokens
+from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations.signing.keyring import Keyring
 from iotauth_cli.secret import Secret
@@ -38,6 +40,50 @@ class Signer:
         """Return a token that is good for *client_id* alone, issued *now*, with its signature."""
         token = build_token(client_id, now)
         return Signed(Secret(token), tokens.sign(token, self.key), self.token_key_name, now)
+
+
+@dataclass(frozen=True)
+class TokenWish:
+    """That a client gets a signed token. Without a *signer* it is signed, and handed out, elsewhere."""
+
+    signer: Signer | None = None
+
+    def note(self, now: int) -> TokenNote:
+        """Return what the client's row holds of it: that nobody gets in without, by whichever authorizer."""
+        return TokenNote(issued_at=now if self.signer else None, is_required=True)
+
+    def complete(self, credential: Credential, record: ClientRecord) -> Credential:
+        """Return *credential* with the token that *record* says was handed out."""
+        issued_at = record.token.issued_at if record.token else None
+        if self.signer is None or issued_at is None:
+            return credential
+        return with_token(credential, self.signer.issue(record.client_id, issued_at))
+
+
+def token_wish(store: Store, authorizer: str, key: RSAPrivateKey | None, passphrase: Secret | None) -> TokenWish | None:
+    """Return what clients of *authorizer* get; None where this project knows of no signing.
+
+    *key* signs in place of the one that is kept; *passphrase* opens that, should it want one.
+
+    Raises:
+        InputError: a key was given, and the authorizer wants no signed tokens.
+    """
+    keyring = Keyring.of(store, authorizer)
+    signing = keyring.signing
+    if signing is None and key is not None:
+        raise InputError(
+            f"authorizer `{authorizer}` asks for no signed tokens, as far as this project knows",
+            hint=f"leave `--key` out, or tell it: `iotauth authorizer create {authorizer} --signed`",
+        )
+    if signing is None:
+        return None
+    if key is not None:
+        return TokenWish(Signer(key, signing.token_key_name))
+    return TokenWish(signer_of(keyring, passphrase) if signing.signer is not None else None)
+
+
+def with_token(credential: Credential, signed: Signed) -> Credential:
+    return replace(credential, token=signed.token, signature=signed.signature, token_key_name=signed.token_key_name)
 
 
 def signer_of(keyring: Keyring, passphrase: Secret | None = None) -> Signer | None:
