@@ -116,7 +116,7 @@ def test_a_header_of_the_emulator_says_so() -> None:
     """A macro that firmware can refuse, and a line that a person sees; AWS's has neither."""
     text = header.text(replace(LOGIN, is_emulator=True))
     assert "#define IOTAUTH_EMULATOR 1\n" in text
-    assert "// for the iotauth emulator only" in text.splitlines()[1]
+    assert "// For the iotauth emulator only" in text.splitlines()[1]
     assert "EMULATOR" not in header.text(LOGIN)
 
 
@@ -136,8 +136,8 @@ def test_a_device_subscribes_to_what_it_is_granted(subscribe: tuple[str, ...], i
 
 def test_a_header_names_its_roots() -> None:
     """Whose they are, until when, and the fingerprint to compare."""
-    assert "// Amazon Root CA 1, until 2038-01-17, SHA-256 8ecde6884f3d87b1" in header.text(LOGIN)
-    assert "// Amazon Root CA 3, until 2040-05-26, SHA-256 18ce6cfe7bf14e60" in header.text(LOGIN)
+    assert "// Trusts Amazon Root CA 1, until 2038-01-17, SHA-256 8ecde6884f3d87b1" in header.text(LOGIN)
+    assert "// Trusts Amazon Root CA 3, until 2040-05-26, SHA-256 18ce6cfe7bf14e60" in header.text(LOGIN)
 
 
 def test_what_a_c_string_would_cut_short_is_refused() -> None:

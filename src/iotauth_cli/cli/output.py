@@ -84,20 +84,19 @@ class Output(NamedTuple):
         for line in [text] if isinstance(text, str) else text:
             write_line(emphasise(line, sys.stdout))
 
-    def raw(self, content: str | bytes) -> None:
+    def raw(self, content: bytes) -> None:
         """Print a file as it is: what a pipe is to pass on unchanged.
 
         Raises:
             InputError: it is no text, and a terminal would show it.
         """
-        if isinstance(content, bytes) and sys.stdout.isatty():
+        if b"\0" in content and sys.stdout.isatty():
             raise InputError("a terminal cannot show this file", hint="send it to a file: `… > FILE`")
-        data = content.encode() if isinstance(content, str) else content
         sys.stdout.flush()
-        with contextlib.suppress(AttributeError):  # a test's stdout has nothing below it
-            sys.stdout.buffer.write(data)
-            return
-        sys.stdout.write(data.decode())
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(content)
+        else:  # a test's
+            sys.stdout.write(content.decode())
 
     def show(self, *lines: str) -> None:
         """Print a part of the result as soon as it is known. Under ``--json`` the document comes at the end."""

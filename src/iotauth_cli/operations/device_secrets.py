@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from iotauth_cli.aws import iot
 from iotauth_cli.aws.session import Session
@@ -18,8 +17,9 @@ from iotauth_cli.probe.errand import choose
 from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, Errand
 from iotauth_cli.secret import Secret
 
-__all__ = ["DeviceLogin", "Rendered", "Root", "login_for", "rendered", "trusted"]
+__all__ = ["ALPN", "DeviceLogin", "Rendered", "Root", "login_for", "rendered", "trusted"]
 
+ALPN = (CUSTOM_AUTH_ALPN,)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_SSID_BYTES = 32  # IEEE 802.11, 9.4.2.2
 PASSPHRASE_CHARACTERS = range(8, 64)  # WPA2; 64 hexadecimal digits are the key itself
@@ -31,6 +31,7 @@ def login_for(
     client_id: str | None,
     *,
     endpoint: str | None = None,
+    alpn: tuple[str, ...] = ALPN,
     wifi_ssid: str | None = None,
     wifi_password: Secret | None = None,
 ) -> DeviceLogin:
@@ -42,7 +43,9 @@ def login_for(
     """
     credential = kept_credential(store, client_id)
     check_network(wifi_ssid, wifi_password)
-    return built_login(session, credential, endpoint=endpoint, wifi_ssid=wifi_ssid, wifi_password=wifi_password)
+    return built_login(
+        session, credential, endpoint=endpoint, alpn=alpn, wifi_ssid=wifi_ssid, wifi_password=wifi_password
+    )
 
 
 def built_login(
@@ -50,6 +53,7 @@ def built_login(
     credential: Credential,
     *,
     endpoint: str | None = None,
+    alpn: tuple[str, ...] = ALPN,
     wifi_ssid: str | None = None,
     wifi_password: Secret | None = None,
 ) -> DeviceLogin:
@@ -61,7 +65,7 @@ def built_login(
         password=credential.password,
         host=endpoint or target.data_host or iot.data_endpoint(session),
         port=target.data_port,
-        alpn=(CUSTOM_AUTH_ALPN,),
+        alpn=alpn,
         ca_pem=(read_text(target.ca_file) if target.ca_file else None) or roots.amazon_pem(),
         is_emulator=target.ca_file is not None,
         publish=credential.publish,
@@ -127,13 +131,13 @@ def check_network(ssid: str | None, password: Secret | None) -> None:
         )
 
 
-def rendered(name: str, login: DeviceLogin, folder: Path) -> Rendered:
-    """Return *login* as format *name*, for files that will lie in *folder*.
+def rendered(name: str, login: DeviceLogin) -> Rendered:
+    """Return *login* as format *name*.
 
     Raises:
         InputError: there is no such format, or its target cannot carry this login.
     """
-    found = formats.render(name, login, folder=folder)
+    found = formats.render(name, login)
     return replace(found, notes=(*found.notes, *place_notes(login)))
 
 

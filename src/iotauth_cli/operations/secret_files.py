@@ -41,13 +41,13 @@ def write(rendered: Rendered, out: str | None, *, cwd: Path, force: bool) -> Wri
     lines = [line for path, file in places.items() if (line := ignored_now(repository, path, file, as_here(path, cwd)))]
     for path, file in places.items():
         prepare_folder(path.parent)
-        write_private(path, file.content)
+        write_private(path, file.data(path.parent))
         path.chmod(FILE_MODE)
     return Written(tuple(places), tuple(lines), (repository or cwd) / ".gitignore")
 
 
-def only_file(rendered: Rendered, name: str) -> RenderedFile:
-    """Return the one file of *rendered*, which can go to a pipe.
+def only_file(rendered: Rendered, name: str) -> bytes:
+    """Return the content of the one file of *rendered*, which can go to a pipe.
 
     Raises:
         InputError: there are several.
@@ -55,17 +55,9 @@ def only_file(rendered: Rendered, name: str) -> RenderedFile:
     if len(rendered.files) > 1:
         raise InputError(
             f"format `{name}` makes {len(rendered.files)} files, and stdout is one",
-            hint="give `--out` the name of a folder",
+            hint="give `--out` the name of a folder, or leave it out",
         )
-    return rendered.files[0]
-
-
-def folder_for(out: str | None, cwd: Path) -> Path:
-    """Return the folder that *out* means, or that its file will lie in."""
-    if out is None:
-        return cwd
-    place = absolute(out, cwd)
-    return place if is_folder(out, place) else place.parent
+    return rendered.files[0].data(Path())
 
 
 def absolute(out: str, cwd: Path) -> Path:
@@ -109,9 +101,8 @@ def check_free(path: Path, file: RenderedFile, name: str, *, force: bool) -> Non
         raise InputError(f"`{name}` is a folder", hint="give `--out` the name of a file")
     if force or not path.exists():
         return
-    data = file.content.encode() if isinstance(file.content, str) else file.content
     try:
-        if path.read_bytes() == data:
+        if path.read_bytes() == file.data(path.parent):
             return
     except OSError as problem:
         raise cannot("read", path, problem) from problem

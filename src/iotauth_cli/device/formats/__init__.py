@@ -8,36 +8,63 @@ that was given half a password says only "not authorized".
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from iotauth_cli.credentials import file_name
+from iotauth_cli.device import roots
+from iotauth_cli.device.connect_size import measured
 from iotauth_cli.device.login import DeviceLogin
 from iotauth_cli.errors import InputError
 
 
 class Format(NamedTuple):
-    """*module* is below this package. *wants_folder*: a file names another by its whole path."""
+    """*module* is below this package, *about* says what it makes."""
 
     module: str
     about: str
-    wants_folder: bool = False
 
 
 FORMATS = {
     "header": Format("header", "secrets.h for C and C++"),
+    "env": Format("env", "variables for a shell"),
     "json": Format("json_", "everything, for programs of your own"),
+    "mosquitto": Format("mosquitto", "options for mosquitto_pub and mosquitto_sub"),
+    "paho": Format("paho", "a Python script for paho-mqtt"),
+    "awsiotsdk": Format("awsiotsdk", "a Python script for AWS's device SDK"),
+    "curl": Format("curl", "publishing over HTTPS"),
+    "tasmota": Format("tasmota", "a Backlog for Tasmota's console"),
+    "esphome": Format("esphome", "secrets.yaml and a device for ESPHome"),
+    "esp-at": Format("esp_at", "commands for ESP-AT"),
+    "nvs-csv": Format("nvs_csv", "a table for Espressif's NVS generator"),
+    "nvs-bin": Format("nvs_bin", "an NVS partition for the firmware template"),
+    "mfg": Format("mfg", "both tables for ESP-IDF's manufacturing utility"),
+    "settings.toml": Format("settings_toml", "settings of CircuitPython"),
+    "micropython": Format("micropython", "constants for MicroPython"),
+    "arduino": Format("arduino", "the firmware as a sketch"),
+    "label": Format("label", "a text to print"),
+    "qr": Format("qr", "a QR code as SVG"),
 }
 
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """*name* is a relative path with `/`. What is no secret is a CA, a sketch or a picture of neither."""
+    """*name* is a relative path with `/`. What is no secret is a CA or a sketch.
+
+    *for_folder* makes the content of a file that names another by its whole path.
+    """
 
     name: str
-    content: str | bytes
+    content: str | bytes = ""
     is_secret: bool = True
+    for_folder: Callable[[Path], str] | None = None
+
+    def data(self, folder: Path) -> bytes:
+        """Return the content for a file that lies in *folder*."""
+        content = self.for_folder(folder) if self.for_folder else self.content
+        return content.encode() if isinstance(content, str) else content
 
 
 @dataclass(frozen=True)
@@ -56,17 +83,16 @@ class Rendered:
     command: str | None = None
 
 
-def render(name: str, login: DeviceLogin, *, folder: Path = Path()) -> Rendered:
-    """Return *login* as format *name*, for files that will lie in *folder*.
+def render(name: str, login: DeviceLogin) -> Rendered:
+    """Return *login* as format *name*.
 
     Raises:
         InputError: there is no such format, or its target cannot carry this login.
     """
     if name not in FORMATS:
         raise unknown(name)
-    found = FORMATS[name]
-    module = importlib.import_module(f"{__name__}.{found.module}")
-    rendered: Rendered = module.render(login, folder) if found.wants_folder else module.render(login)
+    module = importlib.import_module(f"{__name__}.{FORMATS[name].module}")
+    rendered: Rendered = module.render(login)
     return rendered
 
 
@@ -90,6 +116,7 @@ def texts(login: DeviceLogin) -> tuple[tuple[str, str], ...]:
         ("user name", login.username),
         ("password", login.password.reveal()),
         ("topic", login.topic),
+        ("topic filter", login.inbox),
         ("name of the network", login.wifi_ssid or ""),
         ("password of the network", login.wifi_password.reveal() if login.wifi_password else ""),
     )
@@ -99,3 +126,27 @@ def refuse_nul(where: str, login: DeviceLogin) -> None:
     for what, text in texts(login):
         if "\0" in text:
             raise InputError(f"the {what} of client `{login.client_id}` holds a NUL character, which ends {where}")
+
+
+def comments(login: DeviceLogin) -> tuple[str, ...]:
+    """Return the lines that a file with a credential begins with, for whoever opens it."""
+    size = measured(login)
+    return (
+        "Written by `iotauth secrets render`. Holds a password: keep it out of git.",
+        *(f"{mark[:1].upper()}{mark[1:]}." for mark in login.marks),
+        f"CONNECT takes {size.connect_bytes} bytes, in a buffer of {size.buffer_bytes}.",
+        *(f"Trusts {root.line}." for root in roots.described(login.ca_pem)),
+    )
+
+
+def without_alpn(name: str, login: DeviceLogin) -> tuple[str, ...]:
+    """Return what to know about a target that has no ALPN, unless the endpoint wants none.
+
+    AWS IoT takes MQTT with a custom authorizer on port 443, and there only what asks for ALPN `mqtt`.
+    """
+    if not login.alpn:
+        return ()
+    return (
+        f"{name} cannot ask for ALPN `mqtt`: make a domain configuration for `SECURE_MQTT` with custom authentication "
+        "in AWS IoT, and render with `--endpoint` of its domain and `--no-alpn`",
+    )

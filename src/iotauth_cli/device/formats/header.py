@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from iotauth_cli.device import roots
 from iotauth_cli.device.c_string import c_lines, c_string
 from iotauth_cli.device.connect_size import measured
-from iotauth_cli.device.formats import Rendered, RenderedFile, refuse_nul
+from iotauth_cli.device.formats import Rendered, RenderedFile, comments, refuse_nul
 from iotauth_cli.device.login import DeviceLogin
 
 NAME = "secrets.h"
@@ -25,8 +24,7 @@ def text(login: DeviceLogin) -> str:
 
 def opening(login: DeviceLogin) -> str:
     lines = [
-        "// Written by `iotauth secrets render`. Holds a password: keep it out of git.",
-        *(f"// {mark}." for mark in login.marks),
+        *(f"// {line}" for line in comments(login)),
         "#ifndef IOTAUTH_SECRETS_H",
         "#define IOTAUTH_SECRETS_H",
         "",
@@ -65,8 +63,7 @@ def macros(login: DeviceLogin) -> list[str]:
 
 
 def certificates(ca_pem: str) -> str:
-    named = [f"// {root.line}" for root in roots.described(ca_pem)]
-    return "\n".join([*named, "static const char MQTT_ROOT_CA[] PROGMEM =", c_lines(ca_pem) + ";", "", "#endif"])
+    return "\n".join(["static const char MQTT_ROOT_CA[] PROGMEM =", c_lines(ca_pem) + ";", "", "#endif"])
 
 
 def wifi_note(login: DeviceLogin) -> tuple[str, ...]:
