@@ -20,7 +20,6 @@ READING = {
     "client list",
     "client show",
     "config show",
-    "flash",
     "init",
     "keys generate",
     "keys public",
