@@ -57,7 +57,7 @@ def test_tasks_are_drawn_little_ahead() -> None:
         results = run(table, (next(made) for _ in range(10_000)), ask, limit=4)
         next(results)
         assert next(made) <= 2 * 4 + 1
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 def test_a_failed_task_is_told_and_the_others_go_on() -> None:
@@ -140,7 +140,7 @@ def test_leaving_early_ends_the_threads() -> None:
     with tables() as (table, server):
         results = run(table, count(), ask)
         next(results)
-        results.close()  # type: ignore[attr-defined]
+        results.close()
         asked = len(server.asked)
         alive = [thread for thread in threading.enumerate() if "_serve" in thread.name and "Crew" in repr(thread)]
         assert not alive

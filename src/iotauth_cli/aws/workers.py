@@ -93,7 +93,7 @@ class Stopped(Exception):
 
 def run(
     table: ClientTable, tasks: Iterable[T], work: Callable[[Line, T], R], *, limit: int = LIMIT
-) -> Iterator[tuple[T, R | IotauthError]]:
+) -> Generator[tuple[T, R | IotauthError], None, None]:
     """Yield each of *tasks* with what *work* gave for it, or the error it ended in; their order is not kept.
 
     *work* is called in threads, each with a connection of its own; `replace(table, client=client)`

@@ -1,0 +1,117 @@
+"""Where the secrets of an import go: a hand-out file, or for a few clients the private store.
+
+Either is the journal too: what it holds of an earlier run is used again, and a secret that no row
+came to have is taken out of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from iotauth_authorizer.record import ClientRecord
+from iotauth_cli.credentials import Credential, Store
+from iotauth_cli.operations.fleet import handout
+from iotauth_cli.operations.fleet.handout import Handout, Index
+from iotauth_cli.operations.importing.rows import Parser, Wanted
+from iotauth_cli.secret import Secret
+
+STORE_LIMIT = 1000  # clients whose secrets the private store takes without being asked: a file each
+
+
+class Outlet(Protocol):
+    def find(self, client_id: str) -> Secret | None:
+        """Return the secret that an earlier run put there, if it did."""
+
+    def put(self, wanted: Wanted, secret: Secret) -> None: ...
+
+    def flush(self) -> None:
+        """Make durable what was put; only then may rows be written."""
+
+    def drop(self, client_id: str) -> None:
+        """Take out at the end what no row has."""
+
+    def close(self) -> None: ...
+
+
+class FileOutlet:
+    """A hand-out file. *example* shows how a device's user name is made."""
+
+    def __init__(self, path: Path, example: Credential) -> None:
+        self.path = path
+        self._example = example
+        self._suffix = replace(example, username="x").device_username[1:]
+        self._handout = Handout.open(path)
+        try:
+            self._index = Index(path)
+        except BaseException:
+            self._handout.close()
+            raise
+        self._dropped: set[str] = set()
+
+    def find(self, client_id: str) -> Secret | None:
+        found = self._index.find(client_id)
+        return found.password if found else None
+
+    def put(self, wanted: Wanted, secret: Secret) -> None:
+        if wanted.form is not None and wanted.username is None:
+            username = wanted.client_id + self._suffix
+        else:
+            named = replace(self._example, username=wanted.username or wanted.client_id)
+            username = named.device_username
+        self._handout.put(wanted.client_id, secret, username=username)
+
+    def flush(self) -> None:
+        self._handout.flush()
+
+    def drop(self, client_id: str) -> None:
+        self._dropped.add(client_id)
+
+    def close(self) -> None:
+        self._index.close()
+        self._handout.close()
+        if self._dropped:
+            handout.without(self.path, self._dropped)
+
+
+class StoreOutlet:
+    """The private store, one file for each client."""
+
+    def __init__(self, store: Store, example: Credential, parser: Parser) -> None:
+        self._store = store
+        self._example = example
+        self._parser = parser
+        self._put: set[str] = set()
+        store.prepare()
+
+    def find(self, client_id: str) -> Secret | None:
+        found = self._store.load(client_id)
+        return found.password if found and found.table == self._example.table else None
+
+    def put(self, wanted: Wanted, secret: Secret) -> None:
+        record: ClientRecord = self._parser.record(wanted.client_id, wanted.cells)
+        grants = record.grants
+        self._put.add(wanted.client_id)
+        self._store.save(
+            replace(
+                self._example,
+                client_id=wanted.client_id,
+                username=wanted.username or wanted.client_id,
+                password=secret,
+                publish=grants.publish,
+                subscribe=grants.subscribe,
+                retain=bool(grants.retain),
+                will=bool(grants.will),
+            )
+        )
+
+    def flush(self) -> None:
+        """Each was durable when it was put."""
+
+    def drop(self, client_id: str) -> None:
+        if client_id in self._put:  # what lay there before is not this run's to remove
+            self._store.remove(client_id)
+
+    def close(self) -> None:
+        pass
