@@ -98,7 +98,7 @@ def test_a_table_for_nvs_comes_back(login: DeviceLogin) -> None:
     assert all(len(key) <= nvs_csv.MAX_KEY for key, *_ in rows)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(login=logins())
 def test_an_nvs_image_holds_what_the_firmware_reads(login: DeviceLogin) -> None:
     """Made by Espressif's generator, read by the layout that ESP-IDF documents."""
@@ -143,7 +143,7 @@ def test_a_missing_generator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         render("nvs-bin", LOGIN)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(login=logins())
 def test_the_manufacturing_tables_make_the_same_image(login: DeviceLogin) -> None:
     """ESP-IDF's utility puts a row of values behind the columns of the configuration; so does this test."""

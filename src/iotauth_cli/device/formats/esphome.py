@@ -41,6 +41,8 @@ mqtt:
   log_topic: null
   birth_message:{birth}
   will_message:{will}
+  shutdown_message:{will}
+  keepalive: 60s  # the shortest that AWS IoT keeps is 30 s
 """
 
 
