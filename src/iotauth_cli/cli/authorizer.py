@@ -28,6 +28,11 @@ group = LazyGroup(
             "iotauth_cli.cli.authorizer:invoke",
             "Ask an authorizer about a client, without a device.",
         ),
+        "rotate-key": (
+            "iotauth_cli.cli.authorizer_keys:rotate_key",
+            "Change the key that signs tokens, step by step.",
+            MUTATES,
+        ),
         "delete": ("iotauth_cli.cli.authorizer:delete", "Delete an authorizer and what was made for it.", MUTATES),
     },
     help="Create and inspect custom authorizers.\n\nExample: iotauth authorizer create",

@@ -1,13 +1,18 @@
-"""What is shown of signed tokens: which were handed out, and which are in use."""
+"""What is shown of signed tokens and their keys: which were handed out, and which are in use."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import moment
+from iotauth_cli.cli.render import Facts, moment, several
+
+SOME = 10  # names below each other; `--json` has them all
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.clients import TokenNote
+    from iotauth_cli.operations.signing.resign import Totals
+    from iotauth_cli.operations.signing.rollover import Begun, Retired, Status
 
 
 def token(note: TokenNote | None) -> list[str]:
@@ -29,3 +34,105 @@ def token_document(note: TokenNote | None) -> dict[str, Any] | None:
     if note is None:
         return None
     return {"issued_at": note.issued_at, "seen_at": note.seen_at, "is_required": note.is_required}
+
+
+def begun(found: Begun, totals: Totals) -> Facts:
+    return [
+        *keys(found.authorizer, found.roll_over),
+        ("signed", counted(totals.signed)),
+        *([("as it was", counted(totals.as_it_was))] if totals.as_it_was else []),
+        *several("left", listed(totals.left)),
+        *several("failed", [f"{name}: {problem}" for name, problem in totals.failed[:SOME]]),
+    ]
+
+
+def keys(authorizer: str, roll_over: Any) -> Facts:
+    return [
+        ("authorizer", authorizer),
+        ("new key", f"{roll_over.new}, since {moment(roll_over.since)}"),
+        *several("old key", roll_over.old),
+    ]
+
+
+def begun_document(found: Begun, totals: Totals) -> dict[str, Any]:
+    return {
+        **keys_document(found.authorizer, found.roll_over),
+        "signed": totals.signed,
+        "as_it_was": totals.as_it_was,
+        "left": totals.left,
+        "failed": [{"client_id": name, "problem": problem} for name, problem in totals.failed],
+    }
+
+
+def keys_document(authorizer: str, roll_over: Any) -> dict[str, Any]:
+    return {
+        "authorizer": authorizer,
+        "new_key": roll_over.new,
+        "old_keys": list(roll_over.old),
+        "since": roll_over.since,
+    }
+
+
+def after_beginning(found: Begun, totals: Totals, command: Callable[[str], str]) -> list[str]:
+    """Return what a person has to do now."""
+    told = []
+    rotate = f"authorizer rotate-key {found.authorizer}"
+    if not found.roll_over.is_kept and not totals.done:
+        told.append(
+            "the new key is kept elsewhere: sign each token with `iotauth keys sign --for-client ID --key FILE`"
+        )
+    if totals.left:
+        told.append(f"for those that were left: {command(f'{rotate} --tokens-out FILE.csv')}")
+    if totals.failed:
+        told.append(f"run {command(rotate)} again for those that failed")
+    told.append("give the devices their new user names; the old ones work until the old key is retired")
+    return [*told, f"next: {command(f'{rotate} --status')}"]
+
+
+def status(found: Status) -> Facts:
+    return [
+        *keys(found.authorizer, found.roll_over),
+        ("moved", counted(found.moved)),
+        *several("not signed", listed(found.unsigned)),
+        *several("not seen", listed(found.unseen)),
+    ]
+
+
+def status_document(found: Status) -> dict[str, Any]:
+    return {
+        "ok": found.ok,
+        **keys_document(found.authorizer, found.roll_over),
+        "moved": found.moved,
+        "not_signed": list(found.unsigned),
+        "not_seen": list(found.unseen),
+    }
+
+
+def before_retiring(found: Status) -> list[str]:
+    old = ", ".join(f"`{name}`" for name in found.roll_over.old)
+    locked = [f"  {name}" for name in listed(found.lagging)]
+    told = [f"tokens of {old} will be worth nothing; {counted(found.moved)} moved to `{found.roll_over.new}`"]
+    return [*told, "locked out:", *locked] if locked else told
+
+
+def retired(found: Retired) -> str:
+    old = ", ".join(f"`{name}`" for name in found.old)
+    return f"retired key {old} of authorizer `{found.authorizer}`; `{found.new}` is the one that signs"
+
+
+def retired_document(found: Retired) -> dict[str, Any]:
+    return {
+        "authorizer": found.authorizer,
+        "key": found.new,
+        "retired": list(found.old),
+        "locked_out": list(found.forced),
+    }
+
+
+def listed(names: Sequence[str]) -> list[str]:
+    more = [f"and {len(names) - SOME} more"] if len(names) > SOME else []
+    return [*names[:SOME], *more]
+
+
+def counted(count: int) -> str:
+    return "1 client" if count == 1 else f"{count:,} clients"

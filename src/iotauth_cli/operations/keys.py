@@ -206,6 +206,11 @@ def token_key_name(store: Store, authorizer: str) -> str:
     return signing.token_key_name if signing else TOKEN_KEY_NAME
 
 
+def signer_with(path: Path, store: Store, authorizer: str, passphrase_file: Path | None = None) -> Signer:
+    """Return who signs for *authorizer* with the private key in a file of the user's own."""
+    return Signer(open_key(path, None, passphrase_file).key, token_key_name(store, authorizer))
+
+
 def for_client(signer: Signer, authorizer: str, client_id: str, now: int) -> ForClient:
     return ForClient(client_id, authorizer, signer.issue(client_id, now))
 

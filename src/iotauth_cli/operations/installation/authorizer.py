@@ -141,7 +141,7 @@ def refuse_other_signing(found: iot.Authorizer, wanted: SigningWish) -> None:
     if wanted.public_key is not None and fingerprint(wanted.public_key) not in known:
         raise Conflict(
             f"authorizer `{name}` verifies tokens with another key",
-            hint="leave `--public-key` out; see which keys it has with `iotauth authorizer show`",
+            hint=f"add yours beside it: `iotauth authorizer rotate-key {name} --public-key FILE`",
         )
 
 

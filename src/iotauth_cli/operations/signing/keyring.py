@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iotauth_cli import token as tokens
 from iotauth_cli.credentials import Store, file_name
@@ -32,11 +32,25 @@ def key_name(now: int) -> str:
 
 
 @dataclass(frozen=True)
+class RollOver:
+    """A change of keys that is under way: *new* signs every token that is issued after *since*, in epoch seconds.
+
+    *old* are the keys that it is to replace. *is_kept*: the private half of the new one is kept here.
+    """
+
+    new: str
+    old: tuple[str, ...]
+    since: int
+    is_kept: bool = True
+
+
+@dataclass(frozen=True)
 class Signing:
     """How tokens for an authorizer are made. Without a *signer* its private key is kept elsewhere."""
 
     token_key_name: str
     signer: str | None
+    roll_over: RollOver | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,8 @@ class Keyring:
             if found["format"] != FORMAT:
                 raise ValueError("unknown format")
             signer = found["signer"]
-            return Signing(str(found["token_key_name"]), None if signer is None else str(signer))
+            roll_over = parse_roll_over(found["roll_over"]) if "roll_over" in found else None
+            return Signing(str(found["token_key_name"]), None if signer is None else str(signer), roll_over)
         except (ValueError, KeyError, TypeError) as problem:
             raise InputError(
                 f"`{path}` is broken", hint=f"write it anew: `iotauth authorizer create {self.authorizer} --signed`"
@@ -80,14 +95,13 @@ class Keyring:
         """Remember how tokens are made from now on; write nothing if it is known."""
         if self.signing != signing:
             self.prepare()
-            document = {"format": FORMAT, "token_key_name": signing.token_key_name, "signer": signing.signer}
+            document = {
+                "format": FORMAT,
+                "token_key_name": signing.token_key_name,
+                "signer": signing.signer,
+                **({"roll_over": asdict(signing.roll_over)} if signing.roll_over else {}),
+            }
             write_private(self.folder / "signing.json", json.dumps(document, indent=2) + "\n")
-
-    def switch_to(self, name: str) -> None:
-        """Let the key *name* sign from now on."""
-        found = self.signing
-        if found is not None:
-            self.sign_with(replace(found, signer=name))
 
     def prepare(self) -> None:
         for place in (self.folder.parent.parent.parent, self.folder.parent.parent, self.folder.parent, self.folder):
@@ -133,3 +147,7 @@ class Keyring:
     def remove(self, name: str) -> bool:
         """Delete the private key *name*; tell whether there was one."""
         return remove(self.path(name))
+
+
+def parse_roll_over(found: Any) -> RollOver:
+    return RollOver(str(found["new"]), tuple(map(str, found["old"])), int(found["since"]), bool(found["is_kept"]))

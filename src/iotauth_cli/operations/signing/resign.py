@@ -1,0 +1,205 @@
+"""Give every client of a signed authorizer a token of its new key.
+
+A signature has no randomness, so a token is made again rather than remembered: a run that is cut
+off and repeated hands out the very same ones. A credential that is kept here gets its token before
+the row says that it was issued.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from iotauth_authorizer.record import ClientRecord, TokenNote
+from iotauth_authorizer.username import parse_token
+from iotauth_cli import token as tokens
+from iotauth_cli.aws.client_table import BrokenRow, ClientTable
+from iotauth_cli.aws.workers import Line, run
+from iotauth_cli.credentials import Credential, Store
+from iotauth_cli.errors import Conflict, InputError, IotauthError
+from iotauth_cli.files import write_private
+from iotauth_cli.operations.signing.issue import Signer, signer_of, with_token
+from iotauth_cli.operations.signing.keyring import Keyring, RollOver
+from iotauth_cli.operations.signing.rollover import require_roll_over
+from iotauth_cli.secret import Secret
+
+COLUMNS = ("client_id", "username")
+
+Outcome = Literal["signed", "as it was", "left", "failed"]
+
+
+@dataclass(frozen=True)
+class Resigned:
+    """What came of one client. *problem* says why it failed."""
+
+    client_id: str
+    outcome: Outcome
+    problem: str | None = None
+
+
+@dataclass
+class Totals:
+    """What came of all clients so far. *left* get their token elsewhere."""
+
+    signed: int = 0
+    as_it_was: int = 0
+    left: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, each: Resigned) -> None:
+        if each.outcome == "signed":
+            self.signed += 1
+        elif each.outcome == "as it was":
+            self.as_it_was += 1
+        elif each.outcome == "left":
+            self.left.append(each.client_id)
+        else:
+            self.failed.append((each.client_id, each.problem or ""))
+
+    @property
+    def done(self) -> int:
+        return self.signed + self.as_it_was + len(self.left) + len(self.failed)
+
+
+def prepare(
+    table: ClientTable,
+    store: Store,
+    keyring: Keyring,
+    *,
+    now: int,
+    out: Path | None = None,
+    signer: Signer | None = None,
+) -> Run | None:
+    """Return the run that signs for every client; None if the new key is kept elsewhere, and no *signer* is given.
+
+    Raises:
+        InputError: no roll-over is under way, the key cannot be read, or *out* is a file of something else.
+    """
+    roll_over = require_roll_over(keyring.signing, keyring)
+    if out is not None:
+        check_out(out)
+    signer = signer or (signer_of(keyring) if roll_over.is_kept else None)
+    if signer is None:
+        return None
+    return Run(table, store, keyring.authorizer, signer, tokens.public_key_pem(signer.key), roll_over, now, out)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Who signs for which authorizer, from when on, and where the tokens go.
+
+    *out* gets those of clients whose credentials are not kept here; without it they are left alone.
+    """
+
+    table: ClientTable
+    store: Store
+    authorizer: str
+    signer: Signer
+    public_pem: str
+    roll_over: RollOver
+    now: int
+    out: Path | None = None
+
+    def events(self) -> Iterator[Resigned]:
+        """Sign for every client that has tokens; yield what came of each, in no order.
+
+        Raises:
+            InputError: *out* cannot be written. It is written whole at the end, and the same again.
+        """
+        lines: list[tuple[str, str]] = []
+        for row, result in run(self.table, self.rows(), self.sign):
+            if isinstance(result, IotauthError):
+                yield Resigned(row.client_id, "failed", result.message)
+                continue
+            outcome, username = result
+            if username is not None:
+                lines.append((row.client_id, username))
+            yield Resigned(row.client_id, outcome)
+        if self.out is not None:
+            write_private(self.out, as_csv(sorted(lines)), overwrite=True)
+
+    def rows(self) -> Iterator[ClientRecord]:
+        for row in self.table.rows():
+            if not isinstance(row, BrokenRow) and row.token is not None:
+                yield row
+
+    def sign(self, client: Line, row: ClientRecord) -> tuple[Outcome, str | None]:
+        """Give one client its token. Called in threads, each with its own *client*."""
+        table = replace(self.table, client=client)
+        kept = self.store.load(row.client_id)
+        if kept is not None and kept.authorizer != self.authorizer:
+            return "left", None
+        if kept is None:
+            return self.hand_out(table, row)
+        issued_at = self.issued_in(kept)
+        if issued_at is None:
+            issued_at = self.next_issue(row)
+            self.store.save(with_token(kept, self.signer.issue(row.client_id, issued_at)))
+        elif row.token is not None and row.token.issued_at == issued_at:
+            return "as it was", None
+        note(table, row, issued_at)
+        return "signed", None
+
+    def hand_out(self, table: ClientTable, row: ClientRecord) -> tuple[Outcome, str | None]:
+        """Sign for a client whose credential is kept elsewhere, as far as there is a file to put it in."""
+        if self.out is None:
+            return "left", None
+        assert row.token is not None
+        has_new = row.token.issued_at is not None and row.token.issued_at > self.roll_over.since
+        issued_at = row.token.issued_at if has_new and row.token.issued_at else self.next_issue(row)
+        note(table, row, issued_at)
+        return ("as it was" if has_new else "signed"), self.username(row, issued_at)
+
+    def username(self, row: ClientRecord, issued_at: int) -> str:
+        user = row.username or row.client_id
+        without = Credential(row.client_id, user, Secret(""), self.authorizer, self.table.name, (), (), 0)
+        return with_token(without, self.signer.issue(row.client_id, issued_at)).device_username
+
+    def issued_in(self, kept: Credential) -> int | None:
+        """Return when the stored token was issued if the new key has signed it, else None."""
+        found = parse_token(kept.token.reveal()) if kept.token is not None else None
+        if found is None or found[1] <= self.roll_over.since or kept.token is None or kept.signature is None:
+            return None
+        return found[1] if tokens.verify(kept.token.reveal(), kept.signature, self.public_pem) else None
+
+    def next_issue(self, row: ClientRecord) -> int:
+        """Return a time later than the roll-over's and than any token of the client: times tell tokens apart."""
+        before = row.token.issued_at if row.token is not None else None
+        return max(self.now, self.roll_over.since + 1, (before or 0) + 1)
+
+
+def note(table: ClientTable, row: ClientRecord, issued_at: int) -> None:
+    """Let the row say that a token of that time was issued; once more if somebody changed it meanwhile."""
+    try:
+        table.change(row, noted(row, issued_at))
+    except Conflict:
+        found = table.find(row.client_id)
+        if not isinstance(found, ClientRecord):
+            raise
+        table.change(found, noted(found, issued_at))
+
+
+def noted(row: ClientRecord, issued_at: int) -> ClientRecord:
+    return row._replace(token=(row.token or TokenNote())._replace(issued_at=issued_at))
+
+
+def check_out(path: Path) -> None:
+    """Refuse to write over a file that is something else.
+
+    Raises:
+        InputError: it has another first line, or its directory is not there.
+    """
+    if not path.parent.is_dir():
+        raise InputError(f"there is no directory `{path.parent}`", hint=f"make it: `mkdir -p {path.parent}`")
+    if path.exists() and not path.read_bytes().startswith(as_csv([]).encode()):
+        raise InputError(f"`{path}` exists and is no file of user names", hint="name a file that does not exist yet")
+
+
+def as_csv(lines: list[tuple[str, str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *lines])
+    return text.getvalue()
