@@ -31,6 +31,7 @@ GOALS = {  # what: its peer, and the highest ratio to it that is good enough
     "iotauth client --help": (BARE, 5.5),
     "iotauth config show": (BARE, 5.5),
     "iotauth client add": (PUT, 0.33),
+    "iotauth secrets render": (BARE, 10.0),
 }
 
 
@@ -47,6 +48,7 @@ class Commands:
         item = f'{{"Client_ID":{{"S":"peer-{self.added}"}},"publish_topics":{{"L":[{{"S":"bench/{self.added}"}}]}}}}'
         put = ["dynamodb", "put-item", "--table-name", "iotauth-clients", "--item", item]
         add = ["client", "add", f"ours-{self.added}", "--topic", f"bench/{self.added}"]
+        render = ["secrets", "render", f"ours-{self.added}", "--format", "header", "--force"]
         return {
             BARE: [sys.executable, "-c", "pass"],
             "iotauth --version": self.ours("--version"),
@@ -54,6 +56,7 @@ class Commands:
             "iotauth client --help": self.ours("client", "--help"),
             "iotauth config show": self.ours("config", "show"),
             "iotauth client add": self.ours(*add),
+            "iotauth secrets render": self.ours(*render),
             PUT: [str(BESIDE_PYTHON / "aws"), *put, "--condition-expression", "attribute_not_exists(Client_ID)"],
         }
 

@@ -46,11 +46,9 @@ def test_a_plain_value_needs_no_quotes() -> None:
     assert "\nMQTT_CLIENT_ID=thermo-1\n" in text
 
 
-@pytest.mark.parametrize("value", [text for text in HOSTILE if text], ids=ascii)
+@pytest.mark.parametrize("value", [text for text in HOSTILE if not {"\n", "\r"} & set(text)], ids=ascii)
 def test_a_value_of_curls_configuration_comes_back(value: str, tmp_path: Path) -> None:
-    """curl reads what was quoted: it says so itself through `--write-out`."""
-    if "\n" in value or "\r" in value:
-        pytest.skip("no header can hold a line end, so none is quoted")
+    """curl reads what was quoted: it says so itself through `--write-out`. A line end fits into no header."""
     config = tmp_path / "x.curl"
     written = curl.quoted(f"<{value.replace('%', '%%')}>")
     config.write_text(f"write-out = {written}\n")

@@ -13,8 +13,8 @@ from iotauth_cli.device.login import DeviceLogin
 from iotauth_cli.device.roots import Root
 from iotauth_cli.errors import InputError
 from iotauth_cli.files import read_text
-from iotauth_cli.probe.errand import choose
-from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, Errand
+from iotauth_cli.probe.errand import concrete
+from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN
 from iotauth_cli.secret import Secret
 
 __all__ = ["ALPN", "DeviceLogin", "Rendered", "Root", "login_for", "rendered", "trusted"]
@@ -72,11 +72,20 @@ def built_login(
         subscribe=credential.subscribe,
         retain=credential.retain,
         will=credential.will,
-        topic=choose(Errand(None, None), credential.publish, credential.subscribe).publish or "",
+        topic=first_topic(credential),
         authorizer=credential.authorizer,
         wifi_ssid=wifi_ssid,
         wifi_password=wifi_password,
     )
+
+
+def first_topic(credential: Credential) -> str:
+    """Return a topic that the device may publish to, one that it hears itself if there is one; else nothing.
+
+    Where a filter leaves a level open, a name stands for it.
+    """
+    heard = [topic for topic in credential.publish if topic in credential.subscribe]
+    return next((concrete(topic) for topic in (*heard, *credential.publish)), "")
 
 
 def kept_credential(store: Store, client_id: str | None) -> Credential:
