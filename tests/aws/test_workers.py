@@ -11,6 +11,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iotauth_authorizer.dynamodb import Client
 from iotauth_cli.aws.client_table import ClientTable
@@ -196,18 +198,30 @@ def test_the_pace_reaches_the_limit_where_nothing_holds_it_back() -> None:
     assert settled(1e9, seconds=2)[-1] == 64
 
 
-def test_the_pace_is_halved_once_for_a_burst_of_throttling() -> None:
+def test_the_pace_is_cut_once_for_a_burst_of_throttling() -> None:
     """What was under way when it fell is about the old level; from then on it grows by one."""
     pace = Pace(64, 0.0)
-    pace.level = 32
-    pace.slowed(1.0)
-    pace.slowed(1.0 + CUT_EVERY_S / 2)
-    assert pace.level == 16
-    now = 2.0
-    while pace.level == 16:
-        now += 0.001
+    now = 0.0
+    while pace.level < 32:
+        now += 0.008 / pace.level
         pace.finished(now)
-    assert pace.level == 17
+    pace.slowed(now)
+    pace.slowed(now + CUT_EVERY_S / 2)
+    assert pace.level == 22
+    while pace.level == 22:
+        now += 1.0  # slower than before, and yet it must grow again
+        pace.finished(now)
+    assert pace.level == 23
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=300), st.integers(1, 64))
+def test_the_pace_keeps_within_its_bounds(events: list[tuple[bool, float]], limit: int) -> None:
+    """Whatever happens when: at least one connection works, and no more than the limit."""
+    now, pace = 0.0, Pace(limit, 0.0)
+    for is_slow, passed in events:
+        now += passed
+        (pace.slowed if is_slow else pace.finished)(now)
+        assert 1 <= pace.level <= limit
 
 
 def test_the_pace_never_stands_still() -> None:

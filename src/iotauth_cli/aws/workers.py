@@ -2,7 +2,7 @@
 
 Nobody knows beforehand how many connections a table can use: a new one takes 4,000 writes a
 second, a warm one ten times that, and the emulator less than either. So the number is found
-as TCP finds its window. It doubles while more connections bring more results, and is halved
+as TCP finds its window. It doubles while more connections bring more results, and is cut back
 when DynamoDB asks for patience; from then on it grows by one.
 """
 
@@ -25,6 +25,7 @@ R = TypeVar("R")
 LIMIT = 64  # connections; at 8 ms a request a quarter of them reach a table's default quota
 FIRST_LEVEL = 4
 BUDGET_S = 60.0  # for one call with all its retries: throttling passes, and a long run can wait for it
+CUT_TO = 0.7  # of the level when DynamoDB asks for patience; the calls themselves pause as well
 CUT_EVERY_S = 0.5  # answers that were under way when the level fell say nothing about the new one
 TURNS = 4  # results of each connection that make a measurement
 KEYS_FOR_S = 1.0  # asking for the keys takes a lock, and they change by the hour
@@ -51,9 +52,9 @@ class Pace:
             return
         rate = self._count / (now - self._since)
         self._since, self._count = now, 0
-        grown = (self.level - self._before) / self._before if self._before else 1.0
-        # Half of what the further connections promised is enough; a probe that brought nothing is taken back.
-        if self._before == self.level or rate >= self._rate * (1 + grown / 2):
+        # Half of what the further connections promised is enough; a step that brought less is taken back.
+        promised = (self.level - self._before) / self._before if self._before else 0.0
+        if rate >= self._rate * (1 + promised / 2) or self._before == self.level:
             self._before, self._rate = self.level, rate
             self.level = min(self.limit, self.level * 2 if self._doubles else self.level + 1)
         else:
@@ -66,8 +67,8 @@ class Pace:
             return
         self._cut_at = self._since = now
         self._doubles = False
-        self.level = max(1, self.level // 2)
-        self._before = self._count = 0
+        self.level = max(1, int(self.level * CUT_TO))
+        self._before, self._rate, self._count = 0, 0.0, 0
 
 
 class Line(Client):
