@@ -15,7 +15,7 @@ from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import AlreadyExists, Conflict, InputError, NotFound
 from iotauth_cli.operations import clients
-from iotauth_cli.operations.client_rotation import Rotated, RotationWish, confirm, rotate
+from iotauth_cli.operations.client_rotation import Rotated, RotationWish, confirm, handed_out, rotate
 from iotauth_cli.operations.clients import NewClient
 from iotauth_cli.operations.rotation import holds
 from iotauth_cli.secret import Secret
@@ -42,7 +42,9 @@ def add(table: ClientTable, store: Store | None, **wish: Any) -> Secret:
 
 
 def turn(table: ClientTable, store: Store, *, is_kept: bool = True, now: int = NOW + 1, **wish: Any) -> Rotated:
-    return rotate(table, store, RotationWish(CLIENT, "iotauth", **wish), now=now, is_kept=is_kept)
+    rotated = rotate(table, store, RotationWish(CLIENT, "iotauth", **wish), now=now, is_kept=is_kept)
+    handed_out(store, rotated)
+    return rotated
 
 
 def see(table: ClientTable, slot: str, now: int = NOW + 5) -> None:
@@ -129,6 +131,17 @@ def test_a_second_run_hands_out_the_secret_that_the_first_one_wrote(
     assert again.was_begun
     assert again.credential.password == begun
     assert clients.find(table, CLIENT).version == 2
+
+
+def test_a_secret_that_was_not_shown_yet_is_the_same_again(table: ClientTable, store: Store) -> None:
+    """The program ended between keeping the secret and printing it, or the terminal was gone."""
+    add(table, store)
+    first = rotate(table, store, RotationWish(CLIENT, "iotauth"), now=NOW)
+    again = turn(table, store)
+    assert again.credential.password == first.credential.password
+    assert again.credential.previous == first.credential.previous
+    with pytest.raises(Conflict):
+        turn(table, store)
 
 
 def test_a_rotation_that_was_begun_can_be_brought_forward(

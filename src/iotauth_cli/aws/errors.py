@@ -31,6 +31,7 @@ KINDS: dict[str, type[AwsError]] = {
     "AccessDenied": AccessDenied,
     "AccessDeniedException": AccessDenied,
     "AuthorizationError": AccessDenied,
+    "ForbiddenException": AccessDenied,
     "UnauthorizedException": AccessDenied,
     "UnauthorizedOperation": AccessDenied,
     "NoSuchEntity": NotFound,
@@ -53,6 +54,7 @@ KINDS: dict[str, type[AwsError]] = {
     "ThrottlingException": Throttled,
     "TooManyRequestsException": Throttled,
 }
+IAM_NAMES = {"iot-data": "iot"}  # where boto3's name of a service is not IAM's
 OUTDATED_KEYS = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 UNKNOWN_KEYS = (
     "IncompleteSignature",
@@ -74,7 +76,7 @@ def translated(target: Target, service: str) -> Iterator[None]:
         yield
     except ClientError as problem:
         error = problem.response.get("Error", {})
-        action = f"{service}:{problem.operation_name}"
+        action = f"{IAM_NAMES.get(service, service)}:{problem.operation_name}"
         raise from_code(error.get("Code", ""), error.get("Message", ""), action, target) from problem
     except BotoCoreError as problem:
         raise from_botocore(problem, target) from problem

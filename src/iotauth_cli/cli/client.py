@@ -19,7 +19,9 @@ group = LazyGroup(
         "show": ("iotauth_cli.cli.client:show", "Show what a client may do, and its secrets' state."),
         "rotate": ("iotauth_cli.cli.client_rotation:rotate", "Hand out a new secret beside the old one.", MUTATES),
         "confirm": ("iotauth_cli.cli.client_rotation:confirm", "End the old secret of a rotated client.", MUTATES),
-        "remove": ("iotauth_cli.cli.client:remove", "Remove a client and its credential.", MUTATES),
+        "disable": ("iotauth_cli.cli.client_access:disable", "Let a client in no more, and end its session.", MUTATES),
+        "enable": ("iotauth_cli.cli.client_access:enable", "Let a client in again.", MUTATES),
+        "remove": ("iotauth_cli.cli.client_access:remove", "Remove a client, its credential and session.", MUTATES),
         "audit": ("iotauth_cli.cli.client_audit:audit", "Find clients that something is wrong with."),
     },
     help="Add, list, rotate and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
@@ -90,21 +92,3 @@ def show(ctx: typer.Context, client_id: ClientId) -> None:
     kept_at = context.shown(shown.credential_at) if shown.credential_at else None
     context.output.facts(render.shown_client_document(shown), render.shown_client(shown, kept_at, now))
     context.output.say(*render.after_showing(shown, context.command))
-
-
-def remove(ctx: typer.Context, client_id: ClientId) -> int:
-    """Remove a client from the table, and its credential from the store.
-
-    Example: iotauth client remove thermo-1
-    """
-    from iotauth_cli.operations import clients
-
-    context = ctx.obj
-    if not context.output.confirm(f"remove client `{client_id}` from table `{context.settings.table}`?"):
-        context.output.say("nothing was removed")
-        return 1
-    removed = clients.remove(context.clients, context.store, client_id)
-    document = {"client_id": client_id, "row": removed.row, "credential": removed.credential}
-    what = " and ".join(name for name, was in (("row", removed.row), ("credential", removed.credential)) if was)
-    context.output.result(document, f"removed client `{client_id}`: {what}")
-    return 0

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from iotauth_cli.cli.client_access import SESSION_LEFT, place_of
+from iotauth_cli.errors import InputError
+
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
 
 
@@ -14,39 +17,61 @@ def rotate(
     ctx: typer.Context,
     client_id: ClientId,
     grace: Annotated[
-        str, typer.Option(metavar="TIME", help="How long the old secret works after the new one was first used.")
-    ] = "7d",
+        str | None,
+        typer.Option(metavar="TIME", help="How long the old secret works after the first use of the new one; 7d."),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Discard a secret that was handed out and never used.")
+    ] = False,
+    now_: Annotated[
+        bool, typer.Option("--now", help="The old secret has leaked: end it at once, and the session.")
     ] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Take this password instead of a generated one.")
     ] = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Show the credential and keep none of it.")] = False,
-) -> None:
+) -> int:
     """Hand out a new secret for a client; the old one works on until the new one is in use.
 
     Both let the device in. From the first use of the new one on, the old one has TIME left (`7d`, `12h`);
     `iotauth client confirm` ends it sooner. A device that never gets its new secret keeps the old one.
+    With `--now` the device is out until it gets its new secret; exits with 1 if a session may still be open.
 
     Example: iotauth client rotate thermo-1
     """
     from iotauth_cli.cli import render_rotation as render
-    from iotauth_cli.operations import client_rotation
-    from iotauth_cli.operations.durations import parse_duration
+    from iotauth_cli.operations import access, client_rotation
 
     context, now = ctx.obj, int(time.time())
     wish = client_rotation.RotationWish(
         client_id=client_id,
         authorizer=context.settings.authorizer,
-        grace_s=parse_duration(grace, "--grace"),
+        grace_s=grace_of(grace, at_once=now_),
         replace=replace,
+        at_once=now_,
         password=context.output.read_password() if password_stdin else None,
     )
+    if now_ and not context.output.confirm(f"lock client `{client_id}` out until it gets a new secret?"):
+        context.output.say("nothing was changed")
+        return 1
     rotated = client_rotation.rotate(context.clients, context.store, wish, now=now, is_kept=not no_save)
     context.note(slot=rotated.slot)
-    context.output.facts(render.rotated_document(rotated), render.rotated(rotated))
+    revocation = access.revoke(place_of(context), client_id, rotated.ended, now=now) if now_ else None
+    context.output.facts(render.rotated_document(rotated, revocation), render.rotated(rotated, revocation))
     context.output.say(*render.after_rotating(rotated, now, context.shown, context.command))
+    client_rotation.handed_out(context.store, rotated)
+    return 0 if revocation is None or revocation.ok else SESSION_LEFT
+
+
+def grace_of(text: str | None, *, at_once: bool) -> int:
+    from iotauth_cli.operations.durations import parse_duration
+    from iotauth_cli.operations.rotation import GRACE_S
+
+    if text is None:
+        return GRACE_S
+    if at_once:
+        raise InputError("`--now` leaves no time, and `--grace` asks for some", hint="give one of them")
+    return parse_duration(text, "--grace")
 
 
 def confirm(

@@ -7,21 +7,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import Facts, moment
+from iotauth_cli.cli.render_access import revocation, revocation_document
 
 if TYPE_CHECKING:
+    from iotauth_cli.operations.access import Revocation
     from iotauth_cli.operations.client_rotation import Confirmed, Rotated, Slot
 
 Shown = Callable[[Path], str]
 Command = Callable[[str], str]
 
 
-def rotated(found: Rotated) -> Facts:
+def rotated(found: Rotated, revoked: Revocation | None = None) -> Facts:
     credential = found.credential
     password = [("password", credential.password.reveal())] if found.is_generated else []
-    return [("client id", credential.client_id), ("user name", credential.device_username), *password]
+    return [
+        ("client id", credential.client_id),
+        ("user name", credential.device_username),
+        *password,
+        *(revocation(revoked) if revoked else []),
+    ]
 
 
-def rotated_document(found: Rotated) -> dict[str, Any]:
+def rotated_document(found: Rotated, revoked: Revocation | None = None) -> dict[str, Any]:
     credential = found.credential
     return {
         "client_id": credential.client_id,
@@ -33,6 +40,7 @@ def rotated_document(found: Rotated) -> dict[str, Any]:
         "old_secret": {"grace_s": found.old.grace_s, "expires_at": found.old.expires_at} if found.old else None,
         "was_begun": found.was_begun,
         "kept_at": str(found.kept_at) if found.kept_at else None,
+        **({"session": revocation_document(revoked)} if revoked else {}),
     }
 
 
@@ -52,7 +60,9 @@ def after_rotating(found: Rotated, now: int, shown: Shown, command: Command) -> 
         told.append(f"keep the password yourself: {found.why_not_kept}")
     if found.outdated_at:
         told.append(f"the credential in `{shown(found.outdated_at)}` is the old one")
-    if found.is_pending:
+    if not found.is_pending:
+        told.append("next: give it to the device, which is out until it has it")
+    else:
         told.append(f"next: give it to the device, and see with {command(f'client show {client_id}')} when it is used")
     return told
 

@@ -19,7 +19,7 @@ from iotauth_cli.operations import clients
 from iotauth_cli.operations.rotation import GRACE_S, begin, cut_over, finish, holds, pending_name, slot_of
 from iotauth_cli.secret import Secret
 
-__all__ = ["GRACE_S", "Confirmed", "Rotated", "RotationWish", "Slot", "confirm", "rotate"]
+__all__ = ["GRACE_S", "Confirmed", "Rotated", "RotationWish", "Slot", "confirm", "handed_out", "rotate"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Rotated:
 
     *was_begun*: an earlier run wrote the row and did not come to its end. *kept_at* is where the
     credential lies, *why_not_kept* why it does not; *outdated_at* where one lies that was left as it is.
+    *ended* is a credential that worked until now and no longer does.
     """
 
     credential: Credential
@@ -54,6 +55,7 @@ class Rotated:
     kept_at: Path | None = None
     why_not_kept: str | None = None
     outdated_at: Path | None = None
+    ended: Credential | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -76,8 +78,9 @@ class Confirmed:
 def rotate(table: ClientTable, store: Store, wish: RotationWish, *, now: int, is_kept: bool = True) -> Rotated:
     """Hand out a new secret for a client; the old one goes on counting unless *wish* ends it at once.
 
-    Everything that can be refused is refused before anything is written. Without *is_kept* nothing
-    is written to *store*, and an interrupted run loses the secret, which then nobody has.
+    Everything that can be refused is refused before anything is written. Until `handed_out` is called,
+    a second run gives the same secret again. Without *is_kept* nothing is written to *store*, and an
+    interrupted run loses the secret, which then nobody has.
 
     Raises:
         NotFound: there is no such client.
@@ -106,6 +109,7 @@ def rotate(table: ClientTable, store: Store, wish: RotationWish, *, now: int, is
         old=next((slot for slot in written.slots.values() if slot.state == "retiring"), None),
         is_generated=wish.password is None,
         was_begun=was_begun,
+        ended=kept if kept and not holds(written, kept.password) else None,
     )
     if is_kept:
         return keep(store, rotated)
@@ -123,10 +127,15 @@ def keep(store: Store, rotated: Rotated) -> Rotated:
     """Keep the credential as the client's. It lies in the store already, so a full disk costs nothing but order."""
     try:
         path = store.save(rotated.credential)
-        store.end(rotated.credential.client_id)
     except InputError as problem:
         return replace(rotated, why_not_kept=problem.message)
     return replace(rotated, kept_at=path)
+
+
+def handed_out(store: Store, rotated: Rotated) -> None:
+    """Close a rotation whose secret was shown, or is known: from here on, another run makes another secret."""
+    if rotated.kept_at is not None:
+        store.end(rotated.credential.client_id)
 
 
 def credential_of(
