@@ -42,6 +42,7 @@ __all__ = [  # two of them from support_chip
     "require_rig",
     "run_flash",
     "run_pio",
+    "upload",
 ]
 
 RIG = REPOSITORY / "tests" / "firmware" / "rig"
@@ -50,7 +51,7 @@ PLATFORMS = {"espressif32": "6.9.0", "espressif8266": "4.2.1"}
 ENVIRONMENTS = ("esp32", "esp32nvs", "esp32s3", "esp32c3", "esp8266")
 IMPATIENT = "[esptool]\nconnect_attempts = 1\n"  # esptool knocks seven times, and as often after a lost connection
 APPLICATION = {"esp32": 0x10000, "esp8266": 0x0}  # where the program begins in flash
-PATIENCE_S = 60  # with eight processes on two cores, TLS and a function's start take their time
+PATIENCE_S = 30  # with eight processes on two cores, TLS and a function's start take their time
 
 
 def require_rig() -> None:
@@ -123,6 +124,13 @@ def run_pio(project: Path, *arguments: str, variables: Mapping[str, str]) -> sub
         text=True,
         timeout=100,
     )
+
+
+def upload(project: Path, name: str, chip: FakeChip, variables: Mapping[str, str]) -> str:
+    """Build environment *name* of *project*, write it into *chip*, and return what was said meanwhile."""
+    ran = run_pio(project, "-e", name, "-t", "upload", "--upload-port", chip.port, variables=variables)
+    assert ran.returncode == 0, ran.stdout
+    return ran.stdout
 
 
 class Program(subprocess.Popen[str]):

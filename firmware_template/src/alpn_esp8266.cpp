@@ -3,14 +3,13 @@
 #if defined(ESP8266)
 #include <bearssl/bearssl.h>
 
-#include "secrets.h"
-
-static const char *protocols[] = {MQTT_ALPN};
+#include "credentials.h"
 
 extern "C" int __real_br_ssl_client_reset(br_ssl_client_context *context, const char *name, int resume);
 
 extern "C" int __wrap_br_ssl_client_reset(br_ssl_client_context *context, const char *name, int resume) {
-  br_ssl_engine_set_protocol_names(&context->eng, protocols, 1);
+  static const char *protocols[] = {credentials().alpn};
+  if (*protocols[0]) br_ssl_engine_set_protocol_names(&context->eng, protocols, 1);
   return __real_br_ssl_client_reset(context, name, resume);
 }
 #endif

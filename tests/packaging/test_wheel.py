@@ -58,11 +58,15 @@ def test_the_wheel_holds_both_packages_and_what_goes_with_them(wheel: Path) -> N
         "iotauth_authorizer/roots.pem",
         "iotauth_cli/_packaged/template.yaml",
         "iotauth_cli/_packaged/firmware_template/platformio.ini",
+        "iotauth_cli/_packaged/firmware_template/partitions.csv",
+        "iotauth_cli/_packaged/firmware_template/.gitignore",
+        "iotauth_cli/_packaged/firmware_template/.vscode/extensions.json",
+        "iotauth_cli/_packaged/firmware_template/include/placeholder.h",
         "iotauth_cli/_packaged/firmware_template/src/main.cpp",
     ):
         assert wanted in names
     assert not [name for name in names if name.startswith(("tests", "docs", "benchmarks")) or ".pyc" in name]
-    assert not [name for name in names if name.endswith("secrets.h")]
+    assert not [name for name in names if name.endswith("secrets.h") or "/.pio/" in name]
 
 
 def test_the_installed_wheel_carries_the_whole_job(shell: Shell, installed: Path) -> None:

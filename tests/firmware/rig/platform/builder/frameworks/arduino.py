@@ -38,7 +38,8 @@ env.Prepend(LIBS=[env.BuildLibrary(join("$BUILD_DIR", "FrameworkArduino"), shim)
 
 if env.PioPlatform().name == "espressif32":
     chosen = board.get("build.partitions", "")
-    table = partitions(join(env.subst("$PROJECT_DIR"), chosen)) if chosen else DEFAULT_TABLE
+    source = [join(env.subst("$PROJECT_DIR"), chosen)] if chosen else []
+    table = partitions(source[0]) if chosen else DEFAULT_TABLE
 
     def write_table(target: Any, source: Any, env: Any) -> None:
         with open(str(target[0]), "wb") as file:
@@ -50,6 +51,6 @@ if env.PioPlatform().name == "espressif32":
 
     for name, offset, write in (("bootloader", "0x1000", write_bootloader), ("partitions", "0x8000", write_table)):
         path = join("$BUILD_DIR", name + ".bin")
-        env.Depends("$BUILD_DIR/${PROGNAME}.bin", env.Command(path, chosen or [], write))
+        env.Depends("$BUILD_DIR/${PROGNAME}.bin", env.Command(path, source, write))
         env.Append(FLASH_EXTRA_IMAGES=[(offset, env.subst(path))])
     board.update("upload.maximum_size", max(size for _, kind, _, _, size in table if kind == "app"))
