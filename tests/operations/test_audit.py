@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -17,6 +18,7 @@ from iotauth_cli.operations import audit
 from iotauth_cli.operations.audit import Audit, Limits
 from iotauth_cli.operations.audit_rules import ALL_RULES, DAY_S, Finding, examine, levels
 from iotauth_cli.operations.fleet.selection import Where
+from support import REPOSITORY
 
 NOW = 1_763_640_000
 LONG_AGO = NOW - 400 * DAY_S
@@ -230,3 +232,10 @@ def test_memory_does_not_grow_with_the_table() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < all_at_once / 2
+
+
+def test_the_guide_lists_every_rule() -> None:
+    """The table in the guide is this one."""
+    guide = (REPOSITORY / "docs" / "guides" / "audit.md").read_text()
+    listed = [line for line in guide.splitlines() if re.match(r"\| `[a-z-]+` \| (high|medium|low) \|", line)]
+    assert sorted(listed) == sorted(f"| `{rule.id}` | {rule.severity} | {rule.meaning} |" for rule in ALL_RULES)

@@ -50,7 +50,7 @@ def log(
     after = int(time.time()) - parse_duration(since, "--since") if since else None
     filters = audit_log.Wanted(after, client, " ".join(command.split()) if command else None)
     lines = list(audit_log.wanted(context.audit_log, filters))
-    columns, rows = render.lines(lines)
+    columns, rows = render.lines(lines, context.settings.table)
     path = context.audit_log.path
     empty = f"nothing of that is in `{context.shown(path)}`" if path.exists() else "nothing was changed from here yet"
     context.output.table([render.line_document(line) for line in lines], columns, rows, empty=empty)

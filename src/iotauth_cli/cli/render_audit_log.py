@@ -14,15 +14,16 @@ COLUMNS = ("when", "who", "command", "outcome", "about")
 MOST_NAMED = 3  # broken lines; the document has them all
 
 
-def lines(found: Sequence[Line]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    return COLUMNS, [row(line) for line in found]
+def lines(found: Sequence[Line], table: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return columns and rows; *table* is the settings', which goes without saying."""
+    return COLUMNS, [row(line, table) for line in found]
 
 
-def row(line: Line) -> tuple[str, ...]:
+def row(line: Line, table: str) -> tuple[str, ...]:
     event = line.event
     if event is None:
         return (NOTHING, NOTHING, NOTHING, "unreadable", f"line {line.number}")
-    return moment(event.at), who(event), event.command, outcome(event), about(event.facts)
+    return moment(event.at), who(event), event.command, outcome(event), about(event.facts, table)
 
 
 def who(event: Event) -> str:
@@ -34,10 +35,11 @@ def outcome(event: Event) -> str:
     return f"{event.outcome}: {event.code}" if event.code else event.outcome
 
 
-def about(facts: dict[str, Any]) -> str:
-    """Return the facts as text, the table last: it is nearly always the same."""
-    names = sorted(facts, key=lambda name: (name == "table", name != "client"))
-    return ", ".join(f"{name.replace('_', ' ')} {fact(facts[name])}" for name in names) or NOTHING
+def about(facts: dict[str, Any], table: str) -> str:
+    """Return the facts as text, the client first."""
+    told = {name: value for name, value in facts.items() if (name, value) != ("table", table)}
+    names = sorted(told, key=lambda name: (name == "table", name != "client"))
+    return ", ".join(f"{name.replace('_', ' ')} {fact(told[name])}" for name in names) or NOTHING
 
 
 def fact(value: Any) -> str:

@@ -255,7 +255,7 @@ def no_grants(look: Look) -> str | None:
 
 def grants_everything(look: Look) -> str | None:
     everything = [topic for topic in filters(look.record.grants) if SHARED.sub("", topic) in WILD]
-    return f"it is granted {some(everything)}: every topic of the account, its neighbours' too" if everything else None
+    return f"it is granted {some(everything)}: every topic of the account" if everything else None
 
 
 def wide_publish(look: Look) -> str | None:
@@ -266,7 +266,7 @@ def wide_publish(look: Look) -> str | None:
         first, *rest = levels(topic)
         if rest and first not in (own, "$aws") and not first.startswith(WILD) and rest[0].startswith(WILD):
             wide.append(topic)
-    return f"it may publish to {some(wide)}, and so speak for every client below" if wide else None
+    return f"it may publish to {some(wide)} and so speak for others" if wide else None
 
 
 def first_level(look: Look) -> str | None:
