@@ -17,7 +17,18 @@ from pathlib import Path
 
 from table import Row, render
 
-NAMES = ("function", "refusals", "cli", "policy", "signing", "scan", "emulator", "control", "functions_runtime")
+NAMES = (
+    "function",
+    "refusals",
+    "cli",
+    "policy",
+    "signing",
+    "scan",
+    "fleet",
+    "emulator",
+    "control",
+    "functions_runtime",
+)
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 
 INTRODUCTION = """# Benchmarks
