@@ -144,3 +144,12 @@ def test_what_a_c_string_would_cut_short_is_refused() -> None:
     """NUL ends every C string: half a password is worse than a sentence."""
     with pytest.raises(InputError, match="the password of client `thermo-1` holds a NUL character"):
         render("header", replace(LOGIN, password=Secret("a\0b")))
+
+
+@pytest.mark.parametrize("name", ["header", "arduino"])
+def test_what_no_buffer_of_the_library_can_hold_is_refused(name: str) -> None:
+    """MQTT could carry it, PubSubClient's 65,535 bytes cannot; one byte less fits."""
+    login = replace(LOGIN, password=Secret("x" * 65_462))
+    assert render(name, login).buffer_bytes == 65_535
+    with pytest.raises(InputError, match="needs a buffer of 65,536 bytes to connect, and PubSubClient has 65,535"):
+        render(name, replace(LOGIN, password=Secret("x" * 65_463)))

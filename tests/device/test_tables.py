@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import struct
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -141,6 +143,15 @@ def test_a_missing_generator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvs_bin, "MODULE", "no_such_generator")
     with pytest.raises(DeviceError, match="partition generator is not installed"):
         render("nvs-bin", LOGIN)
+
+
+@pytest.mark.parametrize("size", [nvs_bin.SIZE, 0x1000])
+def test_nothing_of_the_image_stays_behind(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator reads and writes files; both are gone afterwards, also when it failed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with contextlib.suppress(InputError, DeviceError):
+        nvs_bin.image(nvs_csv.text(replace(LOGIN, password=Secret("x" * 3900))), size)
+    assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=4, deadline=None)

@@ -72,7 +72,8 @@ def test_every_command_shown_runs(page: Path, shell: Shell) -> None:
         ran = subprocess.run(
             ["bash", "-c", command], cwd=shell.cwd, env=shell.environment(), capture_output=True, text=True, timeout=60
         )
-        expected = 1 if "[exit 1]" in shown else 0
+        ended = re.search(r"^\[exit (\d+)\]$", shown, re.MULTILINE)
+        expected = int(ended[1]) if ended else 0
         assert ran.returncode == expected, f"{name(page)}: $ {command}\n{ran.stdout}{ran.stderr}"
         printed = " ".join((ran.stdout + ran.stderr).split())
         for line in shown.splitlines():

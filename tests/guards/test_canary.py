@@ -65,6 +65,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str
     shell.run("secrets", "scan", ".iotauth", check=False)
     shell.run("client", "audit", "--json", check=False)
     shell.run("audit", "log", "--json")
+    rendering = ("secrets", "render", "--out", str(tmp_path_factory.mktemp("rendered")), "--wifi-ssid", "barn")
+    for name in ("header", "mosquitto", "nvs-bin", "qr"):  # as files, a child's files and arguments, a picture
+        shell.run(*rendering, "generated-1", "--wifi-password-stdin", "--format", name, "--debug", stdin=CHOSEN)
+    shell.run(*rendering, "chosen-1", "--format", "header", "--json", check=False)
+    shell.run(*rendering, "chosen-1", "--format", "heder", "--debug", check=False)
     shell.run("emulator", "env")
     shell.run("emulator", "logs")
     shell.run("emulator", "status", "--json")

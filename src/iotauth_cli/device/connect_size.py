@@ -15,7 +15,7 @@ from iotauth_cli.errors import InputError
 VARIABLE_HEADER = 10  # "MQTT" behind its length, level, flags, keep-alive
 LENGTH = 2  # before each text
 MAX_FIXED_HEADER = 5  # PubSubClient keeps this much free, however short the packet is
-MAX_TEXT = 65_535  # bytes of one text; also PubSubClient's largest buffer (uint16_t)
+MAX_TEXT = 65_535  # bytes of one text: its length is two bytes
 
 
 class Measured(NamedTuple):

@@ -6,13 +6,20 @@ from iotauth_cli.device.c_string import c_lines, c_string
 from iotauth_cli.device.connect_size import measured
 from iotauth_cli.device.formats import Rendered, RenderedFile, comments, refuse_nul
 from iotauth_cli.device.login import DeviceLogin
+from iotauth_cli.errors import InputError
 
 NAME = "secrets.h"
+MAX_BUFFER = 65_535  # bytes; PubSubClient's size is a uint16_t
 
 
 def render(login: DeviceLogin) -> Rendered:
     refuse_nul("a C string", login)
     size = measured(login)
+    if size.buffer_bytes > MAX_BUFFER:
+        raise InputError(
+            f"client `{login.client_id}` needs a buffer of {size.buffer_bytes:,} bytes to connect, "
+            f"and PubSubClient has {MAX_BUFFER:,} at most"
+        )
     return Rendered((RenderedFile(NAME, text(login)),), *size, notes=wifi_note(login))
 
 
