@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from iotauth_cli.cli import client_fleet
 from iotauth_cli.cli.client_access import SESSION_LEFT, place_of
+from iotauth_cli.cli.client_fleet import Batch, Everyone, OneClient, SecretsOut, Wheres
 from iotauth_cli.errors import InputError
-
-ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
 
 
 def rotate(
     ctx: typer.Context,
-    client_id: ClientId,
+    client_id: OneClient = None,
+    everyone: Everyone = False,
+    where: Wheres = None,
     grace: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="How long the old secret works after the first use of the new one; 7d."),
@@ -30,6 +32,8 @@ def rotate(
         bool, typer.Option("--password-stdin", help="Take this password instead of a generated one.")
     ] = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Show the credential and keep none of it.")] = False,
+    secrets_out: SecretsOut = None,
+    batch: Batch = None,
 ) -> int:
     """Hand out a new secret for a client; the old one works on until the new one is in use.
 
@@ -37,12 +41,23 @@ def rotate(
     `iotauth client confirm` ends it sooner. A device that never gets its new secret keeps the old one.
     With `--now` the device is out until it gets its new secret; exits with 1 if a session may still be open.
 
+    Many clients are rotated with `--all` or `--where`. Their secrets are written to FILE, or into the project's
+    private store, each before its row; a run that was ended is finished by the same command.
+
     Example: iotauth client rotate thermo-1
     """
     from iotauth_cli.cli import render_rotation as render
     from iotauth_cli.operations import access, client_rotation
 
     context, now = ctx.obj, int(time.time())
+    for_one = {"--replace": replace, "--now": now_, "--password-stdin": password_stdin, "--no-save": no_save}
+    for_many = {"--secrets-out": secrets_out, "--batch": batch}
+    meant = client_fleet.selected("rotate", client_id, everyone, where, for_one=for_one, for_many=for_many)
+    if not isinstance(meant, str):
+        return client_fleet.rotate(
+            context, meant, grace_s=grace_of(grace, at_once=False), path=secrets_out, batch=batch
+        )
+    client_id = meant
     wish = client_rotation.RotationWish(
         client_id=client_id,
         authorizer=context.settings.authorizer,
@@ -76,12 +91,16 @@ def grace_of(text: str | None, *, at_once: bool) -> int:
 
 def confirm(
     ctx: typer.Context,
-    client_id: ClientId,
+    client_id: OneClient = None,
+    everyone: Everyone = False,
+    where: Wheres = None,
     force: Annotated[
         bool, typer.Option("--force", help="Even if the new secret was never used: the device may be locked out.")
     ] = False,
-) -> None:
+) -> int:
     """End the old secret of a client whose new one was seen in use.
+
+    With `--all` or `--where` it names those that never showed the new one, leaves them as they are, and exits with 1.
 
     Example: iotauth client confirm thermo-1
     """
@@ -89,7 +108,12 @@ def confirm(
     from iotauth_cli.operations import client_rotation
 
     context = ctx.obj
+    meant = client_fleet.selected("confirm", client_id, everyone, where, for_one={}, for_many={})
+    if not isinstance(meant, str):
+        return client_fleet.confirm(context, meant, force=force)
+    client_id = meant
     confirmed = client_rotation.confirm(context.clients, context.store, client_id, force=force, now=int(time.time()))
     context.note(slot=confirmed.slot)
     context.output.result(render.confirmed_document(confirmed), render.confirmed(confirmed))
     context.output.say(*render.after_confirming(confirmed, context.shown, context.command))
+    return 0

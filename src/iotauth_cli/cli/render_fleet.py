@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import moment
@@ -12,8 +14,11 @@ if TYPE_CHECKING:
     from iotauth_cli.cli.output import Printed
     from iotauth_cli.operations.fleet.lag import Lag
     from iotauth_cli.operations.fleet.listing import Listed
+    from iotauth_cli.operations.fleet.outcome import Outcome
+    from iotauth_cli.operations.fleet.rotation import Journal
     from iotauth_cli.operations.fleet.selection import Where
 
+NAMED = 10  # clients in a line for people; the JSON document names all of them
 LISTED = ("client", "state", "topics", "remark")
 
 
@@ -71,3 +76,138 @@ def quoted(document: dict[str, Any]) -> str:
     from shlex import quote
 
     return quote(document["client_id"])
+
+
+@dataclass
+class Tally:
+    """What became of many clients: how many of each kind, and the names of those that did not go as was asked."""
+
+    numbers: Counter[str] = field(default_factory=Counter)
+    others: dict[tuple[str, str], list[Outcome]] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        self.numbers[outcome.kind] += 1
+        if outcome.kind in ("skipped", "dropped", "failed"):
+            why = outcome.error.message if outcome.error else str(outcome.why)
+            self.others.setdefault((outcome.kind, why), []).append(outcome)
+
+    def of(self, kind: str) -> int:
+        return self.numbers[kind]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return {kind: number for kind, number in sorted(self.numbers.items()) if number}
+
+
+WORDS = {
+    "unseen": "never showed the secret that was handed out {since}",
+    "crowded": "two secrets are in use already",
+    "disabled": "disabled",
+    "expired": "expired",
+    "unreadable": "the row cannot be read",
+    "superseded": "rotated by somebody else meanwhile; taken out of the file again",
+    "gone": "removed by somebody else meanwhile; taken out of the file again",
+}
+
+
+def clients(count: int) -> str:
+    return "1 client" if count == 1 else f"{count:,} clients"
+
+
+def reasons(tally: Tally, kind: str) -> list[str]:
+    """Return a line for each reason, the commonest first, with some of the names."""
+    found: dict[str, list[str]] = {}
+    for (a_kind, why), outcomes in tally.others.items():
+        for each in outcomes if a_kind == kind else ():
+            words = WORDS.get(why, why).format(since=moment(each.since)) if why in WORDS else why
+            found.setdefault(words, []).append(each.client_id)
+    ranked = sorted(found.items(), key=lambda entry: -len(entry[1]))
+    lines = [f"{kind} {clients(len(names))}: {words}: {some_names(names)}" for words, names in ranked[:NAMED]]
+    rest = sum(len(names) for _, names in ranked[NAMED:])
+    return [*lines, f"{kind} {clients(rest)} for more such reasons; `--json` names them all"] if rest else lines
+
+
+def some_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(f"`{name}`" for name in sorted(names)[:NAMED]) + more
+
+
+def before_rotating(journal: Journal, place: str) -> list[str]:
+    if not journal.is_resumed:
+        return []
+    return [f"going on with the rotation into `{place}` that was begun {moment(journal.note.began)}"]
+
+
+def rotate_again(where: Where, place: str | None, batch: int | None) -> str:
+    """Return the command's words, to be typed again."""
+    from shlex import quote
+
+    more = [f"--secrets-out {quote(place)}"] if place else []
+    return " ".join(["client rotate", str(where) or "--all", *more, *([f"--batch {batch}"] if batch else [])])
+
+
+def rotated(tally: Tally, table: str, place: str | None) -> list[str]:
+    """Return what a rotation of many clients has done."""
+    lines = [f"rotated {clients(tally.of('rotated'))} of table `{table}`"]
+    if place:
+        lines[0] += f"; the new secrets are in `{place}`"
+    if tally.of("done"):
+        lines.append(f"{clients(tally.of('done'))} had been rotated by an earlier run")
+    return [*lines, *(line for kind in ("skipped", "dropped", "failed") for line in reasons(tally, kind))]
+
+
+def after_rotating(
+    tally: Tally, journal: Journal, is_cut: bool, again: str, command: Callable[[str], str]
+) -> list[str]:
+    told = [f"git now ignores the file: `.gitignore` has `{journal.ignored}`"] if journal.ignored else []
+    if tally.of("failed"):
+        return [*told, f"next: mend that, and go on with {again}"]
+    if is_cut:
+        return [*told, f"next: go on with the others, {again}"]
+    if not (tally.of("rotated") or tally.of("done")):
+        return told
+    return [*told, f"next: give each device its secret, and see who lags with {command('client list --lagging')}"]
+
+
+def rotated_document(tally: Tally, journal: Journal) -> dict[str, Any]:
+    path = journal.path
+    return {
+        "rotated": tally.of("rotated"),
+        "done_before": tally.of("done"),
+        **others_document(tally),
+        "secrets_in": str(path) if path.exists() else None,
+        "is_finished": journal.is_finished,
+    }
+
+
+def others_document(tally: Tally) -> dict[str, Any]:
+    found: dict[str, Any] = {"skipped": [], "dropped": [], "failed": []}
+    for (kind, why), each in tally.others.items():
+        found[kind] += [{"client_id": one.client_id, "why": why, "since": one.since} for one in sorted(each)]
+    return found
+
+
+def confirm_again(where: Where, force: bool) -> str:
+    return " ".join(["client confirm", str(where) or "--all", *(["--force"] if force else [])])
+
+
+def confirmed_document(tally: Tally) -> dict[str, Any]:
+    return {"confirmed": tally.of("confirmed"), "lagging": others_document(tally)["skipped"]} | {
+        "failed": others_document(tally)["failed"]
+    }
+
+
+def confirmed(tally: Tally) -> list[str]:
+    """Return what a confirmation of many clients has done, and who lags."""
+    if not tally.numbers:
+        return ["no rotation is under way"]
+    lines = [f"confirmed {clients(tally.of('confirmed'))}: only the new secret counts"]
+    return [*lines, *reasons(tally, "skipped"), *reasons(tally, "failed")]
+
+
+def after_confirming(tally: Tally, again: str, command: Callable[[str], str]) -> list[str]:
+    if tally.of("failed"):
+        return [f"next: mend that, and go on with {again}"]
+    if tally.of("skipped"):
+        return [f"next: see who lags with {command('client list --lagging')}"]
+    return []

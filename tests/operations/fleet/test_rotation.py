@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from iotauth_cli.operations.fleet.rotation import Order, Rotation
 from iotauth_cli.operations.fleet.selection import Where
 from iotauth_cli.operations.rotation import begin, finish
 from iotauth_cli.secret import Secret
+from support import require_peer
 from support_fleet import DAY, NOW, OLD, DirectClient, Fleet, Killed, Steps, one_by_one, state_of
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -258,6 +260,30 @@ def test_an_unfinished_file_is_another_rotations(
     with pytest.raises(InputError) as caught:
         Journal.open(out, store, table, Where.parse(terms), NOW)
     assert words in caught.value.message
+
+
+def test_a_place_that_is_not_there_is_named_before_anything_else(fleet: Fleet, store: Store, out: Path) -> None:
+    """The folder's name was mistyped: nobody is asked, and nothing is rotated."""
+    with pytest.raises(InputError, match=r"there is no directory `.*nowhere`"):
+        rotate(fleet.table, store, out.parent / "nowhere" / "fleet.csv")
+
+
+@pytest.mark.parametrize("is_tracked", [False, True])
+def test_git_does_not_get_the_secrets(fleet: Fleet, store: Store, out: Path, is_tracked: bool) -> None:
+    """A file that git does not know is ignored from then on; one that it keeps is refused, and nothing rotated."""
+    fleet.add("a")
+    for words in (["init", "--quiet"], ["add", "--force", "fleet.csv"] if is_tracked else ["status", "--short"]):
+        out.touch()
+        subprocess.run([require_peer("git"), "-C", str(out.parent), *words], check=True, capture_output=True)
+    out.unlink()
+    if is_tracked:
+        with pytest.raises(InputError, match=r"git tracks `.*fleet.csv`"):
+            rotate(fleet.table, store, out)
+        assert fleet.row("a").version == 1
+        assert not out.exists()
+    else:
+        rotate(fleet.table, store, out)
+        assert (out.parent / ".gitignore").read_text() == "/fleet.csv\n"
 
 
 def test_a_second_process_is_kept_out_of_the_file(fleet: Fleet, store: Store, out: Path) -> None:

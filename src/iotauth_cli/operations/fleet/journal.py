@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from iotauth_cli import files
@@ -66,8 +67,10 @@ class Journal:
         handout.check_suffix(place)
         wanted = Note(table, store.target_name, where, now)
         found = read_note(place) if place.exists() else None
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"there is no directory `{path.parent}`", hint="make it first, or name another place")
         if found is not None:
-            check_same(found, wanted, place)
+            check_same(found, wanted, place, "" if path is None else f" --secrets-out {quote(str(path))}")
         elif place.exists():
             raise InputError(
                 f"`{place}` exists already, and no unfinished rotation is using it",
@@ -183,8 +186,11 @@ def read_note(path: Path) -> Note | None:
         ) from problem
 
 
-def check_same(found: Note, wanted: Note, path: Path) -> None:
-    """Refuse to go on with a rotation of something else: its clients would be left half done."""
+def check_same(found: Note, wanted: Note, path: Path, option: str) -> None:
+    """Refuse to go on with a rotation of something else: its clients would be left half done.
+
+    *option* is what names the file in a command.
+    """
     if (found.table, found.target) != (wanted.table, wanted.target):
         raise InputError(
             f"`{path}` belongs to the unfinished rotation of table `{found.table}` in `{found.target}`",
@@ -194,7 +200,7 @@ def check_same(found: Note, wanted: Note, path: Path) -> None:
         meant = str(found.where) or "--all"
         raise InputError(
             f"the rotation of `{meant}` into `{path}` is unfinished",
-            hint=f"finish it first, with `iotauth client rotate {meant}`, or name another file with `--secrets-out`",
+            hint=f"finish it first: `iotauth client rotate {meant}{option}`; or name another file with `--secrets-out`",
         )
 
 
