@@ -59,8 +59,8 @@ class Settings(NamedTuple):
 class Decision(NamedTuple):
     """What was decided and why. *slot* is the one that the password matched, if it was a slot.
 
-    *first_use* says that a pending slot has just been seen for the first time; *new_token* when a signed
-    token was issued, in epoch seconds, that is newer than any seen before.
+    *first_use* says that a pending slot has just been seen for the first time; *token_note* what is to
+    be noted of signed tokens: a member of the row's `Token` and its time.
     """
 
     allowed: bool
@@ -68,7 +68,7 @@ class Decision(NamedTuple):
     answer: Answer
     slot: str | None = None
     first_use: bool = False
-    new_token: int | None = None
+    token_note: tuple[str, int] | None = None
 
 
 class Credentials(NamedTuple):
@@ -170,7 +170,7 @@ def judge(
     if _is_over(record.expires_at, now):
         return refuse("expired", match.slot)
     decision = _allow(record, match.slot, now=now, scope=scope, settings=settings, over_http=credentials.over_http)
-    return decision._replace(new_token=issued_at) if _is_new(record, issued_at) else decision
+    return decision._replace(token_note=_token_note(record, issued_at, now)) if decision.allowed else decision
 
 
 def _allow(
@@ -225,9 +225,13 @@ def _issued_at(token: str, client_id: str) -> int | None:
     return found[1] if found is not None and found[0] == client_id else None
 
 
-def _is_new(record: ClientRecord, issued_at: int | None) -> bool:
-    seen_at = record.token.seen_at if record.token is not None else None
-    return issued_at is not None and (seen_at is None or issued_at > seen_at)
+def _token_note(record: ClientRecord, issued_at: int | None, now: int) -> tuple[str, int] | None:
+    """Return what the row does not say yet: that a newer token is in use, or that none is."""
+    note = record.token
+    if issued_at is not None:
+        is_news = note is None or note.seen_at is None or issued_at > note.seen_at
+        return ("Seen", issued_at) if is_news else None
+    return ("Unsigned", now) if note is not None and note.unsigned_at is None else None
 
 
 def _is_first_use(slot: Slot | None) -> bool:

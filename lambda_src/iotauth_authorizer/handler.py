@@ -102,16 +102,18 @@ class Table:
             values |= {":end": {"N": str(end)}, ":old": {"S": record.slots[other].hash}}
         self._note(record, update, condition, names, values)
 
-    def record_token(self, record: ClientRecord, issued_at: int) -> None:
-        """Note in the row that a token issued at *issued_at* was seen, unless a newer one was. Fails as above."""
-        value: dict[str, Any] = {"N": str(issued_at)}
-        update = "SET #token.Seen = :value"
+    def record_token(self, record: ClientRecord, member: str, time: int) -> None:
+        """Note a time in the row's `Token`, unless a later one stands there. Fails as above."""
+        value: dict[str, Any] = {"N": str(time)}
+        update = "SET #token.#member = :value"
+        names = {"#token": "Token", "#member": member}
         if record.token is None:
-            update, value = "SET #token = :value", {"M": {"Seen": value}}
+            update, value = "SET #token = :value", {"M": {member: value}}
             condition = "attribute_exists(Client_ID) AND attribute_not_exists(#token)"
+            del names["#member"]
         else:
-            condition = "attribute_exists(#token) AND (attribute_not_exists(#token.Seen) OR #token.Seen < :value)"
-        self._note(record, update, condition, {"#token": "Token"}, {":value": value})
+            condition = "attribute_exists(#token) AND (attribute_not_exists(#token.#member) OR #token.#member < :value)"
+        self._note(record, update, condition, names, {":value": value})
 
     def _note(self, record: ClientRecord, update: str, condition: str, names: dict[str, str], values: Item) -> None:
         with contextlib.suppress(Exception):
@@ -166,8 +168,8 @@ class Function:
         decision = judge(credentials, record, now=now, scope=scope, settings=self._settings)
         if record is not None and decision.first_use and decision.slot is not None:
             self._table.record_first_use(record, decision.slot, now)
-        if record is not None and decision.new_token is not None:
-            self._table.record_token(record, decision.new_token)
+        if record is not None and decision.token_note is not None:
+            self._table.record_token(record, *decision.token_note)
         return decision
 
 

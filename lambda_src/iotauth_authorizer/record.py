@@ -12,7 +12,8 @@ publish_topics, subscribe_topics,      L of S   MQTT topic filters
 retain_topics, will_topics
 Expires, Created, Updated              N        epoch seconds
 Token                                  M        signed tokens, by when they were issued: Issued (N), newest handed out;
-                                                Seen (N), newest seen; Required (BOOL): nobody gets in without
+                                                Seen (N), newest seen; Required (BOOL): nobody gets in without;
+                                                Unsigned (N): when somebody first got in without
 Tags                                   M of S   what the user groups clients by
 Note                                   S        what the user wrote
 Version                                N        counts the changes that people make; absent in rows of older tools
@@ -52,11 +53,13 @@ class TokenNote(NamedTuple):
     """What is known of a client's signed tokens, by when they were issued, in epoch seconds.
 
     *issued_at* is the newest that was handed out, *seen_at* the newest that the function has seen.
+    *unsigned_at* is when the client first logged in without one, where none is required.
     """
 
     issued_at: int | None = None
     seen_at: int | None = None
     is_required: bool = False
+    unsigned_at: int | None = None
 
 
 class ClientRecord(NamedTuple):
@@ -171,7 +174,8 @@ def retirement(record: ClientRecord, used: str, now: int) -> tuple[str, int] | N
 def token_attribute(note: TokenNote) -> dict[str, Any]:
     """Write the attribute `Token`."""
     required = {"BOOL": True} if note.is_required else None
-    return {"M": _present({"Issued": _n(note.issued_at), "Seen": _n(note.seen_at), "Required": required})}
+    times = {"Issued": _n(note.issued_at), "Seen": _n(note.seen_at), "Unsigned": _n(note.unsigned_at)}
+    return {"M": _present({**times, "Required": required})}
 
 
 def _value(item: Mapping[str, Any], name: str, kind: str) -> Any:
@@ -219,7 +223,8 @@ def _token(item: Mapping[str, Any]) -> TokenNote | None:
     members = _value(item, "Token", "M")
     if members is None:
         return None
-    return TokenNote(_number(members, "Issued"), _number(members, "Seen"), _truth(members, "Required"))
+    issued_at, seen_at, unsigned_at = (_number(members, name) for name in ("Issued", "Seen", "Unsigned"))
+    return TokenNote(issued_at, seen_at, _truth(members, "Required"), unsigned_at)
 
 
 def _slots(item: Mapping[str, Any]) -> dict[str, Slot]:

@@ -296,9 +296,9 @@ def test_the_password_is_asked_for_before_the_token() -> None:
 def test_a_token_is_noted_when_it_is_newer_than_any_seen_before(note: TokenNote | None, noted: int | None) -> None:
     """One write for each token that is handed out, and none for each connection."""
     decision = decided(request(token="door-7.5", signature_verified=True), record(token=note))
-    assert (decision.allowed, decision.new_token) == (True, noted)
+    assert (decision.allowed, decision.token_note) == (True, noted and ("Seen", noted))
     refused = decided(request(token="door-7.5", signature_verified=True), record(token=note, enabled=False))
-    assert refused.new_token is None
+    assert refused.token_note is None
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,24 @@ def test_a_new_token_is_noted_once(load: Load, note: dict[str, Any] | None) -> N
     assert [asked.operation for asked in server.asked].count("UpdateItem") == 1
 
 
+def test_a_login_without_a_token_is_noted_once_where_there_are_tokens(load: Load) -> None:
+    """Who moves a fleet to an unsigned authorizer sees who has arrived; other rows are not written."""
+    with moto_table() as server:
+        table = table_of(server)
+        table.put_item("clients", {**row(), "Token": {"M": {"Issued": {"N": "9"}}}})
+        function = load(server)
+        for _ in range(2):
+            assert function(event(), Context())["isAuthenticated"]
+        noted = table.get_item("clients", key("door-7"))
+        assert noted is not None
+        assert int(noted["Token"]["M"]["Unsigned"]["N"]) > 1_700_000_000
+        table.put_item("clients", row())
+        assert function(event(), Context())["isAuthenticated"]
+        assert table.get_item("clients", key("door-7")) == row()
+        table.close()
+    assert [asked.operation for asked in server.asked].count("UpdateItem") == 1
+
+
 def test_a_token_is_noted_neither_over_a_newer_one_nor_in_a_row_that_is_gone() -> None:
     """The row was read before another connection noted more, or before somebody removed it."""
     with moto_table() as server:
@@ -310,11 +328,11 @@ def test_a_token_is_noted_neither_over_a_newer_one_nor_in_a_row_that_is_gone() -
         newer = {**row(), "Token": {"M": {"Seen": {"N": "7"}}}}
         table.put_item("clients", newer)
         for read in (row(), {**row(), "Token": {"M": {}}}):
-            Table("clients", table).record_token(from_item(read), 5)
+            Table("clients", table).record_token(from_item(read), "Seen", 5)
             assert table.get_item("clients", key("door-7")) == newer
         table.delete_item("clients", key("door-7"))
         for read in (row(), newer):
-            Table("clients", table).record_token(from_item(read), 8)
+            Table("clients", table).record_token(from_item(read), "Seen", 8)
             assert table.get_item("clients", key("door-7")) is None
         table.close()
 

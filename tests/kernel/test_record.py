@@ -46,7 +46,7 @@ RECORDS = st.builds(
     created_at=st.none() | TIMES,
     updated_at=st.none() | TIMES,
     version=st.none() | TIMES,
-    token=st.none() | st.builds(TokenNote, st.none() | TIMES, st.none() | TIMES, st.booleans()),
+    token=st.none() | st.builds(TokenNote, st.none() | TIMES, st.none() | TIMES, st.booleans(), st.none() | TIMES),
 )
 
 
