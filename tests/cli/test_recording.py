@@ -58,23 +58,23 @@ def test_a_no_is_an_outcome(at_table: Desk, monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_interrupted_command_leaves_its_line(at_table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the middle: the line says that it may have been done."""
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(clients, "remove", interrupted)
-    assert at_table("client", "remove", "twice-1", "--yes").code == 130
-    assert outcomes(at_table.folder) == [("client remove", "interrupted", None)]
+    monkeypatch.setattr(clients, "add", interrupted)
+    assert at_table("client", "add", "cut-1", "--topic", "t/1").code == 130
+    assert outcomes(at_table.folder) == [("client add", "interrupted", None)]
 
 
 def test_a_bug_leaves_its_line(at_table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception of no kind of ours is named by its kind; its text may hold anything."""
 
-    def bug(*_: object) -> None:
+    def bug(*_: object, **__: object) -> None:
         raise LookupError("canary")
 
-    monkeypatch.setattr(clients, "remove", bug)
-    assert at_table("client", "remove", "twice-1", "--yes").code == 70
-    assert outcomes(at_table.folder) == [("client remove", "failed", "LookupError")]
+    monkeypatch.setattr(clients, "add", bug)
+    assert at_table("client", "add", "bug-1", "--topic", "t/1").code == 70
+    assert outcomes(at_table.folder) == [("client add", "failed", "LookupError")]
 
 
 @pytest.mark.parametrize(
