@@ -27,8 +27,8 @@ def list_(
 ) -> None:
     """List the clients of the table, with what is wrong with a row.
 
-    TERM is `tag=NAME:VALUE`, `tag=NAME` or `prefix=TEXT`, or one of `enabled`, `expired`, `lagging`, `unused`
-    and `broken` with `=yes` or `=no`.
+    TERM is `tag=NAME:VALUE`, `tag=NAME`, `prefix=TEXT`, `older=90d` (the newest secret), or one of `enabled`,
+    `expired`, `lagging` and `broken` with `=yes` or `=no`.
 
     Up to 1,000 clients are sorted; more are printed as they are read, and so are the parts of a list
     that `--limit` and `--after` give. `--json` prints an array with a client on each line.

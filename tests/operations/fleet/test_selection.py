@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotauth_authorizer.credential import Slot
-from iotauth_authorizer.record import ClientRecord
+from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_cli.aws.client_table import BrokenRow
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations.fleet.lag import Lag, lag
@@ -47,8 +47,11 @@ BROKEN = BrokenRow("thermo-9", "`Tags` is not of type M")
         (PLAIN, "expired=no", True),
         (PLAIN._replace(expires_at=NOW), "expired=yes", True),
         (PLAIN._replace(expires_at=NOW + 1), "expired=yes", False),
-        (PLAIN, "unused=yes", True),
-        (IN_GRACE, "unused=yes", False),
+        (PLAIN, "older=1d", True),
+        (PLAIN, "older=25h", False),
+        (UNSEEN, "older=4m", False),
+        (ClientRecord("old", created_at=NOW - DAY), "older=1d", True),
+        (ClientRecord("old"), "older=3650d", True),
         (PLAIN, "lagging=yes", False),
         (UNSEEN, "lagging=yes", True),
         (IN_GRACE, "lagging=yes", True),
@@ -80,8 +83,25 @@ def test_an_unreadable_row_is_meant_by_what_is_known_of_it(terms: tuple[str, ...
         (OVER, None),
         (ENDLESS, Lag("grace", NOW - 60)),
         (PLAIN._replace(slots={}), None),
+        (PLAIN._replace(token=TokenNote(NOW - 60)), Lag("token", NOW - 60)),
+        (PLAIN._replace(token=TokenNote(NOW - 60, NOW - 90)), Lag("token", NOW - 60)),
+        (PLAIN._replace(token=TokenNote(NOW - 60, NOW - 60)), None),
+        (PLAIN._replace(token=TokenNote(None, None, True)), None),
+        (UNSEEN._replace(token=TokenNote(NOW)), Lag("unseen", NOW - 180)),
     ],
-    ids=["never rotated", "unseen", "in grace", "grace over", "an end that nobody set", "no secret"],
+    ids=[
+        "never rotated",
+        "unseen",
+        "in grace",
+        "grace over",
+        "an end that nobody set",
+        "no secret",
+        "a token",
+        "an older token",
+        "a token seen",
+        "no token yet",
+        "a secret and a token",
+    ],
 )
 def test_a_client_lags_until_only_its_new_secret_counts(record: ClientRecord, expected: Lag | None) -> None:
     """First its device must show the new secret, then the old one's grace must end."""
@@ -98,6 +118,7 @@ def test_a_client_lags_until_only_its_new_secret_counts(record: ClientRecord, ex
         ("tag=", "`--where tag=` lacks its value", "write it as `tag=site:berlin`"),
         ("tag=:berlin", "`--where tag=:berlin` lacks the tag's name", "write it as `tag=site:berlin`"),
         ("enabled=true", "`enabled` is `yes` or `no`, not `true`", "write it as `enabled=yes`"),
+        ("older=seven", "`older=seven` is no duration", "write it as `older=90d`"),
         ("broken=1", "`broken` is `yes` or `no`, not `1`", "write it as `broken=yes`"),
     ],
 )
@@ -117,10 +138,9 @@ def test_every_term_has_an_example_that_can_be_typed() -> None:
 
 VALUES = st.text(min_size=1).filter(lambda text: not text.startswith(":"))
 TERMS = st.one_of(
+    st.builds(Term, st.just("older"), st.integers(1, 9).map("{}d".format)),
     st.builds(Term, st.sampled_from(["tag", "prefix"]), VALUES),
-    st.builds(
-        Term, st.sampled_from(["enabled", "expired", "lagging", "unused", "broken"]), st.sampled_from(["yes", "no"])
-    ),
+    st.builds(Term, st.sampled_from(["enabled", "expired", "lagging", "broken"]), st.sampled_from(["yes", "no"])),
 )
 
 
@@ -135,6 +155,6 @@ def test_a_selection_reads_what_it_writes(terms: tuple[Term, ...]) -> None:
 @given(TERMS, st.sampled_from([PLAIN, UNSEEN, IN_GRACE, OVER]))
 def test_yes_and_no_part_the_clients_in_two(term: Term, record: ClientRecord) -> None:
     """Each client is in exactly one of the halves."""
-    if term.value in ("yes", "no") and term.name not in ("tag", "prefix"):
+    if term.value in ("yes", "no") and term.name not in ("tag", "prefix", "older"):
         other = Term(term.name, "no" if term.value == "yes" else "yes")
         assert Where((term,)).matches(record, NOW) is not Where((other,)).matches(record, NOW)

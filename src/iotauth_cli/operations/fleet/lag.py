@@ -18,7 +18,8 @@ LagKind = Literal["unseen", "grace", "token"]
 
 @dataclass(frozen=True)
 class Lag:
-    """*since* is when the secret was made or first used; *until* when the old one stops counting, if that is known."""
+    """*since* is when the secret or token was made, in the grace when the secret was first used; *until* is when
+    the old one stops counting, if that is known. Epoch seconds."""
 
     kind: LagKind
     since: int
@@ -32,6 +33,9 @@ def lag(record: ClientRecord, now: int) -> Lag | None:
         return Lag("unseen", pending.created_at)
     if pending is not None and (retiring := counting(record, now)):
         return Lag("grace", pending.first_used_at or pending.created_at, retiring.expires_at)
+    token = record.token
+    if token is not None and token.issued_at is not None and token.issued_at > (token.seen_at or 0):
+        return Lag("token", token.issued_at)
     return None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow
 from iotauth_cli.errors import InputError
+from iotauth_cli.operations.durations import parse_duration
 from iotauth_cli.operations.fleet.lag import lag
 
 YES_OR_NO = ("yes", "no")
@@ -70,7 +71,16 @@ def parse_term(text: str) -> Term:
         raise InputError(f"`{name}` is `yes` or `no`, not `{value}`", hint=f"write it as `{EXAMPLES[name]}`")
     if name == "tag" and value.startswith(":"):
         raise InputError(f"`--where {text}` lacks the tag's name", hint=f"write it as `{EXAMPLES[name]}`")
+    if name == "older":
+        check_duration(value)
     return Term(name, value)
+
+
+def check_duration(value: str) -> None:
+    try:
+        parse_duration(value)
+    except InputError as problem:
+        raise InputError(f"`older={value}` is no duration", hint=f"write it as `{EXAMPLES['older']}`") from problem
 
 
 def hint_for(name: str) -> str:
@@ -92,16 +102,16 @@ def is_expired(record: ClientRecord, now: int) -> bool:
     return record.expires_at is not None and record.expires_at <= now
 
 
-def is_unused(record: ClientRecord, _now: int) -> bool:
-    """No secret of it was ever seen in use."""
-    return all(slot.first_used_at is None for slot in record.slots.values())
+def is_older(record: ClientRecord, value: str, now: int) -> bool:
+    """Its newest secret was made that long ago. A row of an older tool, which does not say when, is older."""
+    made = max((slot.created_at for slot in record.slots.values()), default=record.created_at or 0)
+    return made <= now - parse_duration(value)
 
 
 IS_TRUE: Mapping[str, Callable[[ClientRecord, int], bool]] = {
     "enabled": lambda record, _now: record.enabled,
     "expired": is_expired,
     "lagging": lambda record, now: lag(record, now) is not None,
-    "unused": is_unused,
 }
 
 
@@ -112,12 +122,14 @@ def yes_or_no(holds: Callable[[ClientRecord, int], bool]) -> Callable[[ClientRec
 MATCHES: Mapping[str, Callable[[ClientRecord, str, int], bool]] = {
     "tag": has_tag,
     "prefix": lambda record, value, _now: record.client_id.startswith(value),
+    "older": is_older,
     **{name: yes_or_no(holds) for name, holds in IS_TRUE.items()},
     "broken": lambda _record, value, _now: value == "no",
 }
 EXAMPLES = {
     "tag": "tag=site:berlin",
     "prefix": "prefix=thermo-",
+    "older": "older=90d",
     **{name: f"{name}=yes" for name in (*IS_TRUE, "broken")},
 }
 
