@@ -22,6 +22,7 @@ from iotauth_cli.operations import authorizers, clients, connect
 from iotauth_cli.operations.clients import Added, NewClient
 from iotauth_cli.operations.connect import Report, Visit
 from iotauth_cli.operations.installation import Wish
+from support_device import Device, text
 from support_emulator import RunningEmulator
 
 CLIENT = "thermo-1"
@@ -101,6 +102,19 @@ class Place:
             ExpressionAttributeNames={f"#{name}": name for name in attributes},
             ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
         )
+
+
+def connected(place: Place, client_id: str, *, clean: bool = True) -> Device:
+    """Return a device that is connected with the credential which is kept of it."""
+    kept = place.store.load(client_id)
+    assert kept is not None
+    device = Device(place.emulator)
+    texts = [client_id, kept.device_username, kept.password.reveal()]
+    device.send(0x10, text("MQTT") + bytes([4, 0xC0 | 2 * clean]) + b"\x04\xb0" + b"".join(map(text, texts)))
+    answer = device.receive()
+    assert answer is not None
+    assert answer[1][1] == 0
+    return device
 
 
 def finish(events: Any) -> Report:

@@ -97,7 +97,7 @@ def test_show_tells_all_but_the_secret() -> None:
         ("will", "w"),
         ("older read topic", "r/*"),
         ("older write topic", "w/*"),
-        ("tag", "site=berlin"),
+        ("tag", "site:berlin"),
         ("credential", "not kept here"),
         ("policy", "none: grants too wide"),
     ]

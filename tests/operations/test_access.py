@@ -19,10 +19,9 @@ from iotauth_cli.operations import access, clients, connect
 from iotauth_cli.operations.access import Place, Revocation, disable, enable, remove, revoke, shorter_timer
 from iotauth_cli.operations.client_rotation import RotationWish, rotate
 from iotauth_cli.secret import Secret
-from support_device import Device, text
 from support_emulator import running_emulator
 from support_world import Place as World
-from support_world import installed
+from support_world import connected, installed
 
 NOW = int(time.time())
 
@@ -80,19 +79,6 @@ def client_id(world: World) -> str:
     name = next(NAMES)
     world.add(name, f"devices/{name}")
     return name
-
-
-def connected(world: World, client_id: str, *, clean: bool = True) -> Device:
-    """Return a device that is connected with the credential which is kept of it."""
-    kept = world.store.load(client_id)
-    assert kept is not None
-    device = Device(world.emulator)
-    texts = [client_id, kept.device_username, kept.password.reveal()]
-    device.send(0x10, text("MQTT") + bytes([4, 0xC0 | 2 * clean]) + b"\x04\xb0" + b"".join(map(text, texts)))
-    answer = device.receive()
-    assert answer is not None
-    assert answer[1][1] == 0
-    return device
 
 
 def test_disabling_ends_the_session_and_shows_it(world: World, client_id: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from iotauth_cli.cli.client_update import Expires, Note, Tags, Ttl
 from iotauth_cli.cli.lazy import MUTATES, LazyGroup
 
 group = LazyGroup(
@@ -17,6 +18,7 @@ group = LazyGroup(
         "import": ("iotauth_cli.cli.client_import:import_", "Add the clients of a .csv or .jsonl file.", MUTATES),
         "list": ("iotauth_cli.cli.client_list:list_", "List the clients of the table."),
         "show": ("iotauth_cli.cli.client:show", "Show what a client may do, and its secrets' state."),
+        "update": ("iotauth_cli.cli.client_update:update", "Change what a client may do, and how long.", MUTATES),
         "rotate": ("iotauth_cli.cli.client_rotation:rotate", "Hand out a new secret beside the old one.", MUTATES),
         "confirm": ("iotauth_cli.cli.client_rotation:confirm", "End the old secret of a rotated client.", MUTATES),
         "disable": ("iotauth_cli.cli.client_access:disable", "Let a client in no more, and end its session.", MUTATES),
@@ -24,7 +26,7 @@ group = LazyGroup(
         "remove": ("iotauth_cli.cli.client_access:remove", "Remove a client, its credential and session.", MUTATES),
         "audit": ("iotauth_cli.cli.client_audit:audit", "Find clients that something is wrong with."),
     },
-    help="Add, list, rotate and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
+    help="Add, change, rotate and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
 )
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
@@ -41,6 +43,10 @@ def add(
     subscribe: Annotated[Topics, typer.Option(metavar="FILTER", help="May subscribe to exactly this.")] = None,
     retain: Annotated[bool, typer.Option("--retain", help="May publish retained messages there.")] = False,
     will: Annotated[bool, typer.Option("--will", help="May leave a last will there.")] = False,
+    expires: Expires = None,
+    ttl: Ttl = None,
+    tag: Tags = None,
+    note: Note = None,
     no_save: Annotated[bool, typer.Option("--no-save", help="Show the credential and keep none of it.")] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Take this password instead of a generated one.")
@@ -57,9 +63,9 @@ def add(
     """
     from iotauth_cli.cli import render_client as render
     from iotauth_cli.cli.keys import passphrase_file
-    from iotauth_cli.operations import clients, keys
+    from iotauth_cli.operations import clients, keys, updating
 
-    context = ctx.obj
+    context, now = ctx.obj, int(time.time())
     wish = clients.NewClient(
         client_id=client_id,
         authorizer=context.settings.authorizer,
@@ -68,11 +74,14 @@ def add(
         subscribe=tuple(subscribe or ()),
         retain=retain,
         will=will,
+        expires_at=updating.expiry(expires, ttl, now),
+        tags=updating.parse_tags(tuple(tag or ())),
+        note=note,
         password=context.output.read_password() if password_stdin else None,
         token=keys.for_clients(context.store, context.settings.authorizer, key, passphrase_file(context)),
     )
     store = None if no_save else context.store
-    added = clients.add(context.clients, store, wish, partition=context.partition, now=int(time.time()))
+    added = clients.add(context.clients, store, wish, partition=context.partition, now=now)
     context.note(slot="A")
     context.output.facts(render.added_document(added), render.added(added))
     kept_at = context.shown(added.kept_at) if added.kept_at else None

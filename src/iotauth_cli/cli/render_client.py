@@ -13,6 +13,7 @@ from iotauth_cli.cli.render_signing import token, token_document
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.clients import Added, ClientRecord, Shown, Slot
+    from iotauth_cli.operations.updating import Updated
 
 MAX_TOPICS = 3  # in the list; `client show` has them all
 
@@ -53,6 +54,8 @@ def signed_document(found: Added) -> dict[str, Any]:
 def after_adding(found: Added, kept_at: str | None, next_command: str) -> list[str]:
     """Return what to tell beside the credential."""
     told = [f"added client `{found.credential.client_id}` to table `{found.credential.table}`"]
+    if found.record.expires_at is not None:
+        told.append(f"it is let in until {moment(found.record.expires_at)}")
     if found.credential.token is not None:
         told.append("the user name holds a signed token: treat it as a password")
     if found.lacks_token:
@@ -64,6 +67,35 @@ def after_adding(found: Added, kept_at: str | None, next_command: str) -> list[s
     if found.why_not_kept:
         told.append(f"keep the password yourself: {found.why_not_kept}")
     return [*told, f"next: {next_command}"] if kept_at else told
+
+
+def updated(found: Updated) -> list[str]:
+    """Say what is different now, by name."""
+    after = found.after
+    if not found.is_changed:
+        return [f"client `{after.client_id}` is so already; nothing was changed"]
+    before = found.before
+    changes = {
+        "grants": after.grants != before.grants,
+        f"expiry ({moment(after.expires_at) if after.expires_at else 'none'})": after.expires_at != before.expires_at,
+        "tags": after.tags != before.tags,
+        "note": after.note != before.note,
+    }
+    return [f"changed client `{after.client_id}`: {', '.join(name for name, is_new in changes.items() if is_new)}"]
+
+
+def updated_document(found: Updated) -> dict[str, Any]:
+    return {"changed": found.is_changed, **row_document(found.after)}
+
+
+def after_updating(found: Updated, command: Callable[[str], str]) -> list[str]:
+    if not found.has_new_grants:
+        return []
+    client_id = found.after.client_id
+    return [
+        "an open session keeps what it was granted until AWS IoT asks the function again",
+        f"next: {command(f'client show {client_id}')}",
+    ]
 
 
 def state(enabled: bool) -> str:
@@ -79,7 +111,7 @@ def shown_client(found: Shown, kept_at: str | None, now: int) -> Facts:
     record, grants = found.record, found.record.grants
     optional = [
         ("user name", record.username),
-        ("expires", moment(record.expires_at) if record.expires_at else None),
+        ("expires", expires(record.expires_at, now)),
         ("note", record.note),
     ]
     return [
@@ -94,10 +126,14 @@ def shown_client(found: Shown, kept_at: str | None, now: int) -> Facts:
         *several("will", grants.will),
         *several("older read topic", [grants.older_read] if grants.older_read else []),
         *several("older write topic", [grants.older_write] if grants.older_write else []),
-        *several("tag", [f"{name}={value}" for name, value in record.tags.items()]),
+        *several("tag", [f"{name}:{value}" for name, value in record.tags.items()]),
         ("credential", kept_at or "not kept here"),
         *several("policy", statements(found.policies) or [f"none: {found.problem}"]),
     ]
+
+
+def expires(at: int | None, now: int) -> str | None:
+    return None if at is None else moment(at) + (", it is over" if at <= now else "")
 
 
 def secrets(record: ClientRecord, now: int) -> list[str]:
@@ -127,7 +163,17 @@ def after_showing(found: Shown, command: Callable[[str], str]) -> list[str]:
 
 
 def shown_client_document(found: Shown) -> dict[str, Any]:
-    record, grants = found.record, found.record.grants
+    return {
+        **row_document(found.record),
+        "kept_at": str(found.credential_at) if found.credential_at else None,
+        "policy_documents": [json.loads(document) for document in found.policies],
+        "policy_problem": found.problem,
+    }
+
+
+def row_document(record: ClientRecord) -> dict[str, Any]:
+    """Return a row without its hashes."""
+    grants = record.grants
     return {
         "client_id": record.client_id,
         "username": record.username,
@@ -146,9 +192,6 @@ def shown_client_document(found: Shown) -> dict[str, Any]:
         "note": record.note,
         "created_at": record.created_at,
         "updated_at": record.updated_at,
-        "kept_at": str(found.credential_at) if found.credential_at else None,
-        "policy_documents": [json.loads(document) for document in found.policies],
-        "policy_problem": found.problem,
     }
 
 
