@@ -89,7 +89,7 @@ def test_show_tells_all_but_the_secret() -> None:
         ("client", "door-7"),
         ("state", "enabled"),
         ("user name", "ann"),
-        ("expires", "1970-01-01 01:00 UTC"),
+        ("expires", "1970-01-01 01:00 UTC, it is over"),
         ("note", "front door"),
         ("secret", "A: active, made 1970-01-01 00:00 UTC"),
         ("secret", "B: pending, made 1970-01-01 00:01 UTC, first seen 1970-01-01 00:02 UTC"),
