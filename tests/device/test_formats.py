@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iotauth_cli.cli import secrets as command
-from iotauth_cli.device.formats import FORMATS, render
+from iotauth_cli.device.formats import FORMATS, NO_NETWORK, WIFI_NEEDED, WIFI_NONE, render
 from iotauth_cli.errors import InputError
 from iotauth_cli.secret import Secret
 from support_logins import LOGIN
@@ -88,3 +88,22 @@ def test_the_help_names_every_format() -> None:
     """A format that the help leaves out does not exist for anybody."""
     for name in FORMATS:
         assert f"\n    {name} " in (command.render.__doc__ or ""), name
+
+
+@pytest.mark.parametrize("name", [name for name, found in FORMATS.items() if found.wifi == WIFI_NONE])
+def test_a_tool_on_this_machine_has_no_use_for_a_network(name: str) -> None:
+    """A network that was named would be forgotten in silence."""
+    with pytest.raises(InputError, match=f"format `{name}` has no place for a Wi-Fi network"):
+        render(name, replace(LOGIN, wifi_ssid="barn"))
+
+
+@pytest.mark.parametrize("name", [name for name, found in FORMATS.items() if found.wifi != WIFI_NONE])
+def test_a_network_is_written_down_or_missed(name: str) -> None:
+    """Where it is named it stands in the result; where it is needed and was not named, that is said."""
+    assert (NO_NETWORK in render(name, LOGIN).notes) == (FORMATS[name].wifi == WIFI_NEEDED)
+    named = replace(LOGIN, wifi_ssid="barn-net", wifi_password=Secret("correct-horse"))
+    assert NO_NETWORK not in render(name, named).notes
+    if name not in DRAWN:
+        found = b"".join(file.data(Path()) for file in render(name, named).files)
+        assert b"barn-net" in found
+        assert b"correct-horse" in found

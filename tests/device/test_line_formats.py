@@ -51,7 +51,6 @@ def test_a_line_for_tasmota() -> None:
         "MqttClient": "thermo-1",
         "MqttUser": LOGIN.username,
         "MqttPassword": LOGIN.password.reveal(),
-        "Topic": "thermo-1",
         "FullTopic": "sensors/thermo-1/%prefix%/",
     }
 

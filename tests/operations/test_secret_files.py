@@ -72,13 +72,16 @@ def test_the_same_again_is_no_overwriting(tmp_path: Path) -> None:
         (TWO, "b.conf", ["b.conf", "a.ca.pem"]),
         (TWO, "there/b.conf", ["there/b.conf", "there/a.ca.pem"]),
         (FOLDER, None, ["thermo/x.ino", "thermo/s.h"]),
-        (FOLDER, "sketch", ["sketch/x.ino", "sketch/s.h"]),
+        (FOLDER, "new", ["new/thermo/x.ino", "new/thermo/s.h"]),
         (FOLDER, "there", ["there/thermo/x.ino", "there/thermo/s.h"]),
     ],
     ids=str,
 )
 def test_out_is_a_file_or_a_folder(tmp_path: Path, rendered: Rendered, out: str | None, places: list[str]) -> None:
-    """A folder that is there, or a slash at the end, takes the usual names; else it is the name."""
+    """A folder that is there, or a slash at the end, takes the usual names; else it is the name.
+
+    A format's own folder keeps its name, which an Arduino sketch shares with its first file.
+    """
     (tmp_path / "there").mkdir()
     written = write(rendered, out, cwd=tmp_path, force=False)
     assert [str(path.relative_to(tmp_path)) for path in written.paths] == places

@@ -27,6 +27,7 @@ def render(
     client: Annotated[str | None, typer.Argument(metavar="CLIENT", help="Else the only one with a credential.")] = None,
     out: Annotated[str | None, typer.Option(metavar="PATH", help="Write there; `-` is stdout.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="HOST", help="Connect there; else ask AWS IoT.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help="Connect to this port.")] = None,
     no_alpn: Annotated[bool, typer.Option("--no-alpn", help="The endpoint wants no ALPN.")] = False,
     wifi_ssid: Annotated[str | None, typer.Option(metavar="NAME", help="The network that the device joins.")] = None,
     wifi_password_stdin: Annotated[
@@ -70,6 +71,7 @@ def render(
         context.store,
         client,
         endpoint=endpoint,
+        port=port,
         alpn=() if no_alpn else device_secrets.ALPN,
         wifi_ssid=wifi_ssid,
         wifi_password=wifi_password,

@@ -12,6 +12,7 @@ from iotauth_cli.aws import iot
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError
+from iotauth_cli.operations.host import check_host
 from iotauth_cli.operations.installation import Wish
 from iotauth_cli.operations.other_side import Asking, look
 from iotauth_cli.probe.cause import REFUSED
@@ -188,11 +189,8 @@ def choose_password(visit: Visit, kept: Credential | None) -> Secret | None:
 def find_endpoint(session: Session, visit: Visit) -> Endpoint:
     """Return where to connect. The target's CA vouches for the target's host, and for nobody else's."""
     target = session.target
-    if visit.endpoint and ("/" in visit.endpoint or visit.endpoint.count(":") == 1):  # more of them: IPv6
-        raise InputError(
-            f"`{visit.endpoint}` is not the name of a host",
-            hint="give `--endpoint` the name alone, without `https://`, and the port with `--port`",
-        )
+    if visit.endpoint:
+        check_host(visit.endpoint)
     return Endpoint(
         host=visit.endpoint or target.data_host or iot.data_endpoint(session),
         port=visit.port or target.data_port,

@@ -13,6 +13,7 @@ from iotauth_cli.device.login import DeviceLogin
 from iotauth_cli.device.roots import Root
 from iotauth_cli.errors import InputError
 from iotauth_cli.files import read_text
+from iotauth_cli.operations.host import check_host
 from iotauth_cli.probe.errand import concrete
 from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN
 from iotauth_cli.secret import Secret
@@ -31,6 +32,7 @@ def login_for(
     client_id: str | None,
     *,
     endpoint: str | None = None,
+    port: int | None = None,
     alpn: tuple[str, ...] = ALPN,
     wifi_ssid: str | None = None,
     wifi_password: Secret | None = None,
@@ -42,10 +44,11 @@ def login_for(
         AwsError: AWS IoT did not say where devices connect.
     """
     credential = kept_credential(store, client_id)
+    if endpoint is not None:
+        check_host(endpoint)
     check_network(wifi_ssid, wifi_password)
-    return built_login(
-        session, credential, endpoint=endpoint, alpn=alpn, wifi_ssid=wifi_ssid, wifi_password=wifi_password
-    )
+    login = built_login(session, credential, endpoint=endpoint, wifi_ssid=wifi_ssid, wifi_password=wifi_password)
+    return replace(login, port=port or login.port, alpn=alpn)
 
 
 def built_login(
@@ -53,7 +56,6 @@ def built_login(
     credential: Credential,
     *,
     endpoint: str | None = None,
-    alpn: tuple[str, ...] = ALPN,
     wifi_ssid: str | None = None,
     wifi_password: Secret | None = None,
 ) -> DeviceLogin:
@@ -65,7 +67,7 @@ def built_login(
         password=credential.password,
         host=endpoint or target.data_host or iot.data_endpoint(session),
         port=target.data_port,
-        alpn=alpn,
+        alpn=ALPN,
         ca_pem=(read_text(target.ca_file) if target.ca_file else None) or roots.amazon_pem(),
         is_emulator=target.ca_file is not None,
         publish=credential.publish,
@@ -94,6 +96,8 @@ def kept_credential(store: Store, client_id: str | None) -> Credential:
     Raises:
         InputError: there is none; the hint names the ways out.
     """
+    if client_id == "":
+        raise InputError("the client id is empty", hint="name the client, or leave it out where there is only one")
     if client_id is not None:
         found = store.load(client_id)
         if found is None:

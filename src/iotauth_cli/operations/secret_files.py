@@ -71,17 +71,15 @@ def is_folder(out: str, place: Path) -> bool:
 def places_for(rendered: Rendered, out: str | None, cwd: Path) -> Mapping[Path, RenderedFile]:
     """Return where each file goes.
 
-    *out* is a folder if one lies there or it ends in a slash; then files go into it by their own names.
-    Otherwise it is the name of the one file, or of the folder, that the format makes.
+    *out* is a folder if one lies there, if it ends in a slash, or if the format makes a folder of its own, which
+    then goes below it; otherwise the name of the file.
     """
     first = rendered.files[0]
     if out is None:
         return {default_place(file, cwd): file for file in rendered.files}
     place = absolute(out, cwd)
-    if is_folder(out, place):
+    if "/" in first.name or is_folder(out, place):
         return {place / file.name: file for file in rendered.files}
-    if "/" in first.name:
-        return {place / file.name.partition("/")[2]: file for file in rendered.files}
     return {place.with_name(file.name) if file is not first else place: file for file in rendered.files}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,34 +19,38 @@ from iotauth_cli.device.connect_size import measured
 from iotauth_cli.device.login import DeviceLogin
 from iotauth_cli.errors import InputError
 
+WIFI_NONE, WIFI_TAKEN, WIFI_NEEDED = range(3)  # what a format does with the network that a device joins
+
 
 class Format(NamedTuple):
     """*module* is below this package, *about* says what it makes."""
 
     module: str
     about: str
+    wifi: int = WIFI_NEEDED
 
 
 FORMATS = {
     "header": Format("header", "secrets.h for C and C++"),
-    "env": Format("env", "variables for a shell"),
-    "json": Format("json_", "everything, for programs of your own"),
-    "mosquitto": Format("mosquitto", "options for mosquitto_pub and mosquitto_sub"),
-    "paho": Format("paho", "a Python script for paho-mqtt"),
-    "awsiotsdk": Format("awsiotsdk", "a Python script for AWS's device SDK"),
-    "curl": Format("curl", "publishing over HTTPS"),
-    "tasmota": Format("tasmota", "a Backlog for Tasmota's console"),
+    "env": Format("env", "variables for a shell", WIFI_TAKEN),
+    "json": Format("json_", "everything, for programs of your own", WIFI_TAKEN),
+    "mosquitto": Format("mosquitto", "options for mosquitto_pub and mosquitto_sub", WIFI_NONE),
+    "paho": Format("paho", "a Python script for paho-mqtt", WIFI_NONE),
+    "awsiotsdk": Format("awsiotsdk", "a Python script for AWS's device SDK", WIFI_NONE),
+    "curl": Format("curl", "publishing over HTTPS", WIFI_NONE),
+    "tasmota": Format("tasmota", "a Backlog for Tasmota's console", WIFI_TAKEN),
     "esphome": Format("esphome", "secrets.yaml and a device for ESPHome"),
-    "esp-at": Format("esp_at", "commands for ESP-AT"),
+    "esp-at": Format("esp_at", "commands for ESP-AT", WIFI_TAKEN),
     "nvs-csv": Format("nvs_csv", "a table for Espressif's NVS generator"),
     "nvs-bin": Format("nvs_bin", "an NVS partition for the firmware template"),
     "mfg": Format("mfg", "both tables for ESP-IDF's manufacturing utility"),
     "settings.toml": Format("settings_toml", "settings of CircuitPython"),
     "micropython": Format("micropython", "constants for MicroPython"),
     "arduino": Format("arduino", "the firmware as a sketch"),
-    "label": Format("label", "a text to print"),
-    "qr": Format("qr", "a QR code as SVG"),
+    "label": Format("label", "a text to print", WIFI_TAKEN),
+    "qr": Format("qr", "a QR code as SVG", WIFI_TAKEN),
 }
+NO_NETWORK = "it names no Wi-Fi network: render it again with `--wifi-ssid`"
 
 
 @dataclass(frozen=True)
@@ -91,15 +95,20 @@ def render(name: str, login: DeviceLogin) -> Rendered:
     """
     if name not in FORMATS:
         raise unknown(name)
+    wifi = FORMATS[name].wifi
+    if wifi == WIFI_NONE and login.wifi_ssid is not None:
+        raise InputError(f"format `{name}` has no place for a Wi-Fi network", hint="leave `--wifi-ssid` out")
     module = importlib.import_module(f"{__name__}.{FORMATS[name].module}")
     rendered: Rendered = module.render(login)
+    if wifi == WIFI_NEEDED and login.wifi_ssid is None:
+        return replace(rendered, notes=(NO_NETWORK, *rendered.notes))
     return rendered
 
 
 def unknown(name: str) -> InputError:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, FORMATS, n=1)
+    near = get_close_matches(name.lower(), FORMATS, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"the formats are {', '.join(FORMATS)}"
     return InputError(f"there is no format `{name}`", hint=hint)
 

@@ -20,7 +20,7 @@ def render(login: DeviceLogin) -> Rendered:
             f"client `{login.client_id}` needs a buffer of {size.buffer_bytes:,} bytes to connect, "
             f"and PubSubClient has {MAX_BUFFER:,} at most"
         )
-    return Rendered((RenderedFile(NAME, text(login)),), *size, notes=wifi_note(login))
+    return Rendered((RenderedFile(NAME, text(login)),), *size)
 
 
 def text(login: DeviceLogin) -> str:
@@ -71,9 +71,3 @@ def macros(login: DeviceLogin) -> list[str]:
 
 def certificates(ca_pem: str) -> str:
     return "\n".join(["static const char MQTT_ROOT_CA[] PROGMEM =", c_lines(ca_pem) + ";", "", "#endif"])
-
-
-def wifi_note(login: DeviceLogin) -> tuple[str, ...]:
-    if login.wifi_ssid is None:
-        return ("it names no Wi-Fi network: render it again with `--wifi-ssid`, or fill in `WIFI_SSID`",)
-    return ()

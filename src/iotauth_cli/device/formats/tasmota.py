@@ -9,6 +9,7 @@ from iotauth_cli.errors import InputError
 
 MAX_LINE = 519  # bytes that the serial console reads (INPUT_BUFFER_SIZE); settings share 699 for all their texts
 MEANINGS = ("0", "1", '"')  # as the value of a setting: empty, back to what was compiled, empty
+BELOW = "/%prefix%/"  # Tasmota puts `cmnd`, `stat` or `tele` there
 
 BUILD = (
     "Tasmota needs a build with `USE_MQTT_TLS` and `USE_MQTT_AWS_IOT_LIGHT`; on an ESP8266 that is one of your own",
@@ -37,9 +38,7 @@ def commands(login: DeviceLogin) -> list[tuple[str, str]]:
     """Return every command with its value. `FullTopic` leads below the first topic that is granted."""
     wifi = [("SSId1", login.wifi_ssid)] if login.wifi_ssid else []
     wifi += [("Password1", login.wifi_password.reveal())] if login.wifi_password else []
-    topic = (
-        [("Topic", login.topic.rpartition("/")[2]), ("FullTopic", f"{login.topic}/%prefix%/")] if login.topic else []
-    )
+    topic = [("FullTopic", login.topic + BELOW)] if login.topic else []
     return [
         *wifi,
         ("SetOption3", "1"),
@@ -63,7 +62,7 @@ def check(login: DeviceLogin) -> None:
             )
         if value in MEANINGS and not name.startswith("SetOption"):
             raise InputError(f"Tasmota reads `{value}` as a command, not as the value of `{name}`")
-        if "%" in value and name != "FullTopic":
+        if "%" in value.removesuffix(BELOW):
             raise InputError(f"Tasmota puts something else where `%` stands in `{name}`")
 
 
