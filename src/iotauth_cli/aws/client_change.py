@@ -19,6 +19,7 @@ Attribute = dict[str, Any]
 
 SLOTS = tuple(f"Secret_{name}" for name in SLOT_NAMES)
 SHARED = (*SLOTS, "Token")  # maps that the function writes into as well
+PLAIN = "Password"  # older tools change it and count no version; what was hashed must still be so
 DECIDED_ON = ("Hash", "First_used")  # what somebody saw who replaces a slot or takes it away
 
 
@@ -38,6 +39,8 @@ class Change:
         writes = dict(_differences(old, new))
         condition: dict[Path, Attribute | None] = {("Version",): old.get("Version")}
         for name, *rest in writes:
+            if name == PLAIN:
+                condition[(name,)] = old.get(name)
             if name in SLOTS and not rest:
                 members = old.get(name, {}).get("M", {})
                 condition |= {(name, member): members.get(member) for member in DECIDED_ON}

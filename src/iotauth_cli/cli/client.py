@@ -17,6 +17,7 @@ group = LazyGroup(
         "add": ("iotauth_cli.cli.client:add", "Add a client and show its password, once.", MUTATES),
         "import": ("iotauth_cli.cli.client_import:import_", "Add the clients of a .csv or .jsonl file.", MUTATES),
         "export": ("iotauth_cli.cli.client_export:export", "Write the clients into a .csv or .jsonl file."),
+        "migrate": ("iotauth_cli.cli.client_migrate:migrate", "Hash the plain passwords of older tools.", MUTATES),
         "list": ("iotauth_cli.cli.client_list:list_", "List the clients of the table."),
         "show": ("iotauth_cli.cli.client:show", "Show what a client may do, and its secrets' state."),
         "update": ("iotauth_cli.cli.client_update:update", "Change what a client may do, and how long.", MUTATES),
