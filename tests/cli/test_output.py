@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from iotauth_cli.cli import output
-from iotauth_cli.cli.output import Output, emphasise
+from iotauth_cli.cli.output import Output, as_text, emphasise, harmless
 from iotauth_cli.errors import InputError
 from support_desk import Desk
 from support_scenarios import Tape, streams
@@ -54,6 +54,12 @@ def test_a_question_cannot_steer_the_terminal() -> None:
     with recorded(Terminal("n\n")) as tape:
         assert not Output().confirm("remove `all\x1b[2K\rnothing`?")
     assert tape.pieces == [("! ", "remove `all\\x1b[2K\\rnothing`? [y/N] ")]
+
+
+def test_bytes_that_are_no_text_can_be_shown() -> None:
+    """A file name that is not UTF-8 comes in as half characters, which no stream would take."""
+    assert harmless("a\udcff.bin") == r"a\udcff.bin"
+    assert json.loads(as_text({"path": "a\udcff"})) == {"path": "a\udcff"}
 
 
 def test_an_empty_table_is_talk() -> None:

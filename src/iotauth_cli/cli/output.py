@@ -31,9 +31,9 @@ def write_line(text: str, stream: TextIO | None = None, end: str = "\n") -> None
     print(text, file=stream or sys.stdout, end=end)
 
 
-# Control characters and those that turn the direction of writing. Client ids, topics and rows come from
-# elsewhere, and a terminal obeys what it is sent.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Control characters, those that turn the direction of writing, and halves of a character, which are how bytes that are
+# no UTF-8 come in and cannot be written. Client ids, topics and rows come from elsewhere, and a terminal obeys.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def harmless(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ PASSED_OVER = (".git", ".iotauth")  # git's own is compressed; the store is wher
 PLAIN = PREFIX.encode()
 UTF_16 = b"".join(bytes((byte, 0)) for byte in PLAIN)
 BLANK = b"\r\n\t \\"  # what may break a line of base64, in YAML and in C too
+BLANKS = 40  # of them at once, at most: a line's end and the next one's indentation
 TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -119,7 +121,7 @@ class Scan:
         for path in paths:
             try:
                 with open(path, "rb", buffering=0) as file:
-                    yield from self.data(path, chunks(file))
+                    yield from self.data(path, () if is_empty(file.fileno()) else chunks(file))
             except (FileNotFoundError, IsADirectoryError):
                 continue
             except OSError as problem:
@@ -193,7 +195,9 @@ def matches(data: bytes) -> Iterator[Match]:
             yield from match(at, wide[::2], "utf-16")
     for needle in NEEDLES:
         for at in places(data, needle.text):
-            yield from match(at, decoded(data[at : at + OVERLAP_BYTES], needle), "base64")
+            yield from match(
+                at, decoded(data[max(0, at - BLANKS) : at], data[at : at + OVERLAP_BYTES - BLANKS], needle), "base64"
+            )
 
 
 def places(data: bytes, text: bytes) -> Iterator[int]:
@@ -209,17 +213,16 @@ def match(at: int, candidate: bytes, encoding: Encoding) -> Iterator[Match]:
         yield Match(at, secret, encoding)
 
 
-def decoded(text: bytes, needle: Needle) -> bytes:
-    """Return the bytes that begin with the prefix in *text*, which begins with *needle*."""
-    letters = text.translate(TO_STANDARD, BLANK)
-    wanted = -(-(needle.lead + LENGTH) * 8 // 6) - needle.skipped
-    group = b"A" * needle.skipped + letters[:wanted]
+def decoded(before: bytes, text: bytes, needle: Needle) -> bytes:
+    """Return what may be a secret in *text*, which begins with *needle*; *before* is what stands before it."""
+    letters = text.translate(TO_STANDARD, BLANK)[: -(-(needle.lead + LENGTH) * 8 // 6) - needle.skipped]
+    # Of the letters that were skipped, the last one holds the first bits of the prefix.
+    last = before.translate(TO_STANDARD, BLANK)[-1:] or b"A"
+    group = (b"A" * needle.skipped)[:-1] + (last if needle.skipped else b"") + letters
     try:
-        whole = base64.b64decode(group + b"A" * (-len(group) % 4))
+        return base64.b64decode(group + b"A" * (-len(group) % 4), validate=True)[needle.lead : needle.lead + LENGTH]
     except binascii.Error:
         return b""
-    # The letters that were skipped hold a part of the prefix's first byte, which is known.
-    return PLAIN + whole[needle.lead + len(PLAIN) : needle.lead + LENGTH]
 
 
 def shortened(secret: str) -> str:
@@ -229,6 +232,12 @@ def shortened(secret: str) -> str:
 def joined(folder: str, name: str) -> str:
     """Return the path as it would be typed. A `Path` for each file would take as long as reading it."""
     return name if folder == "." else f"{folder}{os.sep}{name}"
+
+
+def is_empty(descriptor: int) -> bool:
+    """Tell a file that holds nothing; so do those of /proc, some of which one would wait on for ever."""
+    status = os.fstat(descriptor)
+    return status.st_size == 0 and stat.S_ISREG(status.st_mode)
 
 
 def chunks(file: Any) -> Iterator[bytes]:
