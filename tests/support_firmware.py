@@ -152,15 +152,14 @@ class Program(subprocess.Popen[str]):
         self._reader.join()
         super().__exit__(*error)
 
-    def wait_for(self, *texts: str, timeout_s: float = PATIENCE_S) -> str:
-        """Return the first line with all of *texts* in it, said already or yet to come."""
-        deadline, seen = time.monotonic() + timeout_s, 0
+    def wait_for(self, *texts: str, times: int = 1, timeout_s: float = PATIENCE_S) -> str:
+        """Return the line that is the *times*-th with all of *texts* in it, said already or yet to come."""
+        deadline = time.monotonic() + timeout_s
         with self._news:
             while True:
-                for line in self.lines[seen:]:
-                    if all(text in line for text in texts):
-                        return line
-                seen = len(self.lines)
+                found = [line for line in self.lines if all(text in line for text in texts)]
+                if len(found) >= times:
+                    return found[times - 1]
                 left = deadline - time.monotonic()
                 if self._is_over or left <= 0:
                     raise AssertionError(f"{' … '.join(texts)} was not said, but:\n" + "\n".join(self.lines))

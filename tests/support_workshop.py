@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from iotauth_cli.aws import iot
-from iotauth_cli.device.formats import header
+from iotauth_cli.device.formats import header, nvs_bin, nvs_csv
 from iotauth_cli.device.login import DeviceLogin
-from iotauth_cli.operations.device_secrets import built_login
+from iotauth_cli.operations.device_secrets import login_for
 from iotauth_cli.secret import Secret
 from support_chip import FakeChip
 from support_device import Device
@@ -24,7 +23,6 @@ from support_firmware import Program, run_flash, upload
 from support_world import Place
 
 WIFI, WIFI_PASSWORD = "lab", "correct horse"
-CREDS_OFFSET, CREDS_SIZE = 0x3D0000, 0x6000  # of firmware_template/partitions.csv
 NO_CREDENTIAL = '#include "placeholder.h"\n'  # secrets.h that comes and goes would cost PlatformIO's whole build
 CHIPS = {"esp32": "esp32", "esp32nvs": "esp32", "esp8266": "esp8266"}
 
@@ -36,15 +34,15 @@ class Workshop:
     project: Path
     variables: dict[str, str]
     place: Place
+    flashes: dict[str, bytes] = field(default_factory=dict)
 
     def login(self, client_id: str, *topics: str, **wish: Any) -> DeviceLogin:
         """Add a client and return what its device needs, for the endpoint's long name."""
         self.place.add(client_id, *(topics or (f"sensors/{client_id}",)), **wish)
-        credential = self.place.store.load(client_id)
-        assert credential is not None
-        return built_login(
+        return login_for(
             self.place.session,
-            credential,
+            self.place.store,
+            client_id,
             endpoint=iot.data_endpoint(self.place.session),
             wifi_ssid=WIFI,
             wifi_password=Secret(WIFI_PASSWORD),
@@ -54,14 +52,30 @@ class Workshop:
         (self.project / "include" / "secrets.h").write_text(text)
 
     def flash(self, chip: FakeChip, name: str, login: DeviceLogin) -> str:
-        """Bring *login* into *chip* by environment *name*: in the program, or beside it."""
-        if not name.endswith("nvs"):
-            self.write_header(header.text(login))
-            return upload(self.project, name, chip, self.variables)
-        self.write_header(NO_CREDENTIAL)
-        said = upload(self.project, name, chip, self.variables)
-        write_partition(chip, login, self.project.parent)
-        return said
+        """Bring *login* into *chip* by environment *name*; return what PlatformIO or esptool said."""
+        if name.endswith("nvs"):
+            self.write_program(chip, name)
+            return self.write_partition(chip, login)
+        self.write_header(header.text(login))
+        return upload(self.project, name, chip, self.variables)
+
+    def write_program(self, chip: FakeChip, name: str) -> None:
+        """Have *chip* hold the program that every device has; it is built and uploaded once a session."""
+        if name not in self.flashes:
+            self.write_header(NO_CREDENTIAL)
+            with FakeChip(CHIPS[name]) as first:
+                upload(self.project, name, first, self.variables)
+            self.flashes[name] = bytes(first.flash)
+        chip.flash[:] = self.flashes[name]
+
+    def write_partition(self, chip: FakeChip, login: DeviceLogin) -> str:
+        """Write *login* into *chip*'s partition `creds`, by esptool."""
+        image = self.project.parent / "creds.bin"
+        image.write_bytes(nvs_bin.image(nvs_csv.text(login)))
+        command = [sys.executable, "-m", "esptool", "--chip", chip.kind, "--port", chip.port, "write-flash"]
+        ran = subprocess.run([*command, hex(nvs_bin.OFFSET), str(image)], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
 
     def run(self, chip: FakeChip, **options: Any) -> Program:
         """Start the device in reach of its Wi-Fi and of the emulator, unless *options* say otherwise."""
@@ -116,33 +130,3 @@ class Watcher(Device):
             shift += 7
             if byte < 128:
                 return head[0], self._read(size)
-
-
-def write_partition(chip: FakeChip, login: DeviceLogin, folder: Path) -> None:
-    """Write *login* into *chip*'s partition `creds`, with Espressif's generator and the real esptool."""
-    table, image = folder / "creds.csv", folder / "creds.bin"
-    texts = {
-        "wifi_ssid": login.wifi_ssid or "",
-        "wifi_pass": login.wifi_password.reveal() if login.wifi_password else "",
-        "host": login.host,
-        "alpn": ",".join(login.alpn),
-        "client_id": login.client_id,
-        "username": login.username,
-        "password": login.password.reveal(),
-        "topic": login.topic,
-        "subscribe": login.inbox,
-        "root_ca": login.ca_pem,
-    }
-    numbers = {"retain": int(login.retain), "will": int(login.will), "emulator": int(login.is_emulator)}
-    with open(table, "w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["key", "type", "encoding", "value"])
-        rows.writerow(["iotauth", "namespace", "", ""])
-        rows.writerows([key, "data", "string", value] for key, value in texts.items())
-        rows.writerow(["port", "data", "u16", login.port])
-        rows.writerows([key, "data", "u8", value] for key, value in numbers.items())
-    generate = ["-m", "esp_idf_nvs_partition_gen", "generate", str(table), str(image), hex(CREDS_SIZE)]
-    write = ["-m", "esptool", "--chip", chip.kind, "--port", chip.port, "write-flash", hex(CREDS_OFFSET), str(image)]
-    for command in (generate, write):
-        ran = subprocess.run([sys.executable, *command], capture_output=True, text=True)
-        assert ran.returncode == 0, ran.stdout + ran.stderr

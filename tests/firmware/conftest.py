@@ -40,6 +40,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield place
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def workshop(project: Path, pio_variables: dict[str, str], place: Place) -> Workshop:
     return Workshop(project, pio_variables, place)
