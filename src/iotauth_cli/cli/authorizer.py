@@ -33,6 +33,11 @@ group = LazyGroup(
             "Change the key that signs tokens, step by step.",
             MUTATES,
         ),
+        "migrate": (
+            "iotauth_cli.cli.authorizer_migrate:migrate",
+            "Move clients to a signed authorizer, or to an unsigned one.",
+            MUTATES,
+        ),
         "delete": ("iotauth_cli.cli.authorizer:delete", "Delete an authorizer and what was made for it.", MUTATES),
     },
     help="Create and inspect custom authorizers.\n\nExample: iotauth authorizer create",

@@ -11,6 +11,8 @@ SOME = 10  # names below each other; `--json` has them all
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.clients import TokenNote
+    from iotauth_cli.operations.signing import migration
+    from iotauth_cli.operations.signing.migration import Move
     from iotauth_cli.operations.signing.resign import Totals
     from iotauth_cli.operations.signing.rollover import Begun, Retired, Status
 
@@ -20,7 +22,8 @@ def token(note: TokenNote | None) -> list[str]:
     if note is None:
         return []
     issued = f"issued {moment(note.issued_at)}" if note.issued_at is not None else "signed elsewhere"
-    return [issued + seen(note) + (", required" if note.is_required else "")]
+    without = f", without one since {moment(note.unsigned_at)}" if note.unsigned_at is not None else ""
+    return [issued + seen(note) + (", required" if note.is_required else without)]
 
 
 def seen(note: TokenNote) -> str:
@@ -33,7 +36,12 @@ def seen(note: TokenNote) -> str:
 def token_document(note: TokenNote | None) -> dict[str, Any] | None:
     if note is None:
         return None
-    return {"issued_at": note.issued_at, "seen_at": note.seen_at, "is_required": note.is_required}
+    return {
+        "issued_at": note.issued_at,
+        "seen_at": note.seen_at,
+        "is_required": note.is_required,
+        "unsigned_at": note.unsigned_at,
+    }
 
 
 def begun(found: Begun, totals: Totals) -> Facts:
@@ -136,3 +144,86 @@ def listed(names: Sequence[str]) -> list[str]:
 
 def counted(count: int) -> str:
     return "1 client" if count == 1 else f"{count:,} clients"
+
+
+# --- moving to another authorizer -----------------------------------------------------------------
+
+
+def migrate_words(move: Move) -> str:
+    """Return the command that goes on with *move*, without its step."""
+    name = "" if move.has_usual_name else f" --name {move.target}"
+    return f"authorizer migrate {move.source} --to {move.to}{name}"
+
+
+def moved(move: Move, totals: Totals) -> Facts:
+    return [
+        *ends(move),
+        ("issued", counted(totals.signed)),
+        *([("as it was", counted(totals.as_it_was))] if totals.as_it_was else []),
+        *several("left", listed(totals.left)),
+        *several("failed", [f"{name}: {problem}" for name, problem in totals.failed[:SOME]]),
+    ]
+
+
+def ends(move: Move) -> Facts:
+    return [("from", move.source), ("to", f"{move.target}, {move.to}")]
+
+
+def moved_document(move: Move, totals: Totals) -> dict[str, Any]:
+    return {
+        **ends_document(move),
+        "issued": totals.signed,
+        "as_it_was": totals.as_it_was,
+        "left": totals.left,
+        "failed": [{"client_id": name, "problem": problem} for name, problem in totals.failed],
+    }
+
+
+def ends_document(move: Move) -> dict[str, Any]:
+    return {"from": move.source, "to": move.target, "kind": move.to}
+
+
+def after_moving(move: Move, totals: Totals, command: Callable[[str], str]) -> list[str]:
+    told = []
+    words = migrate_words(move)
+    if totals.left:
+        told.append(f"for those that were left: {command(f'{words} --tokens-out FILE.csv')}")
+    if totals.failed:
+        told.append(f"run {command(words)} again for those that failed")
+    told.append(f"give the devices their new user names; `{move.source}` lets them in until it is retired")
+    return [*told, f"next: {command(f'{words} --status')}"]
+
+
+def arrivals(found: migration.Status) -> Facts:
+    return [
+        *ends(found.move),
+        ("moved", counted(found.arrived)),
+        *several("not issued", listed(found.not_issued)),
+        *several("not seen", listed(found.unseen)),
+    ]
+
+
+def arrivals_document(found: migration.Status) -> dict[str, Any]:
+    return {
+        "ok": found.ok,
+        **ends_document(found.move),
+        "moved": found.arrived,
+        "not_issued": list(found.not_issued),
+        "not_seen": list(found.unseen),
+    }
+
+
+def before_deleting(found: migration.Status) -> list[str]:
+    told = [f"{counted(found.arrived)} moved to authorizer `{found.move.target}`"]
+    locked = [f"  {name}" for name in listed(found.lagging)]
+    return [*told, "locked out:", *locked] if locked else told
+
+
+def gone(move: Move, settled: int) -> str:
+    now = "require a signed token" if move.to == "signed" else "hold nothing of tokens any more"
+    rows = f"; the rows of {counted(settled)} {now}" if settled else ""
+    return f"deleted authorizer `{move.source}`; `{move.target}` is the one that lets devices in{rows}"
+
+
+def gone_document(found: migration.Status, settled: int) -> dict[str, Any]:
+    return {**ends_document(found.move), "settled": settled, "locked_out": list(found.lagging)}

@@ -129,7 +129,7 @@ def refuse_other_signing(found: iot.Authorizer, wanted: SigningWish) -> None:
         is_, to = ("no signed tokens", "signed") if found.signing_disabled else ("signed tokens", "unsigned")
         raise Conflict(
             f"authorizer `{name}` asks for {is_}, and AWS IoT cannot change that",
-            hint=f"create a second one beside it: `iotauth authorizer create {name}-{to} --{to}`",
+            hint=f"move its clients to a second one: `iotauth authorizer migrate {name} --to {to}`",
         )
     if wanted.token_key_name not in (None, found.token_key_name):
         raise Conflict(

@@ -1,0 +1,317 @@
+"""Move the clients of an authorizer to a second one that differs in signing, which AWS IoT cannot switch in place.
+
+    plan, apply   the second authorizer beside the first; they share function and table
+    issue         every client gets a user name for the second; the first lets it in as before
+    status        who has shown up at the second
+    retire        the first is deleted, and rows want a signed token, or know nothing of any
+
+To a signed one: a row that has arrived is one whose newest token was seen. To an unsigned one: the
+row no longer requires a token before the device gets its new user name, and the function notes the
+first login without. Each step does what is missing, so that a run which was cut off is finished by
+the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from iotauth_authorizer.record import ClientRecord, TokenNote
+from iotauth_authorizer.username import parse_token
+from iotauth_cli import token as tokens
+from iotauth_cli.aws import iot
+from iotauth_cli.aws.client_table import BrokenRow, ClientTable
+from iotauth_cli.aws.session import Session
+from iotauth_cli.aws.workers import Line, run
+from iotauth_cli.credentials import Credential, Store
+from iotauth_cli.errors import Conflict, InputError, IotauthError, NotFound
+from iotauth_cli.files import write_private
+from iotauth_cli.operations import authorizers
+from iotauth_cli.operations.authorizers import Plan, Step, Wish
+from iotauth_cli.operations.signing.issue import Signer, signer_of, with_token
+from iotauth_cli.operations.signing.keyring import Keyring
+from iotauth_cli.operations.signing.resign import Outcome, Resigned, as_csv, check_out
+from iotauth_cli.operations.signing.rollover import SOME, clients
+from iotauth_cli.secret import Secret
+
+__all__ = ["Kind", "Move", "Plan", "Resigned", "Status", "Step"]
+
+Kind = Literal["signed", "unsigned"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """From which authorizer to which, and whether that one wants signed tokens."""
+
+    source: str
+    target: str
+    to: Kind
+
+    @property
+    def has_usual_name(self) -> bool:
+        """Whether the target is called as it would be without being told."""
+        return self.target == target_name(self.source, self.to)
+
+
+@dataclass(frozen=True)
+class Status:
+    """Who has arrived, by client id. *not_issued* have no user name for the target, *unseen* have not used theirs."""
+
+    move: Move
+    arrived: int
+    not_issued: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.lagging
+
+    @property
+    def lagging(self) -> tuple[str, ...]:
+        return (*self.not_issued, *self.unseen)
+
+
+def target_name(source: str, to: Kind) -> str:
+    """Return how the second authorizer is called unless a name is chosen: `doors-signed`, and back `doors`."""
+    for kind in ("signed", "unsigned"):
+        if kind != to and source.endswith(f"-{kind}"):
+            return source.removesuffix(f"-{kind}")
+    return f"{source}-{to}"
+
+
+def plan(session: Session, store: Store, wish: Wish, move: Move, *, now: int) -> Plan:
+    """Say what the second authorizer needs that is not there; the function and the table are the first's.
+
+    Raises:
+        NotFound: the first authorizer does not exist.
+        InputError: it is already what is wanted, or both are one.
+        Conflict: the second exists and signs otherwise.
+    """
+    source = authorizers.require(session, move.source)
+    if move.source == move.target:
+        raise InputError(
+            f"authorizer `{move.source}` cannot be moved to itself", hint="choose another name with `--name NAME`"
+        )
+    if source.signing_disabled == (move.to == "unsigned"):
+        is_, other = ("signed tokens", "unsigned") if move.to == "signed" else ("no signed tokens", "signed")
+        raise InputError(f"authorizer `{move.source}` asks for {is_} already", hint=f"the other way is `--to {other}`")
+    shared = authorizers.with_its_function(session, wish, source)
+    shared = replace(shared, authorizer=move.target)
+    if move.to == "signed":
+        return authorizers.plan(session, authorizers.signed(shared, store, now=now))
+    return authorizers.plan(session, authorizers.unsigned(shared, store))
+
+
+# --- new user names -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Gives every client of *move*'s source a user name for its target, kept in *store* or written to *out*."""
+
+    table: ClientTable
+    store: Store
+    move: Move
+    signer: Signer | None
+    now: int
+    out: Path | None = None
+
+    @classmethod
+    def prepare(cls, table: ClientTable, store: Store, move: Move, *, now: int, out: Path | None = None) -> Issue:
+        """Load the key that signs, if tokens are wanted.
+
+        Raises:
+            InputError: the key is kept elsewhere, or *out* is a file of something else.
+        """
+        if out is not None:
+            check_out(out)
+        signer = signer_of(Keyring.of(store, move.target)) if move.to == "signed" else None
+        return cls(table, store, move, signer, now, out)
+
+    def events(self) -> Iterator[Resigned]:
+        """Do it for each row of the table; yield what came of each, in no order. *out* is written whole at the end."""
+        lines: list[tuple[str, str]] = []
+        for row, result in run(self.table, self.rows(), self.issue):
+            if isinstance(result, IotauthError):
+                yield Resigned(row.client_id, "failed", result.message)
+                continue
+            outcome, username = result
+            if username is not None:
+                lines.append((row.client_id, username))
+            yield Resigned(row.client_id, outcome)
+        if self.out is not None:
+            write_private(self.out, as_csv(sorted(lines)))
+
+    def rows(self) -> Iterator[ClientRecord]:
+        return concerned(self.table, self.move)
+
+    def issue(self, client: Line, row: ClientRecord) -> tuple[Outcome, str | None]:
+        """Do it for one client. Called in threads, each with its own *client*."""
+        table = replace(self.table, client=client)
+        kept = self.store.load(row.client_id)
+        if kept is None and self.out is None:
+            return "left", None
+        if kept is not None and kept.authorizer not in (self.move.source, self.move.target):
+            return "left", None
+        if self.signer is None:
+            return self.without_token(table, row, kept)
+        return self.with_token(table, row, kept, self.signer)
+
+    def with_token(
+        self, table: ClientTable, row: ClientRecord, kept: Credential | None, signer: Signer
+    ) -> tuple[Outcome, str | None]:
+        """Sign a token; what is kept has it before the row says so. The row does not require it yet."""
+        is_noted = row.token is not None and row.token.issued_at is not None
+        issued_at = self.issued_in(kept, signer)
+        if issued_at is None:
+            issued_at = (row.token.issued_at if row.token else None) or self.now
+            credential = with_token(self.moved(row, kept), signer.issue(row.client_id, issued_at))
+            if kept is not None:
+                self.store.save(credential)
+        else:
+            assert kept is not None
+            credential = kept
+        if is_noted and row.token is not None and row.token.issued_at == issued_at:
+            was_kept = kept is None or kept.authorizer == self.move.target
+            return ("as it was" if was_kept else "signed"), self.line(kept, credential)
+        note = (row.token or TokenNote())._replace(issued_at=issued_at)
+        change(table, row, note)
+        return "signed", self.line(kept, credential)
+
+    def without_token(
+        self, table: ClientTable, row: ClientRecord, kept: Credential | None
+    ) -> tuple[Outcome, str | None]:
+        """Let the row require no token, before the device gets a user name that has none."""
+        credential = self.moved(row, kept)
+        is_done = row.token is not None and not row.token.is_required
+        if not is_done:
+            change(table, row, (row.token or TokenNote())._replace(is_required=False, unsigned_at=None))
+        if kept is not None and kept != credential:
+            self.store.save(credential)
+            is_done = False
+        return ("as it was" if is_done else "signed"), self.line(kept, credential)
+
+    def moved(self, row: ClientRecord, kept: Credential | None) -> Credential:
+        """Return the credential for the target, without a token."""
+        if kept is not None:
+            return replace(kept, authorizer=self.move.target, token=None, signature=None, token_key_name=None)
+        user = row.username or row.client_id
+        return Credential(row.client_id, user, Secret(""), self.move.target, self.table.name, (), (), 0)
+
+    def issued_in(self, kept: Credential | None, signer: Signer) -> int | None:
+        """Return when the stored token was issued, if it is one for the target; else None."""
+        if kept is None or kept.authorizer != self.move.target or kept.token is None or kept.signature is None:
+            return None
+        found = parse_token(kept.token.reveal())
+        is_right = tokens.verify(kept.token.reveal(), kept.signature, tokens.public_key_pem(signer.key))
+        return found[1] if found is not None and is_right else None
+
+    def line(self, kept: Credential | None, credential: Credential) -> str | None:
+        return credential.device_username if kept is None else None
+
+
+def concerned(table: ClientTable, move: Move) -> Iterator[ClientRecord]:
+    """Yield the rows that move: to an unsigned authorizer those with tokens, to a signed one those that need none.
+
+    A row that requires a token is no client of an unsigned authorizer any more.
+    """
+    for row in table.rows():
+        if isinstance(row, BrokenRow):
+            continue
+        if (row.token is None or not row.token.is_required) if move.to == "signed" else row.token is not None:
+            yield row
+
+
+def change(table: ClientTable, row: ClientRecord, note: TokenNote | None) -> None:
+    """Write the row's note; once more if somebody changed the row meanwhile."""
+    try:
+        table.change(row, row._replace(token=note))
+    except Conflict:
+        found = table.find(row.client_id)
+        if not isinstance(found, ClientRecord):
+            raise
+        if note is not None and found.token is not None:  # what the function noted meanwhile stays
+            note = note._replace(seen_at=found.token.seen_at)
+        table.change(found, found._replace(token=note))
+
+
+# --- who has arrived ------------------------------------------------------------------------------
+
+
+def status(table: ClientTable, move: Move) -> Status:
+    """Say who has shown up at the target, and who has not."""
+    arrived, not_issued, unseen = 0, [], []
+    for row in concerned(table, move):
+        if has_arrived(row, move):
+            arrived += 1
+        elif is_issued(row, move):
+            unseen.append(row.client_id)
+        else:
+            not_issued.append(row.client_id)
+    return Status(move, arrived, tuple(sorted(not_issued)), tuple(sorted(unseen)))
+
+
+def has_arrived(row: ClientRecord, move: Move) -> bool:
+    note = row.token
+    if note is None:
+        return False
+    if move.to == "unsigned":
+        return not note.is_required and note.unsigned_at is not None
+    return note.seen_at is not None and note.seen_at >= (note.issued_at or 0)
+
+
+def is_issued(row: ClientRecord, move: Move) -> bool:
+    note = row.token
+    return note is not None and (note.issued_at is not None if move.to == "signed" else not note.is_required)
+
+
+def check_retirement(found: Status, *, force: bool) -> None:
+    """Refuse to delete an authorizer that devices still use, unless *force*.
+
+    Raises:
+        Conflict: names who they are.
+    """
+    if found.ok or force:
+        return
+    names = ", ".join(f"`{name}`" for name in found.lagging[:SOME])
+    more = f" and {len(found.lagging) - SOME} more" if len(found.lagging) > SOME else ""
+    raise Conflict(
+        f"{clients(len(found.lagging))} would be locked out, not having shown up at authorizer "
+        f"`{found.move.target}`: {names}{more}",
+        hint="give them their new user names and wait; `--retire --force` locks them out",
+    )
+
+
+def plan_retirement(session: Session, wish: Wish, move: Move) -> Plan | None:
+    """Say what deleting the first authorizer takes away; None if that has been done. The second must be there.
+
+    Raises:
+        NotFound: the second is not.
+    """
+    authorizers.require(session, move.target)
+    try:
+        found = authorizers.plan_removal(session, replace(wish, authorizer=move.source), with_table=False)
+    except NotFound:
+        return None
+    return found if iot.find(session, move.source) or found.changes else None
+
+
+def settle(table: ClientTable, move: Move) -> Iterator[str]:
+    """Let the rows say that the move is over: that a token is required, or nothing of tokens. Yield who was changed."""
+
+    def work(client: Line, row: ClientRecord) -> None:
+        note = None if move.to == "unsigned" else (row.token or TokenNote())._replace(is_required=True)
+        change(replace(table, client=client), row, note)
+
+    unsettled = (row for row in concerned(table, move) if not is_settled(row, move))
+    for row, result in run(table, unsettled, work):
+        if isinstance(result, IotauthError):
+            raise result
+        yield row.client_id
+
+
+def is_settled(row: ClientRecord, move: Move) -> bool:
+    """Tell a row that says so already. One without a token has not moved to a signed authorizer: it stays as it is."""
+    return row.token is None or (move.to == "signed" and row.token.is_required)
