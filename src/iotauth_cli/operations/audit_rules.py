@@ -23,6 +23,7 @@ from iotauth_authorizer.grants import (
 )
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow
+from iotauth_cli.operations.durations import in_words
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
@@ -129,10 +130,6 @@ def day(epoch_s: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(epoch_s))
 
 
-def days(seconds: int) -> str:
-    return f"{seconds // DAY_S} days"
-
-
 def some(topics: list[str]) -> str:
     """Name the first of *topics*, each once."""
     once = list(dict.fromkeys(topics))
@@ -211,7 +208,7 @@ def old_secret(look: Look) -> str | None:
     if limit is None or not old or not look.is_live:
         return None
     made = min(look.record.slots[name].created_at for name in old)
-    return f"secret {' and '.join(old)} is of {day(made)}, older than {days(limit)}"
+    return f"secret {' and '.join(old)} is of {day(made)}, older than {in_words(limit)}"
 
 
 def no_expiry(look: Look) -> str | None:
