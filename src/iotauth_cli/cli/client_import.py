@@ -19,6 +19,9 @@ def import_(
     secrets_out: Annotated[
         Path | None, typer.Option("--secrets-out", metavar="FILE", help="Write the new secrets to this private file.")
     ] = None,
+    recipient: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Encrypt that file to this key, with `age` or `gpg`.")
+    ] = None,
     existing: Annotated[
         Literal["fail", "skip", "update"], typer.Option(help="What to do about clients that exist already.")
     ] = "fail",
@@ -42,6 +45,7 @@ def import_(
         now=int(time.time()),
         template=template,
         secrets_out=secrets_out,
+        recipient=recipient,
         existing=existing,
         hashed=hashed,
     )
@@ -67,5 +71,5 @@ def import_(
     context.note(added=counts.added, updated=counts.updated, existing=counts.existing)
     place = context.shown(secrets_out) if secrets_out else None
     output.result(render.document(counts, place), render.imported(counts, context.settings.table))
-    output.say(*render.afterwards(counts, job.checked, place, context.command("client list --count")))
+    output.say(*render.afterwards(counts, job.checked, place, recipient, context.command("client list --count")))
     return 1 if counts.existing and existing == "fail" else 0

@@ -61,7 +61,9 @@ def document(counts: Counts, secrets_out: str | None) -> dict[str, Any]:
     }
 
 
-def afterwards(counts: Counts, checked: Checked, secrets_out: str | None, next_command: str) -> list[str]:
+def afterwards(
+    counts: Counts, checked: Checked, secrets_out: str | None, recipient: str | None, next_command: str
+) -> list[str]:
     """Return what to tell beside the result: who was left alone, where the secrets are, what comes next."""
     lines = []
     if counts.existing:
@@ -69,7 +71,8 @@ def afterwards(counts: Counts, checked: Checked, secrets_out: str | None, next_c
         more = f" and {counts.existing - len(counts.named):,} more" if counts.existing > len(counts.named) else ""
         lines.append(f"left as they are, because such clients exist: {names}{more}")
     if checked.generated and (counts.added or counts.resumed):
-        place = f"in `{secrets_out}`, which only you can read" if secrets_out else "kept in the private store"
+        reader = f"`{recipient}`" if recipient else "you"
+        place = f"in `{secrets_out}`, which only {reader} can read" if secrets_out else "kept in the private store"
         lines += [f"the new secrets are {place}", f"next: {next_command}"]
     return lines
 

@@ -13,6 +13,7 @@ from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations.clients import ANY_ACCOUNT
 from iotauth_cli.operations.importing import run, source
+from iotauth_cli.operations.importing.encryption import Envelope
 from iotauth_cli.operations.importing.outlet import STORE_LIMIT, FileOutlet, Outlet, StoreOutlet
 from iotauth_cli.operations.importing.rows import Parser, check_template
 from iotauth_cli.operations.importing.run import Checked, Counts, Existing
@@ -30,6 +31,7 @@ class Wish:
     now: int
     template: str | None = None
     secrets_out: Path | None = None
+    recipient: str | None = None
     existing: Existing = "fail"
     hashed: bool = False
 
@@ -76,16 +78,29 @@ class Errand:
         """
         if self.source.state() != self.checked.state:
             raise InputError(f"{self.source.name} was changed while it was read", hint="run the same command again")
-        outlet = self._outlet()
+        envelope = self._envelope()
+        outlet = self._outlet(envelope)
         try:
             importer = run.Importer(self.table, self.parser, outlet, self.wish.existing)
             yield from importer.write(self.source, has_passwords=self.checked.chosen > 0)
         finally:
             outlet.close()
+        if envelope is not None:
+            envelope.seal()
 
-    def _outlet(self) -> Outlet:
+    def _envelope(self) -> Envelope | None:
+        wish = self.wish
+        if wish.recipient is None or wish.secrets_out is None:
+            return None
+        envelope = Envelope.of(wish.secrets_out, wish.recipient, self.store.directory)
+        envelope.prepare()
+        return envelope
+
+    def _outlet(self, envelope: Envelope | None) -> Outlet:
         wish = self.wish
         example = Credential("x", "x", Secret(""), wish.authorizer, self.table.name, (), (), wish.now)
+        if envelope is not None:
+            return FileOutlet(envelope.journal, example)
         if wish.secrets_out is not None:
             return FileOutlet(wish.secrets_out, example)
         return StoreOutlet(self.store, example, self.parser)
@@ -99,6 +114,8 @@ def opened(table: ClientTable, store: Store, wish: Wish) -> Iterator[Errand]:
         InputError: it cannot be read or is no fleet file, the template is no topic, or the hand-out is the file.
     """
     check_template(wish.template)
+    if wish.recipient is not None and wish.secrets_out is None:
+        raise InputError("`--recipient` needs a file to encrypt", hint="name it: `--secrets-out secrets.csv.age`")
     if wish.secrets_out is not None and wish.secrets_out.resolve() == Path(wish.file).resolve():
         raise InputError("`--secrets-out` is the file that is imported", hint="name another file")
     scope = ArnScope(wish.partition, table.target.region, ANY_ACCOUNT)
