@@ -20,6 +20,7 @@ from iotauth_cli.operations.audit_log import AuditLog, Event
 from iotauth_cli.secret import Secret
 from support_aws import aws_target
 
+NOW = 1763640000
 ANNA = "arn:aws:iam::123456789012:user/anna"
 EVENT = Event(1763640000, ANNA, "client add", "done", facts={"client": "door-7"}, local="anna@desk")
 
@@ -190,23 +191,32 @@ def test_who_is_asked_once_for_each_key(log: AuditLog, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(sts, "arn", answer)
     session = Session(aws_target()._replace(access_key="AKIA1", secret_key=Secret("x")))
-    assert [audit_log.caller(log, session, may_ask=True) for _ in range(3)] == [ANNA] * 3
+    assert [audit_log.caller(log, session, now=NOW, may_ask=True) for _ in range(3)] == [ANNA] * 3
     assert len(asked) == 1
-    assert audit_log.caller(log, session, may_ask=False) == ANNA
+    assert audit_log.caller(log, session, now=NOW, may_ask=False) == ANNA
     other = Session(aws_target()._replace(access_key="AKIA2", secret_key=Secret("x")))
-    assert audit_log.caller(log, other, may_ask=False) == "unknown"
+    assert audit_log.caller(log, other, now=NOW, may_ask=False) == "unknown"
     assert json.loads((log.folder / "callers.json").read_text()).popitem()[1] == ANNA
 
 
 def test_who_cannot_be_known_is_unknown(log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer is not remembered: the next command asks again. A broken note of answers is no answer."""
+    """Without an answer nobody waits for one at every command; some minutes later it is asked for again."""
     monkeypatch.setattr(sts, "arn", lambda session: None)
     session = Session(aws_target()._replace(access_key="AKIA1", secret_key=Secret("x")))
-    assert audit_log.caller(log, session, may_ask=True) == "unknown"
+    assert audit_log.caller(log, session, now=NOW, may_ask=True) == "unknown"
     monkeypatch.setattr(sts, "arn", lambda session: ANNA)
+    assert audit_log.caller(log, session, now=NOW + audit_log.ASK_AGAIN_S - 1, may_ask=True) == "unknown"
+    assert audit_log.caller(log, session, now=NOW + audit_log.ASK_AGAIN_S, may_ask=True) == ANNA
+
+
+@pytest.mark.parametrize("kept", ["[", "[]", '{"AKIA1": null}', '{"AKIA1": ["x"]}'])
+def test_broken_notes_of_answers_are_none(log: AuditLog, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is asked for again."""
+    monkeypatch.setattr(sts, "arn", lambda session: ANNA)
+    session = Session(aws_target()._replace(access_key="AKIA1", secret_key=Secret("x")))
     log.folder.mkdir(parents=True)
-    (log.folder / "callers.json").write_text("[")
-    assert audit_log.caller(log, session, may_ask=True) == ANNA
+    (log.folder / "callers.json").write_text(kept)
+    assert audit_log.caller(log, session, now=NOW, may_ask=True) == ANNA
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from iotauth_authorizer.http1 import Broken, Connection
 from iotauth_cli.aws.session import Session, partition
 from iotauth_cli.errors import IotauthError
 
-TIMEOUT_S = 1.5  # connecting included; whoever asks has done their work already and waits for the prompt
+TIMEOUT_S = 1.0  # connecting included; whoever asks has done their work already and waits for the prompt
 QUESTION = b"Action=GetCallerIdentity&Version=2011-06-15"
 FORM = "application/x-www-form-urlencoded"
 ARN = re.compile(r"<Arn>([^<]+)</Arn>")  # nothing in an ARN is ever escaped in XML

@@ -60,12 +60,13 @@ def record(ctx: _click.Context, outcome: str, code: str | None, *, may_ask: bool
 def append(place: Context, ctx: _click.Context, outcome: str, code: str | None, may_ask: bool) -> None:
     from iotauth_cli.operations import audit_log
 
+    now = int(time.time())
     client_id = ctx.params.get("client_id")
     facts = {"table": place.settings.table, **({"client": client_id} if client_id else {}), **place.notes.facts}
     place.audit_log.append(
         audit_log.Event(
-            at=int(time.time()),
-            who=audit_log.caller(place.audit_log, place.session, may_ask=may_ask),
+            at=now,
+            who=audit_log.caller(place.audit_log, place.session, now=now, may_ask=may_ask),
             command=ctx.command_path.partition(" ")[2],
             outcome=outcome,
             code=code,

@@ -31,6 +31,7 @@ CHAIN = re.compile(rb',"chain":"([0-9a-f]{%d})"}$' % CHAIN_DIGITS)
 LOCK_PATIENCE_S = 5.0  # whoever holds the lock writes one line
 LOCK_PAUSE_S = 0.005
 READ_BACK_BYTES = 65_536
+ASK_AGAIN_S = 600
 MOST_CALLERS = 50  # temporary keys come and go; the oldest are forgotten
 
 _compact = json.JSONEncoder(separators=(",", ":"), default=str).encode
@@ -224,11 +225,12 @@ def _event(found: dict[str, Any]) -> Event:
     )
 
 
-def caller(log: AuditLog, session: Session, *, may_ask: bool) -> str:
+def caller(log: AuditLog, session: Session, *, now: int, may_ask: bool) -> str:
     """Return the ARN of whoever the session's keys belong to, or `unknown`.
 
     A key never changes its owner, so STS is asked once for each and the answer kept beside the
-    log. Where *may_ask* is false only what is known counts.
+    log. Where it gave none it is not asked again before some minutes of *now* (epoch seconds) are over:
+    nobody should wait for it at every command. Where *may_ask* is false only what is known counts.
     """
     target = session.target
     try:
@@ -238,25 +240,25 @@ def caller(log: AuditLog, session: Session, *, may_ask: bool) -> str:
     if key is None:
         return UNKNOWN
     name = f"{key} {target.account}" if target.account else key
-    known = _known_callers(log)
-    if name in known:
-        return known[name]
-    found = sts.arn(session) if may_ask else None
-    if found is not None:
-        _keep_caller(log, {**known, name: found})
-    return found or UNKNOWN
+    callers = _known_callers(log)
+    known = callers.get(name, 0)
+    if isinstance(known, int) and known <= now and may_ask:
+        known = sts.arn(session) or now + ASK_AGAIN_S
+        _keep_callers(log, {**callers, name: known})
+    return known if isinstance(known, str) else UNKNOWN
 
 
-def _known_callers(log: AuditLog) -> dict[str, str]:
+def _known_callers(log: AuditLog) -> dict[str, str | int]:
+    """Return what is kept for each key: its ARN, or when to ask again."""
     try:
         found = json.loads(read_text(log.folder / "callers.json") or "{}")
-        return {str(name): str(arn) for name, arn in found.items()}
+        return {str(name): known for name, known in found.items() if isinstance(known, (str, int))}
     except (InputError, ValueError, AttributeError):
         return {}
 
 
-def _keep_caller(log: AuditLog, known: dict[str, str]) -> None:
-    newest = dict(list(known.items())[-MOST_CALLERS:])
+def _keep_callers(log: AuditLog, callers: dict[str, str | int]) -> None:
+    newest = dict(list(callers.items())[-MOST_CALLERS:])
     with contextlib.suppress(InputError):
         for place in (log.directory, log.folder):
             private_directory(place)
