@@ -27,6 +27,8 @@ SAID = {
     "mute": "A fatal error occurred: Failed to connect to Espressif device: No serial data received.",
     "wrong boot mode": "A fatal error occurred: Failed to connect to ESP32: Wrong boot mode detected (0x13)!",
     "cut": "serial.serialutil.SerialException: write failed: [Errno 5] Input/output error",
+    "cut, and gone when it was tried again": "Lost connection, retrying...\nWaiting for the chip to reconnect.\n"
+    "ERROR: A serial exception error occurred: [Errno 2] could not open port /dev/pts/1: [Errno 2] No such file",
     "stopped": "A fatal error occurred: The chip stopped responding.",
     "bad md5": "A fatal error occurred: MD5 of file does not match data in flash!",
     "differs": "Verification failed (digest mismatch).",
@@ -56,6 +58,8 @@ SENTENCES = {
     "mute": "the chip on /dev/ttyUSB0 does not answer",
     "wrong boot mode": "the chip on /dev/ttyUSB0 does not answer",
     "cut": "the connection to the chip on /dev/ttyUSB0 broke off while it was being written",
+    "cut, and gone when it was tried again": "the connection to the chip on /dev/ttyUSB0 broke off while it was being "
+    "written",
     "stopped": "the connection to the chip on /dev/ttyUSB0 broke off while it was being written",
     "bad md5": "the chip on /dev/ttyUSB0 does not hold what was written",
     "differs": "the chip on /dev/ttyUSB0 does not hold what was written",

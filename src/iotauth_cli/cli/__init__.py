@@ -16,7 +16,7 @@ from typer import _click
 from typer.core import TyperOption
 
 from iotauth_cli import __version__
-from iotauth_cli.cli.lazy import Commands, LazyGroup
+from iotauth_cli.cli.lazy import MUTATES, Commands, LazyGroup
 from iotauth_cli.cli.options import COMMON, collect, common_options
 from iotauth_cli.errors import InputError, IotauthError
 
@@ -28,6 +28,7 @@ COMMANDS: Commands = {
     "keys": ("iotauth_cli.cli.keys:group", "Make keys, sign tokens, check signatures."),
     "boards": ("iotauth_cli.cli.boards:boards", "List boards and serial ports."),
     "secrets": ("iotauth_cli.cli.secrets:group", "Write credentials for devices and tools."),
+    "flash": ("iotauth_cli.cli.flash:flash", "Put a client's credential on a board.", MUTATES),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "policy": ("iotauth_cli.cli.policy:group", "Ask what policies allow."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),

@@ -200,6 +200,21 @@ class Output(NamedTuple):
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
+    def choose(self, question: str, choices: Sequence[str]) -> int | None:
+        """Ask which of *choices* is meant; return its place, or None where nobody can be asked or gave an answer."""
+        if not self.may_wait:
+            return None
+        lines = [question, *(f"  {number}  {choice}" for number, choice in enumerate(choices, 1)), "number: "]
+        sys.stderr.write(harmless("\n".join(lines)))
+        sys.stderr.flush()
+        answer = sys.stdin.readline().strip()
+        return int(answer) - 1 if answer.isdecimal() and 1 <= int(answer) <= len(choices) else None
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether somebody sits there who can answer, or do something that we wait for."""
+        return self.may_ask and sys.stdin.isatty()
+
 
 def terminal_width() -> int:
     """Return how wide stdout's lines may be; without a terminal there is no limit, unless COLUMNS sets one."""

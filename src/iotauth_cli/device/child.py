@@ -11,6 +11,7 @@ import contextlib
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -26,6 +27,11 @@ from iotauth_cli.secret import MASK, Secret
 
 SILENT_AFTER_S = 10.0  # PlatformIO says nothing for a minute when its registry is out of reach
 ENDS_WITHIN_S = 3.0  # what a child gets to end by itself
+# Stands beside the child in its process group and ends the group when we are gone: `kill -9` leaves us no time to.
+# Its pipe ends with us. A PlatformIO that speaks to nobody would otherwise wait forever, with a secret in its files.
+GUARD = """exec 9<&0
+(trap '' TERM; cat <&9; kill -TERM 0; sleep 1; kill -KILL 0) >/dev/null 2>&1 &
+exec "$@" 9<&- </dev/null"""
 KEPT_LINES = 400  # of what it said, to explain how it ended
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PRIVATE_UMASK = 0o077  # objects and images of a build hold the secret
@@ -120,11 +126,13 @@ def talk(call: Call, mask: Mask | None = None, *, silent_after_s: float = SILENT
 
 def start(call: Call) -> subprocess.Popen[bytes]:
     try:
+        if shutil.which(call.command[0]) is None:
+            raise FileNotFoundError(2, os.strerror(2))
         return subprocess.Popen(
-            call.command,
+            ("sh", "-c", GUARD, "sh", *call.command),
             cwd=call.cwd,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **call.environ},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -171,15 +179,20 @@ def _line(raw: bytes) -> Line:
 def end(process: subprocess.Popen[bytes]) -> None:
     """End *process* and all that it has started, whether or not it still runs itself."""
     with uninterrupted():
-        for number, limit_s in ((signal.SIGTERM, ENDS_WITHIN_S), (signal.SIGKILL, None)):
-            if process.poll() is not None and number == signal.SIGTERM:
-                break
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, number)
+        if process.poll() is None:
+            kill(process, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(limit_s)
-        if process.stdout is not None:
-            process.stdout.close()
+                process.wait(ENDS_WITHIN_S)
+        kill(process, signal.SIGKILL)  # the guard too, which keeps the group's number from being another's by now
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def kill(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
 
 
 def quietly(call: Call, mask: Mask | None = None) -> Ended:

@@ -73,6 +73,15 @@ TABLE = (
         "name the board that is plugged in with `--board`; " + SEE_PORTS,
     ),
     Row(
+        "cut",
+        r"The chip stopped responding|[Ss]erial data stream stopped|Lost connection|"
+        r"device reports readiness to read but returned no data|\[Errno 5\]|Invalid head of packet|"
+        r"Serial protocol violation|[Tt]imed out waiting for packet|Write timeout|"
+        r"Failed to (?:write to target|enter compressed flash|write compressed data)|Possible serial noise",
+        "the connection to the chip on {port} broke off while it was being written",
+        "check cable and power and run the same command again: the chip is whole after a complete run",
+    ),
+    Row(
         "permission",
         r"(?:\[Errno 13\]|[Pp]ermission denied)[^\n]*(?:/dev/|port|tty)|(?:/dev/|port|tty)[^\n]*"
         r"(?:\[Errno 13\]|[Pp]ermission denied)",
@@ -110,15 +119,6 @@ TABLE = (
         r"the port is busy or doesn't exist",
         "{port} is in use by another program, or is not there",
         "close the serial monitor; " + SEE_PORTS,
-    ),
-    Row(
-        "cut",
-        r"The chip stopped responding|[Ss]erial data stream stopped|Lost connection|"
-        r"device reports readiness to read but returned no data|\[Errno 5\]|Invalid head of packet|"
-        r"Serial protocol violation|[Tt]imed out waiting for packet|Write timeout|"
-        r"Failed to (?:write to target|enter compressed flash|write compressed data)|Possible serial noise",
-        "the connection to the chip on {port} broke off while it was being written",
-        "check cable and power and run the same command again: the chip is whole after a complete run",
     ),
     Row(
         "mute",
