@@ -29,6 +29,7 @@ class Table:
         if asked.operation == "BatchGetItem":
             wanted = [key["Client_ID"]["S"] for key in body["RequestItems"]["clients"]["Keys"]]
             return answer({"Responses": {"clients": [self.items[name] for name in wanted if name in self.items]}})
+        assert body["Statements"], "AWS refuses an empty batch"
         self.batches.append(len(body["Statements"]))
         fault = next(self.faults, None)
         if isinstance(fault, bytes) and fault != HANG_UP:

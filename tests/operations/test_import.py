@@ -198,6 +198,7 @@ def test_a_password_that_a_person_chose_is_hashed_slowly(tmp_path: Path, monkeyp
         assert verify(digest, "a", b"correct horse")
         assert list(secrets(place)) == ["b"]
         assert place.run(file).resumed == 2
+        assert place.run(place.fleet("a,correct horse", header="client_id,password")).resumed == 1
         other = place.fleet("a,another", "b,", header="client_id,password")
         assert (place.run(other).existing, from_item(table.items["a"]).slots["A"].hash) == (1, digest)
 

@@ -82,6 +82,8 @@ def insert(table: ClientTable, line: Line, rows: Sequence[Row]) -> list[Item | N
     found: list[Item | None] = [None] * len(rows)
     left = list(range(len(rows)))
     for attempt in range(MAX_TRIES):
+        if not left:
+            return found
         if attempt:
             line.wait(attempt - 1)
         codes = send(table, line, [rows[place] for place in left])
@@ -95,8 +97,8 @@ def insert(table: ClientTable, line: Line, rows: Sequence[Row]) -> list[Item | N
             elif not is_own(rows[place], item):
                 found[place] = item
         left = sorted(again)
-        if not left:
-            return found
+    if not left:
+        return found
     raise Throttled(
         f"table `{table.name}` takes no more rows at the moment",
         hint="wait a little and run the same command again: it goes on where it ended",
