@@ -23,6 +23,7 @@ NAMES = (
     "cli",
     "policy",
     "signing",
+    "rotation",
     "scan",
     "fleet",
     "emulator",

@@ -73,6 +73,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str
     shell.run("emulator", "env")
     shell.run("emulator", "logs")
     shell.run("emulator", "status", "--json")
+    fleet = ("client", "rotate", "--all", "--yes", "--debug")
+    shell.run(*fleet, "--json", "--secrets-out", "handed.csv", "--batch", "1")
+    shell.run(*fleet, "--json", "--secrets-out", "handed.csv")
+    shell.run(*fleet, "--secrets-out", "handed.csv", check=False)
+    shell.run("client", "confirm", "--all", "--force", "--yes", "--debug")
+    shell.run(*fleet)
     yield shell, secret
     shell.stop_emulator()
 
@@ -104,6 +110,22 @@ def test_no_file_holds_a_secret_but_the_private_store(house: tuple[Shell, str]) 
         assert path.is_relative_to(shell.cwd / ".iotauth" / "credentials"), path
         assert path.stat().st_mode & 0o077 == 0
         assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_fleets_secrets_are_in_private_files_alone(house: tuple[Shell, str]) -> None:
+    """Those handed out to many: in the hand-out file and the store, which only their owner can read, and never told."""
+    shell, _ = house
+    rotations = shell.cwd / ".iotauth" / "rotations"
+    files = [shell.cwd / "handed.csv", *rotations.glob("*.csv")]
+    secrets = [line.rpartition(",")[2] for file in files for line in file.read_text().splitlines()[1:]]
+    assert len(files) == 2
+    assert len(secrets) > 4
+    for ran in shell.transcript:
+        assert not [secret for secret in secrets if secret in ran.text]
+    for path in shell.home.rglob("*"):
+        if path.is_file() and any(secret.encode() in path.read_bytes() for secret in secrets):
+            assert path in files or path.is_relative_to(shell.cwd / ".iotauth" / "credentials"), path
+            assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_the_store_keeps_itself_out_of_git(house: tuple[Shell, str]) -> None:
