@@ -122,6 +122,10 @@ def test_a_login_without_a_name_is_that_of_the_only_client(place: Place) -> None
     """With several kept, one has to be named; what is known of it comes from its credential and the target."""
     place.add("run-facts", "run/facts", retain=True, will=True)
     login = device_secrets.login_for(place.session, place.store, "run-facts")
+    credential = place.store.load("run-facts")
+    assert credential is not None
+    assert device_secrets.built_login(place.session, credential) == login
+    assert login.alpn == ("mqtt",)
     assert (login.host, login.port) == (place.target.data_host, place.target.data_port)
     assert login.username == "run-facts?x-amz-customauthorizer-name=doors"
     assert (login.retain, login.will, login.topic) == (True, True, "run/facts")

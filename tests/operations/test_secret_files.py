@@ -154,16 +154,18 @@ def test_without_git_the_line_is_written_all_the_same(repository: Path, monkeypa
     assert write(ONE, None, cwd=repository, force=True).ignored == ()
 
 
-def test_a_hook_of_another_repository_does_not_mislead(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_of_another_repository_does_not_mislead(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Inside a hook GIT_DIR names a repository, which need not be the one that is written to."""
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    assert write(ONE, None, cwd=repository, force=False).ignored == ("/secrets.h",)
-    assert untracked_without(monkeypatch, repository) == {".gitignore"}
-
-
-def untracked_without(monkeypatch: pytest.MonkeyPatch, repository: Path) -> set[str]:
-    monkeypatch.delenv("GIT_DIR")
-    return untracked(repository)
+    other = tmp_path_factory.mktemp("other")
+    subprocess.run(["git", "init", "-q", str(other)], check=True)
+    (other / "secrets.h").touch()
+    subprocess.run(["git", "-C", str(other), "add", "secrets.h"], check=True)
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_DIR", str(other / ".git"))
+        assert write(ONE, None, cwd=repository, force=False).ignored == ("/secrets.h",)
+    assert untracked(repository) == {".gitignore"}
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\0\n\r"), min_size=1, max_size=20)
