@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,37 @@ def test_an_interrupted_command_leaves_its_line(at_table: Desk, monkeypatch: pyt
     monkeypatch.setattr(clients, "add", interrupted)
     assert at_table("client", "add", "cut-1", "--topic", "t/1").code == 130
     assert outcomes(at_table.folder) == [("client add", "interrupted", None)]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_command_that_is_told_to_stop_leaves_its_line(
+    name: str, at_table: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled job and a lost terminal are Ctrl-C to it; afterwards the signals mean what they did."""
+    number = getattr(signal, name)
+
+    def told_to_stop(*_: object, **__: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(clients, "add", told_to_stop)
+    assert at_table("client", "add", "cut-1", "--topic", "t/1").code == 130
+    assert outcomes(at_table.folder) == [("client add", "interrupted", None)]
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_nohup_stays_nohup(at_table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that somebody had ignored is still ignored."""
+
+    def told_to_stop(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGHUP)
+        raise LookupError
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr(clients, "add", told_to_stop)
+        assert at_table("client", "add", "hup-1", "--topic", "t/1").code == 70
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_bug_leaves_its_line(at_table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,17 @@
 """One line in the audit log for each mutating command, however it ends.
 
 The command's own result comes first: if the line cannot be written, that is said on stderr and
-changes nothing else. A process that is killed outright leaves no line.
+changes nothing else. A command that is told to stop, because a job was cancelled or a terminal went away,
+ends as by Ctrl-C. A process that is killed outright leaves no line.
 """
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -22,13 +26,33 @@ INTERRUPTS = (KeyboardInterrupt, typer.Abort)
 def recorded(ctx: _click.Context, call: Callable[[], Any]) -> Any:
     """Run the command and return what it returned; note how it ended."""
     try:
-        answer = call()
+        with stopped_as_by_hand():
+            answer = call()
     except BaseException as problem:
         outcome, code = ending(problem)
         record(ctx, outcome, code, may_ask=has_answered(problem))
         raise
     record(ctx, "no" if answer else "done", None, may_ask=True)
     return answer
+
+
+@contextlib.contextmanager
+def stopped_as_by_hand() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP what Ctrl-C is, unless somebody wanted them otherwise, as `nohup` does."""
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [number for number in (getattr(signal, name) for name in names) if is_changeable(number)]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def is_changeable(number: int) -> bool:
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(number) is signal.SIG_DFL
 
 
 def ending(problem: BaseException) -> tuple[str, str | None]:
