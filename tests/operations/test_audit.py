@@ -11,7 +11,7 @@ import pytest
 
 from iotauth_authorizer.credential import CHEAPEST, GENERATED, HUMAN, Slot, hash_secret
 from iotauth_authorizer.grants import Grants
-from iotauth_authorizer.record import ClientRecord
+from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations import audit
@@ -64,6 +64,9 @@ CASES: list[tuple[str, ClientRecord | BrokenRow]] = [
     ("no-usable-secret", row(slots=slots(A=slot(expires_at=NOW)))),
     ("no-usable-secret", row(slots=slots(A=slot(state="retired")))),
     ("never-seen", row(slots=slots(A=slot(state="retiring"), B=slot(state="pending", created_at=NOW - 8 * DAY_S)))),
+    ("token-unseen", row(token=TokenNote(issued_at=NOW - 8 * DAY_S, seen_at=LONG_AGO))),
+    ("token-unseen", row(token=TokenNote(issued_at=NOW - 8 * DAY_S, is_required=True))),
+    ("token-missing", row(token=TokenNote(is_required=True, seen_at=LONG_AGO))),
     ("first-level", row(grants=Grants(subscribe=("+/state",)))),
     ("first-level", row(grants=Grants(older_read="*/state"))),
     ("reserved-topics", row(grants=Grants(subscribe=("$aws/things/+/shadow/update",)))),
@@ -95,6 +98,9 @@ SOUND = [
     row(grants=Grants(publish=("door-7/#", "a/b/#"), subscribe=("sensors/#", "$aws/things/door-7/shadow/#"))),
     row(grants=Grants(publish=("/x",), subscribe=("/", "a//b"))),
     row(expires_at=NOW + 1),
+    row(token=TokenNote(issued_at=LONG_AGO, seen_at=LONG_AGO, is_required=True)),
+    row(token=TokenNote(issued_at=NOW - DAY_S, seen_at=LONG_AGO)),
+    row(token=TokenNote(unsigned_at=NOW)),
 ]
 
 

@@ -180,6 +180,21 @@ def never_seen(look: Look) -> str | None:
     return None
 
 
+def token_unseen(look: Look) -> str | None:
+    token = look.record.token
+    if token is None or token.issued_at is None or not look.is_live or token.issued_at <= (token.seen_at or 0):
+        return None
+    is_long_ago = look.now - token.issued_at > look.limits.unseen_s
+    return f"its newest token, of {day(token.issued_at)}, was never seen in use" if is_long_ago else None
+
+
+def token_missing(look: Look) -> str | None:
+    token = look.record.token
+    if token is None or not token.is_required or token.issued_at is not None or not look.is_live:
+        return None
+    return "it is refused without a signed token, and was never given one"
+
+
 def two_secrets(look: Look) -> str | None:
     if not look.is_live or len(look.usable) < 2:
         return None
@@ -328,6 +343,14 @@ RULES = (
     Rule(
         "never-seen", "medium", "a rotation's new secret was not seen in use for longer than `--unseen-after`",
         "client rotate {id} --replace", never_seen,
+    ),
+    Rule(
+        "token-unseen", "medium", "its newest signed token was not seen in use for longer than `--unseen-after`",
+        "client show {id}", token_unseen,
+    ),
+    Rule(
+        "token-missing", "medium", "it must show a signed token and was never given one", "client show {id}",
+        token_missing,
     ),
     Rule(
         "first-level", "medium", "it is granted topics under any first level: `+/state`", "client show {id}",
