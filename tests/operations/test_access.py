@@ -15,7 +15,7 @@ from iotauth_cli.aws import iot_data
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AccessDenied, AwsError, Conflict, NotFound
-from iotauth_cli.operations import access, clients, connect
+from iotauth_cli.operations import access, clients, connect, injection
 from iotauth_cli.operations.access import Place, Revocation, disable, enable, remove, revoke, shorter_timer
 from iotauth_cli.operations.client_rotation import RotationWish, rotate
 from iotauth_cli.secret import Secret
@@ -154,6 +154,18 @@ def test_a_leaked_secret_is_out_at_once(world: World, client_id: str) -> None:
         assert revoke(place, client_id, rotated.ended, now=NOW) == Revocation(True, True, "GetConnection", "refused")
         assert thief.is_closed()
     connected(world, client_id).socket.close()
+
+
+def test_a_throttled_table_delays_a_rotation_and_nothing_more(world: World, client_id: str) -> None:
+    """As it happens by order: three refusals, then the write; and so with the function that notes the first use."""
+    place = place_of(world)
+    injection.inject(world.emulator.state_dir, injection.Wish("dynamodb-throttled", count=3))
+    rotate(place.table, place.store, RotationWish(client_id, "doors"), now=NOW)
+    injection.inject(world.emulator.state_dir, injection.Wish("dynamodb-throttled", count=1))
+    connected(world, client_id).socket.close()
+    slots = clients.find(world.table, client_id).slots
+    assert slots["B"].first_used_at is not None
+    assert slots["A"].expires_at == slots["B"].first_used_at + 7 * 86400
 
 
 def test_without_get_connection_a_second_end_shows_that_it_is_gone(world: World, client_id: str) -> None:
