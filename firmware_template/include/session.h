@@ -3,7 +3,7 @@
 
 void beginSession();
 
-// Call it often, while the network is ready.
+// Call it often, while the uplink is ready.
 void keepSession();
 
 // Publish on the credential's topic. False when there is no connection or the message does not fit.

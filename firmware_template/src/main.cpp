@@ -2,7 +2,7 @@
 #include <Arduino.h>
 
 #include "credentials.h"
-#include "network.h"
+#include "uplink.h"
 #include "session.h"
 
 static void sayWhoIAm() {
@@ -16,7 +16,7 @@ void setup() {
   Serial.begin(115200);
   if (missingCredentials()) return;
   sayWhoIAm();
-  beginNetwork();
+  beginUplink();
   beginSession();
 }
 
@@ -26,6 +26,6 @@ void loop() {
     delay(10000);
     return;
   }
-  if (networkIsReady()) keepSession();
+  if (uplinkIsReady()) keepSession();
   delay(10);
 }

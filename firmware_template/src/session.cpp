@@ -6,7 +6,7 @@
 #include "application.h"
 #include "backoff.h"
 #include "credentials.h"
-#include "network.h"
+#include "uplink.h"
 #include "words.h"
 
 static const uint16_t KEEP_ALIVE_S = 60;              // AWS IoT takes 30 to 1200

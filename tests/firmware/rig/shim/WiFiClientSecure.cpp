@@ -34,8 +34,7 @@ int WiFiClientSecure::lastError(char *text, size_t size) {
 namespace BearSSL {
 
 bool WiFiClientSecure::probeMaxFragmentLength(const char *, uint16_t, uint16_t) {
-  const char *told = getenv("RIG_SHORT_RECORDS");
-  return !told || strcmp(told, "no");
+  return rig::serverKnowsShortRecords();
 }
 
 int WiFiClientSecure::connect(const char *host, uint16_t port) {

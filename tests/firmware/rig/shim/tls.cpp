@@ -6,6 +6,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <cstring>
+
 namespace rig {
 
 // RIG_CONNECT=host:port takes the TCP connection there; the server name and its check stay with the asked host.
@@ -41,6 +44,12 @@ static int trust(SSL_CTX *context, const std::string &pem) {
   return count;
 }
 
+// RIG_SHORT_RECORDS=no: the server ignores the extension, as many do.
+bool serverKnowsShortRecords() {
+  const char *told = getenv("RIG_SHORT_RECORDS");
+  return !told || strcmp(told, "no");
+}
+
 static int fragmentCode(size_t bytes) {
   return bytes >= 4096 ? TLSEXT_max_fragment_length_4096
          : bytes >= 2048 ? TLSEXT_max_fragment_length_2048
@@ -65,7 +74,7 @@ Failure Tls::handshake(const Wish &wish) {
   if (!trust(context_, wish.trusted)) return Failure::noTrust;
   if (!wish.checksDates) X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context_), X509_V_FLAG_NO_CHECK_TIME);
   const bool asksForShortRecords = wish.receiveBytes < 16384;
-  if (asksForShortRecords) SSL_CTX_set_tlsext_max_fragment_length(context_, fragmentCode(wish.receiveBytes));
+  if (asksForShortRecords && serverKnowsShortRecords()) SSL_CTX_set_tlsext_max_fragment_length(context_, fragmentCode(wish.receiveBytes));
   std::string offered;
   for (const std::string &protocol : wish.protocols) offered += (char)protocol.size() + protocol;
   SSL_CTX_set_alpn_protos(context_, (const unsigned char *)offered.data(), offered.size());

@@ -21,6 +21,8 @@ struct Wish {
   size_t receiveBytes;  // of the buffer for a record; less than 16384 asks the server for short ones
 };
 
+bool serverKnowsShortRecords();
+
 class Tls {
  public:
   ~Tls() { close(); }

@@ -1,4 +1,4 @@
-#include "network.h"
+#include "uplink.h"
 
 #include <Arduino.h>
 #include <time.h>
@@ -17,7 +17,7 @@ static const time_t CLOCK_IS_SET = 1700000000;  // any time after 2023: the cloc
 
 static WiFiClientSecure tls;
 
-void beginNetwork() {
+void beginUplink() {
   WiFi.persistent(false);  // the credential has its place; a second copy in flash would outlive it
   WiFi.mode(WIFI_STA);
   WiFi.setAutoReconnect(true);
@@ -60,7 +60,7 @@ static bool clockIsSet() {
 #endif
 }
 
-bool networkIsReady() { return wifiIsUp() && clockIsSet(); }
+bool uplinkIsReady() { return wifiIsUp() && clockIsSet(); }
 
 Client &tlsClient() { return tls; }
 

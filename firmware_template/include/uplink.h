@@ -3,10 +3,10 @@
 #include <Client.h>
 #include <stddef.h>
 
-void beginNetwork();
+void beginUplink();
 
 // Call it often. True while Wi-Fi stands and the clock is right enough for certificates.
-bool networkIsReady();
+bool uplinkIsReady();
 
 // Have TLS verify the server by the credential's root CA; then the client connects as any other.
 Client &tlsClient();
