@@ -28,7 +28,7 @@ NAMES = (
     "fleet",
     "emulator",
     "control",
-    "functions_runtime",
+    "functions_runtime", "flash",
 )
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 

@@ -190,11 +190,14 @@ def plan(job: Job, client_id: str | None) -> int:
 
     name = client_id or device_secrets.kept_credential(job.context.store, None).client_id
     with operation.opened(job.context.store, job.wish) as bench:
-        port = chosen_port(job, bench)
+        is_there = bool(operation.candidates(bench, job.ports))
+        port = chosen_port(job, bench) if is_there else "PORT"
         steps = operation.steps(bench, name, port)
     document = {"client": name, "board": bench.board.name, "port": port, "mode": bench.mode, "steps": steps}
     job.context.output.result(document, [f"{number}. {step}" for number, step in enumerate(steps, 1)])
-    job.context.output.say("nothing was done")
+    job.context.output.say(
+        "nothing was done" + ("" if is_there else "; no board is plugged in, PORT stands for its port")
+    )
     return 0
 
 
