@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from iotauth_cli.device.formats import arduino, esp_at, qr, render, tasmota
 from iotauth_cli.device.login import DeviceLogin
 from iotauth_cli.errors import InputError
 from iotauth_cli.secret import Secret
+from support import REPOSITORY, require_peer
 from support_logins import LOGIN, logins
 
 
@@ -65,7 +67,6 @@ def test_a_line_for_tasmota() -> None:
         ("0", "Tasmota reads `0` as a command"),
         ("1", "Tasmota reads `1` as a command"),
         ('"', "as a command"),
-        ("50%d", "Tasmota puts something else where `%` stands"),
         ("x" * 400, "bytes, and Tasmota reads 519"),
     ],
     ids=ascii,
@@ -74,6 +75,14 @@ def test_what_tasmota_cannot_take_is_refused(password: str, problem: str) -> Non
     """In one sentence, before anything is typed into a console that would answer nothing."""
     with pytest.raises(InputError, match=problem):
         render("tasmota", replace(LOGIN, password=Secret(password)))
+
+
+@pytest.mark.parametrize("member", ["client_id", "topic"])
+def test_what_tasmota_would_replace_is_refused(member: str) -> None:
+    """In a client name and a topic `%` begins something else; in a password it stands for itself."""
+    with pytest.raises(InputError, match="Tasmota puts something else where `%` stands"):
+        render("tasmota", replace(LOGIN, client_id="%06X") if member == "client_id" else replace(LOGIN, topic="a/%d"))
+    assert "MqttPassword 50%d;" in text_of("tasmota", replace(LOGIN, password=Secret("50%d")))
 
 
 def test_tasmota_needs_everything_below_its_topic() -> None:
@@ -205,3 +214,21 @@ def test_a_sketch_is_whole(tmp_path: Path) -> None:
         for name in re.findall(r'^#include "(.+)"', source.read_text(), re.MULTILINE):
             assert (folder / name).is_file(), f"{source.name} includes {name}"
     assert (folder / "main.cpp").is_file()
+
+
+@pytest.mark.parametrize("chip", ["ESP32", "ESP8266"])
+def test_a_sketch_compiles(chip: str, tmp_path: Path) -> None:
+    """All files in one folder, as the IDE compiles them, against this repository's stand-in for the core."""
+    folder = tmp_path / "thermo_1"
+    folder.mkdir()
+    for file in render("arduino", LOGIN).files:
+        (tmp_path / file.name).write_bytes(file.data(folder))
+    rig = REPOSITORY / "tests" / "firmware" / "rig"
+    core = ["-I", str(rig / "shim"), "-I", str(rig / "pubsubclient" / "src"), f"-D{chip}", "-DARDUINO=10819"]
+    sources = [*sorted(map(str, folder.glob("*.cpp"))), str(folder / "thermo_1.ino")]
+    made = subprocess.run(
+        [require_peer("g++"), "-std=gnu++11", "-Wall", "-Werror", "-fsyntax-only", *core, "-x", "c++", *sources],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr

@@ -9,6 +9,7 @@ from iotauth_cli.errors import InputError
 
 MAX_LINE = 519  # bytes that the serial console reads (INPUT_BUFFER_SIZE); settings share 699 for all their texts
 MEANINGS = ("0", "1", '"')  # as the value of a setting: empty, back to what was compiled, empty
+REPLACED = ("MqttClient", "FullTopic")  # there `%06X` and `%topic%` stand for something else
 BELOW = "/%prefix%/"  # Tasmota puts `cmnd`, `stat` or `tele` there
 
 BUILD = (
@@ -62,7 +63,7 @@ def check(login: DeviceLogin) -> None:
             )
         if value in MEANINGS and not name.startswith("SetOption"):
             raise InputError(f"Tasmota reads `{value}` as a command, not as the value of `{name}`")
-        if "%" in value.removesuffix(BELOW):
+        if name in REPLACED and "%" in value.removesuffix(BELOW):
             raise InputError(f"Tasmota puts something else where `%` stands in `{name}`")
 
 
