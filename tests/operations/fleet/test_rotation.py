@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -425,6 +426,22 @@ def test_a_resume_does_not_bring_a_secret_back_that_was_replaced(fleet: Fleet, s
     assert kinds(rotate(fleet.table, store, out, now=NOW + 120))[leaked] == "superseded"
     assert fleet.row(leaked).slots == fresh
     assert leaked not in handed(out)
+
+
+def test_a_resume_leaves_a_later_rotation_of_one_client_alone(fleet: Fleet, store: Store, out: Path) -> None:
+    """Between two batches one client was rotated by itself: its newest secret stays the one that is kept here."""
+    fleet.add("a", "b")
+    store.save(credential("a"))
+    store.save(credential("b"))
+    stopped_after(fleet, store, out, 1)
+    first = next(name for name in "ab" if fleet.row(name).version == 2)
+    fleet.use(first)
+    fleet.change(first, lambda row: begin(row, Secret("newest"), now=NOW + 60, grace_s=GRACE_S))
+    store.save(replace(credential(first), password=Secret("newest")))
+    assert kinds(rotate(fleet.table, store, out, now=NOW + 120))[first] == "done"
+    kept = store.load(first)
+    assert kept is not None
+    assert kept.password == Secret("newest")
 
 
 def test_a_resume_knows_its_secret_in_a_finished_rotation(fleet: Fleet, store: Store, out: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple, cast
 
-from iotauth_authorizer.credential import GENERATED, needs_rehash, new_secret, verify
+from iotauth_authorizer.credential import GENERATED, Slot, needs_rehash, new_secret, verify
 from iotauth_authorizer.dynamodb import Client
 from iotauth_authorizer.record import SLOT_NAMES, ClientRecord
 from iotauth_cli.aws import workers
@@ -165,7 +165,7 @@ class Rotation:
     def step(self, task: Task, found: ClientRecord) -> ClientRecord:
         """Return what the row of *task* is to become, or the row itself if it holds the secret already."""
         assert task.secret is not None
-        if is_written(found, task.secret):
+        if slot_holding(found, task.secret) is not None:
             return found
         if self.is_superseded(task, found):
             raise Superseded
@@ -185,8 +185,12 @@ class Rotation:
         return any(slot.hash not in known for slot in found.slots.values())
 
     def keep(self, record: ClientRecord, secret: Secret) -> None:
-        """Bring the credential up to date that the private store has of this client, if it has one."""
-        kept = self.kept(record.client_id)
+        """Bring the credential up to date that the private store has of this client, if it has one.
+
+        Not with a secret that a later rotation is replacing already.
+        """
+        slot = slot_holding(record, secret)
+        kept = self.kept(record.client_id) if slot is not None and slot.state != "retiring" else None
         if kept is not None and kept.password != secret:
             self.store.save(credential_of(kept, record, secret, kept.authorizer, self.table.name, self.now))
 
@@ -230,10 +234,10 @@ def is_crowded(row: ClientRecord, now: int) -> bool:
     return len(counting) + (row.plain_password is not None) > len(SLOT_NAMES) - 1
 
 
-def is_written(record: ClientRecord, secret: Secret) -> bool:
-    """Tell whether *record* holds *secret*, which was generated: slow hashes are of other secrets and cost 50 ms."""
+def slot_holding(record: ClientRecord, secret: Secret) -> Slot | None:
+    """Return the slot with *secret*, which was generated: slow hashes are of other secrets, and cost 50 ms each."""
     text = secret.reveal().encode()
-    return any(
-        not needs_rehash(slot.hash, GENERATED) and verify(slot.hash, record.client_id, text)
-        for slot in record.slots.values()
-    )
+    for slot in record.slots.values():
+        if not needs_rehash(slot.hash, GENERATED) and verify(slot.hash, record.client_id, text):
+            return slot
+    return None
