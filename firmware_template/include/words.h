@@ -8,5 +8,5 @@ const char *mqttAdvice(int state, int tlsCode);
 // Why a connection that stood has ended.
 const char *lostAdvice(unsigned long stoodMs);
 
-// What to check while Wi-Fi is in `status`; null while it may still come.
+// What to check while Wi-Fi is in `status`. The ESP32 has one status for a wrong password and for a weak signal.
 const char *wifiAdvice(int status);

@@ -35,14 +35,14 @@ static bool sayNowAndThen() {
 
 static bool wifiIsUp() {
   static bool wasUp = false;
+  static unsigned timesSaid = 0;
   const int status = WiFi.status();
   const bool isUp = status == WL_CONNECTED;
   if (isUp && !wasUp) Serial.printf("wifi: joined, address %s\r\n", WiFi.localIP().toString().c_str());
   if (!isUp && wasUp) Serial.printf("wifi: lost\r\n");
   if (!isUp && sayNowAndThen()) {
-    const char *advice = wifiAdvice(status);
-    Serial.printf("wifi: not joined, status %d: %s\r\n", status, advice ? advice : "still trying");
-    if (advice) WiFi.begin(credentials().wifiSsid, credentials().wifiPassword);  // it does not try again by itself
+    Serial.printf("wifi: not joined, status %d: %s\r\n", status, wifiAdvice(status));
+    if (++timesSaid % 3 == 0) WiFi.begin(credentials().wifiSsid, credentials().wifiPassword);  // it may have given up
   }
   wasUp = isUp;
   return isUp;

@@ -74,6 +74,6 @@ const char *wifiAdvice(int status) {
     case WL_WRONG_PASSWORD:
 #endif
     case WL_CONNECT_FAILED: return "the access point refused: check the Wi-Fi password";
-    default: return nullptr;
+    default: return "still trying: check the Wi-Fi password, and how far the access point is";
   }
 }
