@@ -27,7 +27,7 @@ class Written:
 
 
 def write(rendered: Rendered, out: str | None, *, cwd: Path, force: bool) -> Written:
-    """Write every file of *rendered*, or none.
+    """Write every file of *rendered*. Whatever can be refused is refused before the first one is written.
 
     Git is told to ignore a secret before it lies there.
 
