@@ -112,6 +112,31 @@ def test_an_authorizer_of_another_machine_keeps_its_key(account: Account, alone:
     assert Keyring.of(elsewhere, WISH.authorizer).signing == Signing("t", None)
 
 
+def test_a_key_that_is_copied_here_signs_from_then_on(account: Account, alone: Wish, store: Store) -> None:
+    """The second machine of an operator: the file alone is enough, under its own name."""
+    create(account.session(), authorizers.signed(alone, store, now=NOW))
+    elsewhere = replace(store, directory=store.directory.parent / "second" / ".iotauth")
+    create(account.session(), authorizers.signed(alone, elsewhere, now=LATER))
+    there, here = Keyring.of(store, WISH.authorizer), Keyring.of(elsewhere, WISH.authorizer)
+    here.path("2025-11-20").write_bytes(there.path("2025-11-20").read_bytes())
+    create(account.session(), authorizers.signed(alone, elsewhere, now=LATER))
+    assert here.signing == there.signing
+
+
+def test_a_broken_file_is_named_and_written_anew(account: Account, alone: Wish, store: Store) -> None:
+    """Deleted, it comes back as it was: the key is recognised by what AWS IoT has of it."""
+    create(account.session(), authorizers.signed(alone, store, now=NOW))
+    keyring = Keyring.of(store, WISH.authorizer)
+    before = keyring.signing
+    for text in ("", "{", "[]", '{"format": 2}', '{"format": 1, "token_key_name": "t"}'):
+        (keyring.folder / "signing.json").write_text(text)
+        with pytest.raises(InputError, match=r"signing\.json` is broken"):
+            create(account.session(), authorizers.signed(alone, store, now=NOW))
+    (keyring.folder / "signing.json").unlink()
+    create(account.session(), authorizers.signed(alone, store, now=LATER))
+    assert keyring.signing == before
+
+
 @pytest.mark.parametrize("is_signed", [False, True], ids=["unsigned", "signed"])
 def test_signing_is_not_switched_on_an_existing_authorizer(
     account: Account, alone: Wish, store: Store, is_signed: bool

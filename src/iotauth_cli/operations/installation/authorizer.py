@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from iotauth_cli.aws import iot, lambda_
@@ -84,13 +85,23 @@ class SigningKey(Part[Signing]):
         return self.wanted.keyring.signing
 
     def drift(self, found: Signing) -> list[str]:
-        return []
+        """A key that was kept elsewhere may have been copied here since."""
+        if found.signer is not None:
+            return []
+        authorizer = iot.find(self.session, self.wish.authorizer)
+        return ["it is kept here now"] if authorizer and self.kept_key(authorizer) else []
+
+    def kept_key(self, found: iot.Authorizer) -> str | None:
+        """Return which of the authorizer's keys has its private half here; None if it is kept elsewhere."""
+        keyring, held = self.wanted.keyring, found.token_signing_public_keys
+        names = [name for name in keyring.names() if name in held]
+        return next((name for name in names if fingerprint(keyring.public(name)) == fingerprint(held[name])), None)
 
     def create(self) -> None:
-        """Make the key; for an authorizer that is there already, remember that its key is kept elsewhere."""
+        """Make the key; for an authorizer that is there already, remember where its key is."""
         wanted, found = self.wanted, iot.find(self.session, self.wish.authorizer)
         if found is not None and found.token_key_name:
-            wanted.keyring.sign_with(Signing(found.token_key_name, None))
+            wanted.keyring.sign_with(Signing(found.token_key_name, self.kept_key(found)))
             return
         if wanted.public_key is None:
             wanted.keyring.generate(wanted.key_name)
@@ -98,7 +109,9 @@ class SigningKey(Part[Signing]):
         wanted.keyring.sign_with(Signing(wanted.token_key_name or TOKEN_KEY_NAME, signer))
 
     def mend(self, found: Signing) -> None:
-        """There is nothing to mend: a key is right or another one."""
+        authorizer = iot.find(self.session, self.wish.authorizer)
+        if authorizer is not None:
+            self.wanted.keyring.sign_with(replace(found, signer=self.kept_key(authorizer)))
 
     def remove(self, found: Signing) -> None:
         """It stays: what it has signed is only worthless once the authorizer is gone."""

@@ -88,7 +88,8 @@ class Keyring:
             return Signing(str(found["token_key_name"]), None if signer is None else str(signer), roll_over)
         except (ValueError, KeyError, TypeError) as problem:
             raise InputError(
-                f"`{path}` is broken", hint=f"write it anew: `iotauth authorizer create {self.authorizer} --signed`"
+                f"`{path}` is broken",
+                hint=f"delete it; `iotauth authorizer create {self.authorizer} --signed` then writes it anew",
             ) from problem
 
     def sign_with(self, signing: Signing) -> None:
