@@ -39,6 +39,13 @@ def test_a_shell_reads_an_env_file_back(shell: str, tmp_path: Path, login: Devic
     assert sourced(shell, str(path), [name for name, _ in variables]) == [text.encode() for _, text in variables]
 
 
+def test_an_env_file_steers_a_program_and_not_iotauth() -> None:
+    """`IOTAUTH_…` are settings of the command line, which must not follow what a shell has sourced."""
+    names = [name for name, _ in env.variables(replace(LOGIN, is_emulator=True))]
+    assert "MQTT_EMULATOR" in names
+    assert not [name for name in names if name.startswith(("IOTAUTH_", "AWS_"))]
+
+
 def test_a_plain_value_needs_no_quotes() -> None:
     """Readers of `.env` that know no quoting, such as Docker's, get what is meant."""
     text = render("env", LOGIN).files[0].data(Path()).decode()

@@ -27,7 +27,7 @@ COMMANDS: Commands = {
     "client": ("iotauth_cli.cli.client:group", "Add, list and remove clients."),
     "keys": ("iotauth_cli.cli.keys:group", "Make keys, sign tokens, check signatures."),
     "boards": ("iotauth_cli.cli.boards:boards", "List boards and serial ports."),
-    "secrets": ("iotauth_cli.cli.secrets:group", "Write credentials for devices and tools."),
+    "secrets": ("iotauth_cli.cli.secrets:group", "Write credentials for devices, find leaked ones."),
     "flash": ("iotauth_cli.cli.flash:flash", "Put a client's credential on a board.", MUTATES),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "policy": ("iotauth_cli.cli.policy:group", "Ask what policies allow."),

@@ -16,7 +16,10 @@ def render(login: DeviceLogin) -> Rendered:
 
 
 def variables(login: DeviceLogin) -> list[tuple[str, str]]:
-    """Return the names that secrets.h has too. The CA is the text itself: one file to hand on."""
+    """Return the names that secrets.h has too. The CA is the text itself: one file to hand on.
+
+    Only the emulator's mark is called otherwise: `IOTAUTH_EMULATOR` would steer every `iotauth` in that shell.
+    """
     return [
         ("MQTT_HOST", login.host),
         ("MQTT_PORT", str(login.port)),
@@ -30,6 +33,6 @@ def variables(login: DeviceLogin) -> list[tuple[str, str]]:
         ("MQTT_WILL", str(int(login.will))),
         *(("WIFI_SSID", text) for text in [login.wifi_ssid] if text is not None),
         *(("WIFI_PASSWORD", secret.reveal()) for secret in [login.wifi_password] if secret is not None),
-        *(("IOTAUTH_EMULATOR", "1") for _ in login.marks),
+        *(("MQTT_EMULATOR", "1") for _ in login.marks),
         ("MQTT_ROOT_CA", login.ca_pem),
     ]
