@@ -21,12 +21,14 @@ import pytest
 
 from iotauth_authorizer.credential import CHEAPEST, Slot, verify
 from iotauth_authorizer.grants import Grants
-from iotauth_authorizer.record import ClientRecord, from_item, to_item
+from iotauth_authorizer.record import ClientRecord, TokenNote, from_item, to_item
+from iotauth_authorizer.username import parse
 from iotauth_cli.aws import bulk
 from iotauth_cli.errors import ConfigError, InputError
 from iotauth_cli.operations.fleet import handout
 from iotauth_cli.operations.importing import errand, run
 from iotauth_cli.operations.importing.errand import Wish
+from iotauth_cli.operations.signing.issue import Signer, TokenWish
 from support import REPOSITORY
 from support_bulk import Table
 from support_import import FLEET, NOW, Place, failing_at_every, secrets, standing
@@ -361,3 +363,21 @@ def test_secrets_stay_out_of_what_is_shown(tmp_path: Path) -> None:
         with errand.opened(place.table, place.store, wish) as job:
             raw = next(iter(job.source.rows()))
             assert "canary" not in repr(job.parser.parse(raw.cells)._replace(cells={}))
+
+
+def test_clients_of_a_signed_authorizer_are_handed_their_tokens(tmp_path: Path) -> None:
+    """Each for its own client id, and as of the moment that its row says, in a repeated run too."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    signer = Signer(rsa.generate_private_key(65537, 2048), "tok")
+    table = Table()
+    with standing(tmp_path, table) as place:
+        place.run(place.fleet("a", "b"), token=TokenWish(signer))
+        place.run(place.fleet("a", "b", "c"), token=TokenWish(signer), now=NOW + 60)
+        for handed in handout.read(place.out):
+            username = parse(handed.username)
+            assert username.get("tok") == f"{handed.client_id}.{NOW}"
+            assert username.get("x-amz-customauthorizer-signature")
+            assert from_item(table.items[handed.client_id]).token == TokenNote(NOW, is_required=True)
+        with pytest.raises(InputError, match="`doors` wants signed tokens"):
+            place.run(place.fleet("d,secret", header="client_id,password"), token=TokenWish(signer))

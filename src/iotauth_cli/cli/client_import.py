@@ -35,6 +35,8 @@ def import_(
     Example: iotauth client import fleet.csv --template 'sensors/{client_id}/#' --secrets-out secrets.csv
     """
     from iotauth_cli.cli import render_import as render
+    from iotauth_cli.cli.keys import passphrase_file
+    from iotauth_cli.operations import keys
     from iotauth_cli.operations.importing import errand
 
     context, output = ctx.obj, ctx.obj.output
@@ -48,6 +50,7 @@ def import_(
         recipient=recipient,
         existing=existing,
         hashed=hashed,
+        token=keys.for_clients(context.store, context.settings.authorizer, None, passphrase_file(context)),
     )
     with errand.opened(context.clients, context.store, wish) as job:
         with output.progress("checking", unit="rows") as progress:

@@ -14,10 +14,11 @@ from iotauth_cli.errors import InputError
 from iotauth_cli.operations.clients import ANY_ACCOUNT
 from iotauth_cli.operations.importing import run, source
 from iotauth_cli.operations.importing.encryption import Envelope
-from iotauth_cli.operations.importing.outlet import STORE_LIMIT, FileOutlet, Outlet, StoreOutlet
+from iotauth_cli.operations.importing.outlet import STORE_LIMIT, FileOutlet, Outlet, StoreOutlet, issued_at
 from iotauth_cli.operations.importing.rows import Parser, check_template
 from iotauth_cli.operations.importing.run import Checked, Counts, Existing
 from iotauth_cli.operations.importing.source import Source
+from iotauth_cli.operations.signing.issue import TokenWish
 from iotauth_cli.secret import Secret
 
 
@@ -34,6 +35,7 @@ class Wish:
     recipient: str | None = None
     existing: Existing = "fail"
     hashed: bool = False
+    token: TokenWish | None = None
 
 
 @dataclass
@@ -63,6 +65,12 @@ class Errand:
             )
         if not checked.rows:
             raise InputError(f"{name} has no rows; nothing was imported", hint=source.HINT)
+        if self.wish.token is not None and checked.generated < checked.rows:
+            raise InputError(
+                f"authorizer `{self.wish.authorizer}` wants signed tokens, and a row with its own password or hash "
+                "gets none",
+                hint="leave both columns out, or add these clients one by one with `iotauth client add`",
+            )
         if checked.generated > STORE_LIMIT and self.wish.secrets_out is None:
             raise InputError(
                 f"{checked.generated:,} clients need a secret, and the private store takes {STORE_LIMIT:,} at a time",
@@ -79,6 +87,7 @@ class Errand:
         if self.source.state() != self.checked.state:
             raise InputError(f"{self.source.name} was changed while it was read", hint="run the same command again")
         envelope = self._envelope()
+        self._date_tokens(envelope.journal if envelope is not None else self.wish.secrets_out)
         outlet = self._outlet(envelope)
         try:
             importer = run.Importer(self.table, self.parser, outlet, self.wish.existing)
@@ -87,6 +96,12 @@ class Errand:
             outlet.close()
         if envelope is not None:
             envelope.seal()
+
+    def _date_tokens(self, journal: Path | None) -> None:
+        token = self.wish.token
+        if token is not None:
+            earlier = issued_at(journal, token.signer.token_key_name) if journal and token.signer else None
+            self.parser.expect(token.note(earlier or self.wish.now))
 
     def _envelope(self) -> Envelope | None:
         wish = self.wish
@@ -99,11 +114,10 @@ class Errand:
     def _outlet(self, envelope: Envelope | None) -> Outlet:
         wish = self.wish
         example = Credential("x", "x", Secret(""), wish.authorizer, self.table.name, (), (), wish.now)
-        if envelope is not None:
-            return FileOutlet(envelope.journal, example)
-        if wish.secrets_out is not None:
-            return FileOutlet(wish.secrets_out, example)
-        return StoreOutlet(self.store, example, self.parser)
+        path = envelope.journal if envelope is not None else wish.secrets_out
+        if path is not None:
+            return FileOutlet(path, example, self.parser, wish.token)
+        return StoreOutlet(self.store, example, self.parser, wish.token)
 
 
 @contextmanager

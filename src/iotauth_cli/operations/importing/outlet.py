@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from iotauth_authorizer.record import ClientRecord
+from iotauth_authorizer.username import parse, parse_token
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.operations.fleet import handout
 from iotauth_cli.operations.fleet.handout import Handout, Index
 from iotauth_cli.operations.importing.rows import Parser, Wanted
+from iotauth_cli.operations.signing.issue import TokenWish
 from iotauth_cli.secret import Secret
 
 STORE_LIMIT = 1000  # clients whose secrets the private store takes without being asked: a file each
@@ -36,11 +38,13 @@ class Outlet(Protocol):
 
 
 class FileOutlet:
-    """A hand-out file. *example* shows how a device's user name is made."""
+    """A hand-out file. *example* shows how a device's user name is made, *token* what is signed for it."""
 
-    def __init__(self, path: Path, example: Credential) -> None:
+    def __init__(self, path: Path, example: Credential, parser: Parser, token: TokenWish | None = None) -> None:
         self.path = path
         self._example = example
+        self._parser = parser
+        self._token = token
         self._suffix = replace(example, username="x").device_username[1:]
         self._handout = Handout.open(path)
         try:
@@ -55,12 +59,15 @@ class FileOutlet:
         return found.password if found else None
 
     def put(self, wanted: Wanted, secret: Secret) -> None:
-        if wanted.form is not None and wanted.username is None:
+        if self._token is None and wanted.form is not None and wanted.username is None:
             username = wanted.client_id + self._suffix
         else:
-            named = replace(self._example, username=wanted.username or wanted.client_id)
-            username = named.device_username
+            username = self._complete(wanted).device_username
         self._handout.put(wanted.client_id, secret, username=username)
+
+    def _complete(self, wanted: Wanted) -> Credential:
+        named = replace(self._example, client_id=wanted.client_id, username=wanted.username or wanted.client_id)
+        return signed(named, self._token, self._parser, wanted)
 
     def flush(self) -> None:
         self._handout.flush()
@@ -78,7 +85,8 @@ class FileOutlet:
 class StoreOutlet:
     """The private store, one file for each client."""
 
-    def __init__(self, store: Store, example: Credential, parser: Parser) -> None:
+    def __init__(self, store: Store, example: Credential, parser: Parser, token: TokenWish | None = None) -> None:
+        self._token = token
         self._store = store
         self._example = example
         self._parser = parser
@@ -93,18 +101,17 @@ class StoreOutlet:
         record: ClientRecord = self._parser.record(wanted.client_id, wanted.cells)
         grants = record.grants
         self._put.add(wanted.client_id)
-        self._store.save(
-            replace(
-                self._example,
-                client_id=wanted.client_id,
-                username=wanted.username or wanted.client_id,
-                password=secret,
-                publish=grants.publish,
-                subscribe=grants.subscribe,
-                retain=bool(grants.retain),
-                will=bool(grants.will),
-            )
+        credential = replace(
+            self._example,
+            client_id=wanted.client_id,
+            username=wanted.username or wanted.client_id,
+            password=secret,
+            publish=grants.publish,
+            subscribe=grants.subscribe,
+            retain=bool(grants.retain),
+            will=bool(grants.will),
         )
+        self._store.save(signed(credential, self._token, self._parser, wanted))
 
     def flush(self) -> None:
         """Each was durable when it was put."""
@@ -115,3 +122,24 @@ class StoreOutlet:
 
     def close(self) -> None:
         pass
+
+
+def signed(credential: Credential, token: TokenWish | None, parser: Parser, wanted: Wanted) -> Credential:
+    """Return *credential* with the signed token that its client's row speaks of, where the authorizer wants one."""
+    if token is None:
+        return credential
+    return token.complete(credential, parser.record(wanted.client_id, wanted.cells))
+
+
+def issued_at(path: Path, token_key_name: str) -> int | None:
+    """Return when the tokens in the hand-out at *path* were issued, if it is there and has any.
+
+    A repeated run issues what is missing as of the same moment: a row says when its token was
+    issued, and the tokens that were handed out stay.
+    """
+    if not path.exists():
+        return None
+    first = next(iter(handout.read(path)), None)
+    text = parse(first.username).get(token_key_name) if first else None
+    found = parse_token(text) if text else None
+    return found[1] if found else None

@@ -22,7 +22,7 @@ from iotauth_authorizer.grants import (
     validate_client_id,
     validate_topic_filter,
 )
-from iotauth_authorizer.record import ClientRecord, Item, to_item
+from iotauth_authorizer.record import ClientRecord, Item, TokenNote, to_item
 from iotauth_cli.aws import bulk
 from iotauth_cli.aws.bulk import Shape
 from iotauth_cli.aws.client_table import FIRST_VERSION
@@ -65,7 +65,14 @@ class Parser:
     """Reads the rows of one file. *template* is the topic of rows that name none; *now* in epoch seconds."""
 
     def __init__(
-        self, columns: tuple[str, ...], *, table: str, scope: ArnScope, template: str | None, hashed: bool, now: int
+        self,
+        columns: tuple[str, ...],
+        *,
+        table: str,
+        scope: ArnScope,
+        template: str | None,
+        hashed: bool,
+        now: int,
     ) -> None:
         self.columns = columns
         self.table = table
@@ -73,10 +80,16 @@ class Parser:
         self.template = template
         self.hashed = hashed
         self.now = now
+        self.token: TokenNote | None = None
         self._id_at = columns.index("client_id")
         self._filled = frozenset(index for index, name in enumerate(columns) if name in FILLED)
         self._secret_at = {name: columns.index(name) for name in SECRET if name in columns}
         self._forms: dict[tuple[Hashable, ...], Shape] = {}
+
+    def expect(self, token: TokenNote) -> None:
+        """Let every row from now on say *token* of the signed token that its client gets."""
+        self.token = token
+        self._forms.clear()
 
     def parse(self, cells: tuple[Cell, ...]) -> Wanted:
         """Return what a row asks for, checked.
@@ -114,6 +127,7 @@ class Parser:
             created_at=self.now,
             updated_at=self.now,
             version=FIRST_VERSION,
+            token=self.token,
         )
 
     def grants(self, client_id: str, named: Mapping[str, Cell]) -> Grants:
