@@ -176,8 +176,11 @@ def test_a_network_has_to_be_named(flash_bench: FlashBench) -> None:
 MOMENTS = {"before the build": "building `", "in the build": "Compiling", "in the upload": "Configuring upload"}
 
 
-@pytest.mark.parametrize("project", [("--board", "esp32"), SMALL], ids=["iotauth's firmware", "a project in place"])
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "project"),
+    [*((moment, SMALL) for moment in MOMENTS), ("in the build", ("--board", "esp32"))],
+    ids=[*MOMENTS, "in the build of iotauth's firmware"],
+)
 def test_ctrl_c_leaves_no_secret_behind(
     moment: str, project: tuple[str, ...], flash_bench: FlashBench, secrets: list[bytes]
 ) -> None:

@@ -31,6 +31,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str
         shell.run("test-connect", client, "--json")
         shell.run("test-connect", client, "--publish", "elsewhere/x", "--debug", check=False)
         shell.run("test-connect", client, "--no-alpn", check=False)
+        flash = ("flash", client, "--dry-run", "--board", "esp32", "--wifi-ssid", "x", "--wifi-password-stdin")
+        shell.run(*flash, "--debug", stdin=CHOSEN + "\n")
         shell.run("authorizer", "test-invoke", "--client", client, "--json")
         shell.run("client", "show", client, "--json")
         shell.run("client", "add", client, "--topic", "canary/x", "--password-stdin", stdin=CHOSEN, check=False)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotauth_cli.errors import InputError
-from iotauth_cli.operations.flash.fleet import BEGUN, DONE, Journal, Wanted, assign, read_list
+from iotauth_cli.device import ports
+from iotauth_cli.device.esptool import Chip
+from iotauth_cli.device.login import DeviceLogin
+from iotauth_cli.errors import DeviceError, InputError
+from iotauth_cli.operations.flash.bench import Bench, Written
+from iotauth_cli.operations.flash.events import Step
+from iotauth_cli.operations.flash.fleet import BEGUN, DONE, Fleet, Journal, Row, Wanted, assign, read_list
 
 A, B, C = "24:0a:c4:00:00:0a", "24:0a:c4:00:00:0b", "24:0a:c4:00:00:0c"
 
@@ -104,3 +111,86 @@ def test_a_list_that_cannot_be_meant_is_refused(text: str, sentence: str, tmp_pa
         read_list(path)
     with pytest.raises(InputError, match="there is no file"):
         read_list(tmp_path / "nowhere.csv")
+
+
+class Table:
+    """A bench without tools: the board at a port is whichever was put there last; `mute` ones do not answer."""
+
+    def __init__(self, boards: dict[str, str]) -> None:
+        self.boards = boards
+
+    def probe(self, port: str) -> Chip:
+        if self.boards[port] == "mute":
+            raise DeviceError(f"the chip on `{port}` does not answer")
+        return Chip("esp32", self.boards[port])
+
+    def flash(self, login: DeviceLogin, port: str, chip: Chip) -> Generator[Step, None, Written]:
+        yield Step("flashing")
+        return Written(login.client_id, "esp32", port, "nvs", ("credentials",), 1, chip.mac, None, 0.1, 0.1)
+
+
+@pytest.fixture
+def no_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "check", lambda port: None)
+
+
+def row(table: Table, wish: list[Wanted], journal: Journal, **extra: Any) -> Row:
+    def login(client_id: str) -> DeviceLogin:
+        empty: Any = dict.fromkeys(DeviceLogin.__dataclass_fields__)
+        return DeviceLogin(**{**empty, "client_id": client_id})
+
+    return Row(cast(Bench, table), wish, journal, lambda: list(table.boards), login, **{"may_wait": False, **extra})
+
+
+def finished(row: Row) -> tuple[list[Any], Fleet]:
+    events, run = [], row.run()
+    while True:
+        try:
+            events.append(next(run))
+        except StopIteration as end:
+            ended: Fleet = end.value
+            return events, ended
+
+
+def test_it_waits_for_the_next_board_at_the_same_port(
+    no_ports: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for once; a port is looked at again when another board was plugged in there, and not before."""
+    table, following, looks = Table({"/dev/tty1": A}), [B, C], []
+
+    def identity(port: str) -> tuple[str, int, int]:
+        return port, hash(table.boards[port]), 0
+
+    def sleep(_seconds: float) -> None:
+        looks.append(1)
+        if len(looks) % 3 == 0:
+            table.boards["/dev/tty1"] = following.pop(0)
+
+    monkeypatch.setattr(ports, "identity", identity)
+    wish = [Wanted(f"kiln-{number}") for number in (1, 2, 3)]
+    events, ended = finished(row(table, wish, Journal(tmp_path / "boards.jsonl"), may_wait=True, sleep=sleep))
+    assert [(each.client_id, each.mac) for each in ended.written] == [("kiln-1", A), ("kiln-2", B), ("kiln-3", C)]
+    asked = [event.text for event in events if isinstance(event, Step) and "plug in" in event.text]
+    assert asked == ["1 of 3 done; plug in the next board", "2 of 3 done; plug in the next board"]
+    assert (ended.left, ended.failed) == ((), ())
+
+
+def test_a_board_that_fails_does_not_stop_the_others(no_ports: None, tmp_path: Path) -> None:
+    """It is named with the reason, and its client stays without a board."""
+    table = Table({"/dev/tty1": "mute", "/dev/tty2": A})
+    wish = [Wanted("kiln-1"), Wanted("kiln-2")]
+    _, ended = finished(row(table, wish, Journal(tmp_path / "boards.jsonl")))
+    assert [each.client_id for each in ended.written] == ["kiln-1"]
+    assert [(each.port, each.problem.message) for each in ended.failed] == [
+        ("/dev/tty1", "the chip on `/dev/tty1` does not answer")
+    ]
+    assert ended.left == ("kiln-2",)
+
+
+def test_again_writes_every_board_once_more_with_what_it_has(no_ports: None, tmp_path: Path) -> None:
+    """New firmware for a row that is done: the same pairs, in whatever order the boards come now."""
+    path, wish = tmp_path / "boards.jsonl", [Wanted("kiln-1"), Wanted("kiln-2")]
+    finished(row(Table({"/dev/tty1": A, "/dev/tty2": B}), wish, Journal(path)))
+    _, ended = finished(row(Table({"/dev/tty1": B, "/dev/tty2": A}), wish, Journal(path), again=True))
+    assert [(each.client_id, each.mac) for each in ended.written] == [("kiln-2", B), ("kiln-1", A)]
+    assert (ended.before, ended.left) == (0, ())

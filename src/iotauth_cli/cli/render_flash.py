@@ -152,7 +152,8 @@ def after_flashing(found: Written, command: Callable[[str], str]) -> list[str]:
 
 
 def fleet(found: Fleet) -> list[str]:
-    lines = [f"{len(found.written)} boards flashed now, {found.before} before"]
+    count = len(found.written)
+    lines = [f"{count} board{'s' * (count != 1)} flashed now, {found.before} before"]
     return [*lines, f"no board yet: {', '.join(found.left)}"] if found.left else lines
 
 

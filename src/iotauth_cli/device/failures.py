@@ -40,7 +40,7 @@ class Asked:
         }
 
 
-ABOVE = "its own words stand above"
+ABOVE = "its own words stand above, unless `--quiet` hid them"
 SEE_PORTS = "see which there are with `iotauth boards`"
 TO_THE_BOOTLOADER = (
     "hold BOOT (GPIO0, FLASH) while you tap RESET, then run the same command again; "
