@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given
 
 from iotauth_cli.device.formats import arduino, esp_at, qr, render, tasmota
 from iotauth_cli.device.login import DeviceLogin
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import DeviceError, InputError
 from iotauth_cli.secret import Secret
 from support import REPOSITORY, require_peer
 from support_logins import LOGIN, logins
@@ -232,3 +233,11 @@ def test_a_sketch_compiles(chip: str, tmp_path: Path) -> None:
         text=True,
     )
     assert made.returncode == 0, made.stderr
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QR codes are an extra: without it the sentence says how to get it."""
+    monkeypatch.setitem(sys.modules, "segno", None)
+    with pytest.raises(DeviceError, match="what draws QR codes is not installed") as refusal:
+        render("qr", LOGIN)
+    assert refusal.value.hint == "install it with `pip install 'iotauth[qr]'`"

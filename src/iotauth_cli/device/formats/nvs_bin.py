@@ -43,7 +43,9 @@ def image(csv_text: str, size: int = SIZE) -> bytes:
             return target.read_bytes()
     # What it says is not repeated: it quotes the rows that it complains about.
     if "No module named" in ran.stderr:
-        raise DeviceError("Espressif's partition generator is not installed", hint="`pip install 'iotauth[flash]'`")
+        raise DeviceError(
+            "Espressif's partition generator is not installed", hint="install it with `pip install 'iotauth[flash]'`"
+        )
     if "Size parameter" in ran.stdout + ran.stderr or "PageFullError" in ran.stderr:
         raise InputError(f"the credential does not fit into a partition of {size:,} bytes")
     raise DeviceError(f"Espressif's partition generator failed with {ran.returncode}")

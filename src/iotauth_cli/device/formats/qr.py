@@ -8,7 +8,7 @@ import json
 from iotauth_cli.device.connect_size import measured
 from iotauth_cli.device.formats import Rendered, RenderedFile, file_stem
 from iotauth_cli.device.login import DeviceLogin
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import DeviceError, InputError
 
 SCALE = 4  # pixels for a square
 CONTENT = "it holds host, port, client id, user name and password as JSON, and no CA: the app brings its own"
@@ -18,12 +18,15 @@ def render(login: DeviceLogin) -> Rendered:
     """Return an SVG.
 
     Raises:
-        InputError: segno is not installed, or no QR code is large enough.
+        DeviceError: segno is not installed.
+        InputError: no QR code is large enough.
     """
     try:
         import segno
     except ImportError:
-        raise InputError("QR codes need the package `segno`", hint="`pip install 'iotauth[qr]'`") from None
+        raise DeviceError(
+            "what draws QR codes is not installed", hint="install it with `pip install 'iotauth[qr]'`"
+        ) from None
     try:
         code = segno.make_qr(content(login), error="m", boost_error=False)
     except segno.DataOverflowError:
