@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iotauth_cli.cli import client_fleet
+from iotauth_cli.cli.client_fleet import Everyone, OneClient, Wheres
+
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
     from iotauth_cli.operations.access import Place
@@ -24,10 +27,17 @@ def place_of(context: Context) -> Place:
     return Place(context.session, context.clients, context.store, context.settings.function)
 
 
-def disable(ctx: typer.Context, client_id: ClientId, no_disconnect: NoDisconnect = False) -> int:
+def disable(
+    ctx: typer.Context,
+    client_id: OneClient = None,
+    everyone: Everyone = False,
+    where: Wheres = None,
+    no_disconnect: NoDisconnect = False,
+) -> int:
     """Let a client in no more, end its session, and show that both is so.
 
-    Exits with 1 if a session may still be open. `iotauth client enable` takes it back.
+    Exits with 1 if a session may still be open. `iotauth client enable` takes it back. With `--all` or
+    `--where` the sessions are ended too, and it is not looked at each of them.
 
     Example: iotauth client disable thermo-1
     """
@@ -35,6 +45,10 @@ def disable(ctx: typer.Context, client_id: ClientId, no_disconnect: NoDisconnect
     from iotauth_cli.operations import access
 
     context = ctx.obj
+    meant = client_fleet.selected("disable", client_id, everyone, where, for_one={}, for_many={})
+    if not isinstance(meant, str):
+        return client_fleet.switch(context, "disable", meant, disconnect=not no_disconnect)
+    client_id = meant
     context.output.waiting(f"disabling `{client_id}`")
     changed = access.disable(place_of(context), client_id, now=int(time.time()), disconnect=not no_disconnect)
     context.output.waiting()
@@ -42,7 +56,7 @@ def disable(ctx: typer.Context, client_id: ClientId, no_disconnect: NoDisconnect
     return 0 if no_disconnect or (changed.revocation and changed.revocation.ok) else SESSION_LEFT
 
 
-def enable(ctx: typer.Context, client_id: ClientId) -> None:
+def enable(ctx: typer.Context, client_id: OneClient = None, everyone: Everyone = False, where: Wheres = None) -> int:
     """Let a client in again.
 
     Example: iotauth client enable thermo-1
@@ -51,8 +65,12 @@ def enable(ctx: typer.Context, client_id: ClientId) -> None:
     from iotauth_cli.operations import access
 
     context, now = ctx.obj, int(time.time())
-    changed = access.enable(place_of(context), client_id, now=now)
+    meant = client_fleet.selected("enable", client_id, everyone, where, for_one={}, for_many={})
+    if not isinstance(meant, str):
+        return client_fleet.switch(context, "enable", meant, disconnect=False)
+    changed = access.enable(place_of(context), meant, now=now)
     context.output.result(render.changed_document(changed), render.enabled(changed, now))
+    return 0
 
 
 def remove(ctx: typer.Context, client_id: ClientId, no_disconnect: NoDisconnect = False) -> int:

@@ -119,6 +119,31 @@ def confirm(context: Context, where: Where, *, force: bool) -> int:
     return FAILED if tally.of("failed") else int(bool(tally.of("skipped")))
 
 
+def switch(context: Context, verb: str, where: Where, *, disconnect: bool) -> int:
+    """Disable or enable (*verb*) the clients that *where* selects; return the exit code."""
+    from iotauth_cli.cli import render_fleet as render
+    from iotauth_cli.operations.fleet import listing
+    from iotauth_cli.operations.fleet.access import Switch
+
+    now, table = int(time.time()), context.clients
+    total = listing.count(table, where, now)
+    if not total:
+        context.output.say("no client is selected")
+        return 1
+    ending = " and end their sessions" if disconnect else ""
+    if not context.output.confirm(f"{verb} {render.clients(total)} of table `{table.name}`{ending}?"):
+        context.output.say("nothing was changed")
+        return 1
+    run = Switch(context.session, table, where, verb == "enable", disconnect, now)
+    again = context.command(render.switch_again(verb, where, disconnect or verb == "enable"))
+    tally = carried_out(context, run.outcomes(), f"{verb[:-1]}ing", total, "switched", again)
+    context.note(selection=str(where) or "--all", **tally.counts)
+    context.output.result(render.switched_document(verb, tally), render.switched(verb, tally))
+    if tally.of("failed") or tally.of("open"):
+        context.output.say(f"next: mend that, and go on with {again}")
+    return FAILED if tally.of("failed") else int(bool(tally.of("open")))
+
+
 def carried_out(
     context: Context, outcomes: Generator[Outcome, None, None], doing: str, total: int | None, done: str, again: str
 ) -> Tally:
@@ -133,6 +158,7 @@ def carried_out(
                 progress.advance()
     except (IotauthError, KeyboardInterrupt):
         context.note(**tally.counts)
-        context.output.say(f"{done} {clients(tally.of(done))} so far; go on with {again}")
+        said = "changed" if done == "switched" else done
+        context.output.say(f"{said} {clients(tally.of(done))} so far; go on with {again}")
         raise
     return tally

@@ -87,7 +87,7 @@ class Tally:
 
     def add(self, outcome: Outcome) -> None:
         self.numbers[outcome.kind] += 1
-        if outcome.kind in ("skipped", "dropped", "failed"):
+        if outcome.kind in ("skipped", "dropped", "open", "failed"):
             why = outcome.error.message if outcome.error else str(outcome.why)
             self.others.setdefault((outcome.kind, why), []).append(outcome)
 
@@ -174,14 +174,14 @@ def rotated_document(tally: Tally, journal: Journal) -> dict[str, Any]:
     return {
         "rotated": tally.of("rotated"),
         "done_before": tally.of("done"),
-        **others_document(tally),
+        **{kind: each for kind, each in others_document(tally).items() if kind != "open"},
         "secrets_in": str(path) if path.exists() else None,
         "is_finished": journal.is_finished,
     }
 
 
 def others_document(tally: Tally) -> dict[str, Any]:
-    found: dict[str, Any] = {"skipped": [], "dropped": [], "failed": []}
+    found: dict[str, Any] = {"skipped": [], "dropped": [], "open": [], "failed": []}
     for (kind, why), each in tally.others.items():
         found[kind] += [{"client_id": one.client_id, "why": why, "since": one.since} for one in sorted(each)]
     return found
@@ -211,3 +211,25 @@ def after_confirming(tally: Tally, again: str, command: Callable[[str], str]) ->
     if tally.of("skipped"):
         return [f"next: see who lags with {command('client list --lagging')}"]
     return []
+
+
+def switch_again(verb: str, where: Where, disconnect: bool) -> str:
+    return " ".join([f"client {verb}", str(where) or "--all", *([] if disconnect else ["--no-disconnect"])])
+
+
+def switched_document(verb: str, tally: Tally) -> dict[str, Any]:
+    others = others_document(tally)
+    return {
+        f"{verb}d": tally.of("switched"),
+        "done_before": tally.of("done"),
+        "sessions_left": others["open"],
+        "failed": others["failed"],
+    }
+
+
+def switched(verb: str, tally: Tally) -> list[str]:
+    """Return what disabling or enabling (*verb*) many clients has done."""
+    left = [line.replace("open ", "no session could be ended of ", 1) for line in reasons(tally, "open")]
+    before = [f"{clients(tally.of('done'))} had been {verb}d before"] if tally.of("done") else []
+    changed = tally.of("switched") + tally.of("open")
+    return [f"{verb}d {clients(changed)}", *before, *left, *reasons(tally, "failed")]

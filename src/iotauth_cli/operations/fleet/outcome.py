@@ -6,12 +6,13 @@ from typing import Literal, NamedTuple
 
 from iotauth_cli.errors import IotauthError
 
-Kind = Literal["rotated", "confirmed", "done", "skipped", "dropped", "failed"]
+Kind = Literal["rotated", "confirmed", "switched", "done", "skipped", "dropped", "open", "failed"]
 Why = Literal["unseen", "crowded", "disabled", "expired", "unreadable", "superseded", "gone"]
 
 
 class Outcome(NamedTuple):
-    """*done*: an earlier run had finished it; *dropped*: its secret was taken out of the hand-out file again.
+    """*switched*: disabled or enabled; *done*: that was so before, or an earlier run had finished it;
+    *dropped*: its secret was taken out of the hand-out file again; *open*: its session could not be ended.
 
     *since* is when what keeps a client back began, in epoch seconds.
     """
