@@ -6,6 +6,7 @@ import importlib.util
 import queue
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 
 from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_cli.credentials import Credential
-from iotauth_cli.operations import authorizers, connect, keys
+from iotauth_cli.operations import authorizers, client_rotation, connect, keys
+from iotauth_cli.operations.client_rotation import RotationWish
 from iotauth_cli.operations.clients import Added
 from iotauth_cli.operations.connect import Report, Visit
 from iotauth_cli.operations.signing.issue import TokenWish
@@ -136,6 +138,19 @@ def test_a_client_whose_key_is_elsewhere_is_added_without_its_token(place: Place
     token = keys.for_clients(elsewhere, SIGNED.authorizer, key=file)
     assert place.add("thermo-4", "sensors/thermo-4", token=token).credential.token is not None
     assert knock(place, "thermo-4").ok
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept here", "kept elsewhere"])
+def test_a_rotated_client_keeps_its_token(place: Place, is_kept: bool) -> None:
+    """What is handed out lets it in: the token that is kept, or the same one made again."""
+    before = add(place, f"turned-{is_kept}").credential
+    if not is_kept:
+        place.store.remove(before.client_id)
+    wish = RotationWish(before.client_id, SIGNED.authorizer)
+    rotated = client_rotation.rotate(place.table, place.store, wish, now=int(time.time())).credential
+    assert (rotated.token, rotated.signature) == (before.token, before.signature)
+    assert rotated.password != before.password
+    assert knock(place, before.client_id).ok
 
 
 # --- real devices -------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations import clients
 from iotauth_cli.operations.rotation import GRACE_S, begin, cut_over, finish, holds, pending_name, slot_of
+from iotauth_cli.operations.signing.issue import TokenWish, known_tokens
 from iotauth_cli.secret import Secret
 
 __all__ = ["GRACE_S", "Confirmed", "Rotated", "RotationWish", "Slot", "confirm", "handed_out", "rotate"]
@@ -103,7 +104,10 @@ def rotate(table: ClientTable, store: Store, wish: RotationWish, *, now: int, is
         secret, after = first, next_row(record, first, wish, now, was_begun=False)
     written = table.change(record, after)
     rotated = Rotated(
-        credential=credential_of(kept, written, secret, wish.authorizer, table.name, now),
+        credential=credential_of(
+            *(kept, written, secret, wish.authorizer, table.name, now),
+            known_tokens(store, wish.authorizer) if written.token else None,
+        ),
         record=written,
         slot=slot_of(written, secret) or "",
         old=next((slot for slot in written.slots.values() if slot.state == "retiring"), None),
@@ -139,9 +143,18 @@ def handed_out(store: Store, rotated: Rotated) -> None:
 
 
 def credential_of(
-    kept: Credential | None, record: ClientRecord, secret: Secret, authorizer: str, table: str, now: int
+    kept: Credential | None,
+    record: ClientRecord,
+    secret: Secret,
+    authorizer: str,
+    table: str,
+    now: int,
+    token: TokenWish | None = None,
 ) -> Credential:
-    """Return the credential with *secret*, and with the old one for as long as the row knows it."""
+    """Return the credential with *secret*, and with the old one for as long as the row knows it.
+
+    The signed token is the one that the client has: kept here, or made again by *token*.
+    """
     older = (kept.password, kept.previous) if kept else ()
     previous = next((each for each in older if each and each != secret and holds(record, each)), None)
     grants = record.grants
@@ -159,7 +172,7 @@ def credential_of(
         previous=previous,
     )
     if kept is None:
-        return fresh
+        return token.complete(fresh, record) if token is not None else fresh
     return replace(fresh, token=kept.token, signature=kept.signature, token_key_name=kept.token_key_name)
 
 

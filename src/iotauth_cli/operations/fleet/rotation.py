@@ -27,6 +27,7 @@ from iotauth_cli.operations.fleet.lag import lag
 from iotauth_cli.operations.fleet.outcome import Outcome, Why
 from iotauth_cli.operations.fleet.selection import Where, is_expired
 from iotauth_cli.operations.rotation import begin, is_over, pending_name
+from iotauth_cli.operations.signing.issue import known_tokens
 from iotauth_cli.secret import Secret
 
 __all__ = ["Journal", "Order", "Outcome", "Rotation"]
@@ -77,6 +78,7 @@ class Rotation:
         self.journal = journal
         self.order = order
         self.now = now
+        self.tokens = known_tokens(store, order.authorizer)
         self.is_cut = False
 
     def outcomes(self) -> Generator[Outcome, None, None]:
@@ -140,7 +142,8 @@ class Rotation:
         kept = None
         with contextlib.suppress(InputError):  # a credential that cannot be read is named when it is to be replaced
             kept = self.kept(row.client_id)
-        fresh = credential_of(kept, row, secret, self.order.authorizer, self.table.name, self.now)
+        token = self.tokens if row.token is not None else None
+        fresh = credential_of(kept, row, secret, self.order.authorizer, self.table.name, self.now, token)
         self.journal.put(row.client_id, fresh.device_username, secret)
         return Task(row.client_id, row, secret)
 
