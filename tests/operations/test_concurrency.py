@@ -244,6 +244,31 @@ def test_of_many_who_rotate_at_once_one_is_shown_a_secret(recruit: Recruit) -> N
     assert [holds(found, secret) for secret in shown] == [True, True]
 
 
+def test_in_one_project_all_who_rotate_at_once_are_shown_the_same_secret(recruit: Recruit) -> None:
+    """They share the store, so that whoever is shown one is shown the one that works."""
+    ann = recruit()
+    ann.add()
+    operators = [Operator(recruit().table, ann.store) for _ in range(6)]
+    for operator in operators:
+        row(operator)
+    barrier = Barrier(len(operators))
+
+    def at_once(operator: Operator) -> IotauthError | None:
+        barrier.wait()
+        return attempt(operator.rotate)
+
+    with ThreadPoolExecutor(len(operators)) as pool:
+        told = list(pool.map(at_once, operators))
+    assert None in told
+    found = row(ann)
+    assert found is not None
+    shown = [secret for operator in operators for secret in operator.shown]
+    kept = ann.store.load(CLIENT)
+    assert kept is not None
+    assert holds(found, kept.password)
+    assert all(secret == kept.password for secret in shown)
+
+
 def test_of_many_who_add_at_once_one_is_shown_a_secret(recruit: Recruit) -> None:
     """The others are told that the client exists."""
     operators = [recruit() for _ in range(8)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import NOTHING, Facts, moment, several
 from iotauth_cli.cli.render_authorizer import statements
-from iotauth_cli.cli.render_rotation import works
+from iotauth_cli.cli.render_rotation import signed_document, works
 from iotauth_cli.cli.render_signing import token, token_document
 
 if TYPE_CHECKING:
@@ -35,19 +35,7 @@ def added_document(found: Added) -> dict[str, Any]:
         "publish": list(credential.publish),
         "subscribe": list(credential.subscribe),
         "kept_at": str(found.kept_at) if found.kept_at else None,
-        **signed_document(found),
-    }
-
-
-def signed_document(found: Added) -> dict[str, Any]:
-    """Return the parts of a signed user name, for who sends them as headers."""
-    credential = found.credential
-    if credential.token is None:
-        return {}
-    return {
-        "token_key_name": credential.token_key_name,
-        "token": credential.token.reveal(),
-        "signature": credential.signature,
+        **signed_document(credential),
     }
 
 

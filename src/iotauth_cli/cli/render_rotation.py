@@ -11,7 +11,7 @@ from iotauth_cli.cli.render_access import revocation, revocation_document
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.access import Revocation
-    from iotauth_cli.operations.client_rotation import Confirmed, Rotated, Slot
+    from iotauth_cli.operations.client_rotation import Confirmed, Credential, Rotated, Slot
 
 Shown = Callable[[Path], str]
 Command = Callable[[str], str]
@@ -40,7 +40,19 @@ def rotated_document(found: Rotated, revoked: Revocation | None = None) -> dict[
         "old_secret": {"grace_s": found.old.grace_s, "expires_at": found.old.expires_at} if found.old else None,
         "was_begun": found.was_begun,
         "kept_at": str(found.kept_at) if found.kept_at else None,
+        **signed_document(credential),
         **({"session": revocation_document(revoked)} if revoked else {}),
+    }
+
+
+def signed_document(credential: Credential) -> dict[str, Any]:
+    """Return the parts of a signed user name, for who sends them as headers."""
+    if credential.token is None:
+        return {}
+    return {
+        "token_key_name": credential.token_key_name,
+        "token": credential.token.reveal(),
+        "signature": credential.signature,
     }
 
 
@@ -56,6 +68,8 @@ def after_rotating(found: Rotated, now: int, shown: Shown, command: Command) -> 
         )
     elif found.kept_at:
         told.append(f"the password is kept in `{shown(found.kept_at)}`")
+    if found.credential.token is not None:
+        told.append("the user name holds a signed token: treat it as a password")
     if found.why_not_kept:
         told.append(f"keep the password yourself: {found.why_not_kept}")
     if found.outdated_at:

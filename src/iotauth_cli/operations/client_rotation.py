@@ -20,7 +20,7 @@ from iotauth_cli.operations.rotation import GRACE_S, begin, cut_over, finish, ho
 from iotauth_cli.operations.signing.issue import TokenWish, known_tokens
 from iotauth_cli.secret import Secret
 
-__all__ = ["GRACE_S", "Confirmed", "Rotated", "RotationWish", "Slot", "confirm", "handed_out", "rotate"]
+__all__ = ["GRACE_S", "Confirmed", "Credential", "Rotated", "RotationWish", "Slot", "confirm", "handed_out", "rotate"]
 
 
 @dataclass(frozen=True)
