@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from iotauth_cli import token
+from iotauth_cli.aws import iot
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import Conflict, InputError
 from iotauth_cli.operations import authorizers, keys
@@ -121,6 +122,20 @@ def test_a_key_that_is_copied_here_signs_from_then_on(account: Account, alone: W
     here.path("2025-11-20").write_bytes(there.path("2025-11-20").read_bytes())
     create(account.session(), authorizers.signed(alone, elsewhere, now=LATER))
     assert here.signing == there.signing
+
+
+def test_a_key_of_an_authorizer_that_is_gone_does_not_sign_for_its_successor(
+    account: Account, alone: Wish, store: Store
+) -> None:
+    """Somebody made it anew with a key of their own: this project learns that it is kept elsewhere."""
+    create(account.session(), authorizers.signed(alone, store, now=NOW))
+    iot.update(account.session(), WISH.authorizer, is_active=False)
+    iot.delete(account.session(), WISH.authorizer)
+    elsewhere = replace(store, directory=store.directory.parent / "second" / ".iotauth")
+    create(account.session(), authorizers.signed(alone, elsewhere, now=LATER))
+    plan = create(account.session(), authorizers.signed(alone, store, now=LATER))
+    assert actions(plan)["signing key"] == "update"
+    assert Keyring.of(store, WISH.authorizer).signing == Signing("token", None)
 
 
 def test_a_broken_file_is_named_and_written_anew(account: Account, alone: Wish, store: Store) -> None:

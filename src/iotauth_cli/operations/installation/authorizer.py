@@ -85,23 +85,31 @@ class SigningKey(Part[Signing]):
         return self.wanted.keyring.signing
 
     def drift(self, found: Signing) -> list[str]:
-        """A key that was kept elsewhere may have been copied here since."""
-        if found.signer is not None:
-            return []
+        """A key that was kept elsewhere may have been copied here since; another authorizer may have the name now."""
         authorizer = iot.find(self.session, self.wish.authorizer)
-        return ["it is kept here now"] if authorizer and self.kept_key(authorizer) else []
+        if authorizer is None:
+            return []
+        kept = self.kept_keys(authorizer)
+        if found.signer is None:
+            return ["it is kept here now"] if kept else []
+        return [] if found.signer in kept else ["the one that signs here is none of the authorizer's"]
 
-    def kept_key(self, found: iot.Authorizer) -> str | None:
-        """Return which of the authorizer's keys has its private half here; None if it is kept elsewhere."""
+    def kept_keys(self, found: iot.Authorizer) -> list[str]:
+        """Return which of the authorizer's keys have their private half here."""
         keyring, held = self.wanted.keyring, found.token_signing_public_keys
         names = [name for name in keyring.names() if name in held]
-        return next((name for name in names if fingerprint(keyring.public(name)) == fingerprint(held[name])), None)
+        return [name for name in names if fingerprint(keyring.public(name)) == fingerprint(held[name])]
+
+    def signing(self, found: iot.Authorizer) -> Signing:
+        """Return how tokens for *found* are made here, by its newest key."""
+        kept = self.kept_keys(found)
+        return Signing(str(found.token_key_name), kept[-1] if kept else None)
 
     def create(self) -> None:
         """Make the key; for an authorizer that is there already, remember where its key is."""
         wanted, found = self.wanted, iot.find(self.session, self.wish.authorizer)
         if found is not None and found.token_key_name:
-            wanted.keyring.sign_with(Signing(found.token_key_name, self.kept_key(found)))
+            wanted.keyring.sign_with(self.signing(found))
             return
         if wanted.public_key is None:
             wanted.keyring.generate(wanted.key_name)
@@ -111,7 +119,7 @@ class SigningKey(Part[Signing]):
     def mend(self, found: Signing) -> None:
         authorizer = iot.find(self.session, self.wish.authorizer)
         if authorizer is not None:
-            self.wanted.keyring.sign_with(replace(found, signer=self.kept_key(authorizer)))
+            self.wanted.keyring.sign_with(replace(self.signing(authorizer), roll_over=found.roll_over))
 
     def remove(self, found: Signing) -> None:
         """It stays: what it has signed is only worthless once the authorizer is gone."""
