@@ -141,6 +141,19 @@ def test_an_update_changes_what_the_file_says_and_never_the_secret(tmp_path: Pat
         assert place.run(file, existing="update").updated == 0
 
 
+def test_an_update_replaces_a_secret_that_the_file_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one case in which it does; the plain password of an older tool goes with it."""
+    monkeypatch.setattr(run, "profile_for", lambda secret: CHEAPEST)
+    with tables(tmp_path) as (place, items):
+        items["thermo-3"] = {**THEIRS, "Password": {"S": "plain"}}
+        file = place.fleet("thermo-3,open sesame", header="client_id,password")
+        assert place.run(file, existing="update").updated == 1
+        found = from_item(items["thermo-3"])
+        assert verify(found.slots["A"].hash, "thermo-3", b"open sesame")
+        assert found.plain_password is None
+        assert place.run(file, existing="update").resumed == 1
+
+
 @contextmanager
 def tables(directory: Path) -> Iterator[tuple[Place, Any]]:
     """Yield a place whose table is the emulator's DynamoDB, and a view of its items."""

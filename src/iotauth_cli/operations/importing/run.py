@@ -22,6 +22,7 @@ from iotauth_cli.aws import bulk
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable, read
 from iotauth_cli.aws.workers import LIMIT, Line, run
 from iotauth_cli.errors import IotauthError
+from iotauth_cli.operations.fleet.changing import change
 from iotauth_cli.operations.importing.outlet import Outlet
 from iotauth_cli.operations.importing.rows import Parser, Wanted
 from iotauth_cli.operations.importing.source import Source
@@ -205,24 +206,24 @@ class Importer:
             return "existing"
         is_ours = holds(found, prepared)
         if self.existing == "update":
-            after = self._updated(found, prepared.wanted, is_ours)
-            if after._replace(updated_at=found.updated_at) != found:
-                replace(self.table, client=line).change(found, after)
+            table = replace(self.table, client=line)
+            _, was_written = change(table, found, lambda row: self._updated(row, prepared))
+            if was_written:
                 return "resumed" if prepared.secret and is_ours else "updated"
         return "resumed" if is_ours else "existing"
 
-    def _updated(self, found: ClientRecord, wanted: Wanted, is_ours: bool) -> ClientRecord:
+    def _updated(self, found: ClientRecord, prepared: Prepared) -> ClientRecord:
         """Return *found* with what the file says; columns that it lacks, and the secret, stay."""
+        wanted, now = prepared.wanted, self.parser.now
         asked = self.parser.record(wanted.client_id, wanted.cells)
-        names = wanted.cells.keys()
-        changes: dict[str, Any] = {"grants": asked.grants, "updated_at": self.parser.now}
+        changes: dict[str, Any] = {"grants": asked.grants}
         for column, attribute in UPDATED.items():
-            if column in names:
+            if column in wanted.cells:
                 changes[attribute] = getattr(asked, attribute)
-        if not wanted.is_generated and not is_ours:
-            digest = wanted.digest or digest_of(wanted)
-            changes |= {"slots": {"A": Slot(digest, self.parser.now)}, "plain_password": None}
-        return found._replace(**changes)
+        if not wanted.is_generated and not holds(found, prepared):
+            changes |= {"slots": {"A": Slot(wanted.digest or digest_of(wanted), now)}, "plain_password": None}
+        after = found._replace(**changes)
+        return found if after == found else after._replace(updated_at=now)
 
     def _settle(self, batch: Sequence[Prepared], became: Sequence[Became], counts: Counts) -> None:
         for prepared, outcome in zip(batch, became, strict=True):
