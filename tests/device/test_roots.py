@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from iotauth_cli.device import roots
 from iotauth_cli.device.roots import Root
+from support_tls import Authority
 
 
 @pytest.mark.parametrize("root", roots.amazon(), ids=lambda root: root.name)
@@ -26,7 +29,11 @@ def test_devices_get_one_root_for_each_kind_of_key() -> None:
     assert len(roots.amazon_pem()) < 2000
 
 
-def test_another_root_is_described_by_what_it_says_of_itself() -> None:
-    """A certificate of one's own, read instead of looked up, gives the same line."""
-    known = roots.amazon()[0]
-    assert roots.foreign(known.pem) == known
+def test_another_root_is_told_apart_by_its_fingerprint(tmp_path: Path) -> None:
+    """A CA of one's own is none of Amazon's, and stands beside them with what `openssl x509 -fingerprint` says."""
+    authority = Authority(tmp_path)
+    found, *known = roots.described(authority.file.read_text() + roots.amazon_pem())
+    assert found.name == "a CA that is not Amazon's"
+    assert found.sha256 == authority.certificate.fingerprint(hashes.SHA256()).hex()
+    assert found.line == f"a CA that is not Amazon's, SHA-256 {found.sha256}"
+    assert tuple(known) == roots.amazon()

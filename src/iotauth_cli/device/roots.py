@@ -16,6 +16,7 @@ from iotauth_cli.bundle import authorizer_package
 # AWS IoT's ATS endpoints chain to one of these, by the kind of key: RSA and ECDSA.
 # Source: AWS IoT developer guide, "Server authentication", CA certificates for server authentication.
 FOR_DEVICES = ("Amazon Root CA 1", "Amazon Root CA 3")
+FOREIGN = "a CA that is not Amazon's"
 
 BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?")
 COMMENTED = re.compile(
@@ -49,26 +50,16 @@ def amazon_pem() -> str:
 
 
 def described(ca_pem: str) -> tuple[Root, ...]:
-    """Return each certificate of *ca_pem*; Amazon's own by name, others by what they say of themselves."""
+    """Return each certificate of *ca_pem*, Amazon's own by name.
+
+    Others are not read: that takes longer than everything else here, and their fingerprint tells them apart.
+    """
     known = {root.sha256: root for root in amazon()}
-    return tuple(known.get(fingerprint(pem)) or foreign(pem) for pem in BLOCK.findall(ca_pem))
+    found = ((fingerprint(pem), pem) for pem in BLOCK.findall(ca_pem))
+    return tuple(known.get(sha256) or Root(FOREIGN, None, sha256, pem) for sha256, pem in found)
 
 
 def fingerprint(pem: str) -> str:
     """Return the SHA-256 of the certificate's DER, as `openssl x509 -fingerprint -sha256` has it, in lower case."""
     body = "".join(pem.strip().splitlines()[1:-1])
     return hashlib.sha256(base64.b64decode(body)).hexdigest()
-
-
-def foreign(pem: str) -> Root:
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    found = x509.load_pem_x509_certificate(pem.encode())
-    names = [str(each.value) for each in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    return Root(
-        name=names[0] if names else "a certificate without a name",
-        until=found.not_valid_after_utc.date().isoformat(),
-        sha256=fingerprint(pem),
-        pem=pem,
-    )
