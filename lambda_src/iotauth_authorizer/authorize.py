@@ -170,7 +170,8 @@ def judge(
     if _is_over(record.expires_at, now):
         return refuse("expired", match.slot)
     decision = _allow(record, match.slot, now=now, scope=scope, settings=settings, over_http=credentials.over_http)
-    return decision._replace(token_note=_token_note(record, issued_at, now)) if decision.allowed else decision
+    note = _token_note(record, issued_at, now)
+    return decision._replace(token_note=note) if note is not None and decision.allowed else decision
 
 
 def _allow(

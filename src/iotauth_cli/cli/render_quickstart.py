@@ -88,7 +88,7 @@ def added(found: Added, width: int, shown: Callable[[Path], str]) -> list[str]:
     """Return who was added. The password is not shown: it is in the store, and nobody has to type it."""
     return [
         f"added client `{found.credential.client_id}`",
-        f"user name `{found.device_username}`",
+        f"user name `{found.masked_username}`",
         *([f"its password is kept in `{shown(found.kept_at)}`"] if found.kept_at else []),
     ]
 
@@ -158,7 +158,7 @@ def result_document(result: Result) -> dict[str, Any]:
         return render_authorizer.plan_document(result, applied=True)
     if isinstance(result, Added):
         kept_at = str(result.kept_at)
-        return {"client_id": result.credential.client_id, "username": result.device_username, "kept_at": kept_at}
+        return {"client_id": result.credential.client_id, "username": result.masked_username, "kept_at": kept_at}
     return {"item": result.item} if isinstance(result, Row) else result.as_document()
 
 

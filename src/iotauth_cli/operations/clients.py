@@ -72,6 +72,13 @@ class Added:
         return self.credential.device_username
 
     @property
+    def masked_username(self) -> str:
+        """The same as it may be shown again: a signed token in it is masked."""
+        from iotauth_cli.probe.stages import mask_parameters
+
+        return mask_parameters(self.device_username)
+
+    @property
     def lacks_token(self) -> bool:
         """Whether the device still needs a token that is signed elsewhere."""
         return self.record.token is not None and self.credential.token is None
