@@ -107,9 +107,13 @@ class Store:
         return tuple(sorted(found, key=lambda credential: credential.client_id))
 
     def remove(self, client_id: str) -> bool:
-        """Forget the credential of *client_id*; tell whether there was one."""
+        """Forget the credential of *client_id*, a broken one too; tell whether there was one."""
         self.end(client_id)
-        return self.load(client_id) is not None and remove(self.path(client_id))
+        try:
+            is_there = self.load(client_id) is not None
+        except InputError:
+            is_there = True
+        return is_there and remove(self.path(client_id))
 
     def begin(self, client_id: str, secret: Secret) -> Secret:
         """Keep *secret* for a row that is about to get its hash; return the one to write.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -236,6 +236,20 @@ def test_a_stale_credential_proves_nothing(world: World, client_id: str) -> None
     world.store.save(replace(kept, password=Secret("stale")))
     changed = disable(place_of(world), client_id, now=NOW)
     assert changed.revocation == Revocation(False, True, "GetConnection", None)
+
+
+@pytest.mark.parametrize("act", [disable, remove])
+def test_a_broken_file_is_no_reason_to_leave_anybody_connected(
+    world: World, client_id: str, act: Callable[..., access.Changed | access.Removed]
+) -> None:
+    """Row and session end as ever; only the reconnect is not tried. What is removed takes the file along."""
+    place = place_of(world)
+    with connected(world, client_id) as device:
+        place.store.path(client_id).write_text("{")
+        assert act(place, client_id, now=NOW).revocation == Revocation(True, True, "GetConnection", None)
+        assert device.is_closed()
+    assert place.store.path(client_id).exists() is (act is disable)
+    place.store.path(client_id).unlink(missing_ok=True)
 
 
 def test_an_unreachable_broker_is_no_refusal(world: World, client_id: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.errors import Conflict, IotauthError
+from iotauth_cli.errors import Conflict, InputError, IotauthError
 from iotauth_cli.operations import clients
 from iotauth_cli.operations.connect import Visit, find_endpoint
 from iotauth_cli.operations.rotation import holds
@@ -120,10 +120,9 @@ def remove(place: Place, client_id: str, *, now: int, disconnect: bool = True) -
         NotFound: there was neither row nor credential.
     """
     found: ClientRecord | BrokenRow | None = place.table.find(client_id)
-    kept = place.store.load(client_id)
-    if found is None and kept is None:
-        raise place.table.unknown(client_id)
     working = working_credential(place.store, found) if isinstance(found, ClientRecord) else None
+    if found is None and not place.store.path(client_id).exists():
+        raise place.table.unknown(client_id)
     place.table.remove(client_id)
     revocation = revoke(place, client_id, working, now=now) if disconnect else None
     return Removed(found is not None, place.store.remove(client_id), revocation)
@@ -131,7 +130,10 @@ def remove(place: Place, client_id: str, *, now: int, disconnect: bool = True) -
 
 def working_credential(store: Store, row: ClientRecord) -> Credential | None:
     """Return the credential that is kept of a client if *row* knows its password: a stale one proves nothing."""
-    kept = store.load(row.client_id)
+    try:
+        kept = store.load(row.client_id)
+    except InputError:  # a broken file is no reason to leave anybody connected
+        return None
     return kept if kept is not None and holds(row, kept.password) else None
 
 

@@ -194,12 +194,12 @@ def confirm(table: ClientTable, store: Store, client_id: str, *, force: bool, no
 
 def tidy(store: Store, record: ClientRecord) -> Path | None:
     """Forget the old password of a client; return where its credential lies if that lets nobody in any more."""
-    kept = store.load(record.client_id)
-    if kept is None:
-        return None
-    if not holds(record, kept.password):
-        return store.path(record.client_id)
-    if kept.previous is not None:
-        with contextlib.suppress(InputError):  # it counts no more, wherever it lies
+    with contextlib.suppress(
+        InputError
+    ):  # a full disk, a broken file: the old password counts no more, wherever it lies
+        kept = store.load(record.client_id)
+        if kept is not None and not holds(record, kept.password):
+            return store.path(record.client_id)
+        if kept is not None and kept.previous is not None:
             store.save(replace(kept, previous=None))
     return None

@@ -119,20 +119,12 @@ def tags_after(before: ClientRecord, wish: Update) -> Mapping[str, str]:
 
 def note_grants(store: Store, record: ClientRecord) -> None:
     """Put the new grants into the credential that is kept: `test-connect` chooses its topics by them."""
-    kept = store.load(record.client_id)
-    if kept is None:
-        return
     grants = record.grants
-    with suppress(InputError):  # a full disk: the row counts, and the topics can be typed
-        store.save(
-            replace(
-                kept,
-                publish=grants.publish,
-                subscribe=grants.subscribe,
-                retain=bool(grants.retain),
-                will=bool(grants.will),
-            )
-        )
+    with suppress(InputError):  # a full disk, a broken file: the row counts, and the topics can be typed
+        kept = store.load(record.client_id)
+        if kept is not None:
+            topics = replace(kept, publish=grants.publish, subscribe=grants.subscribe)
+            store.save(replace(topics, retain=bool(grants.retain), will=bool(grants.will)))
 
 
 def expiry(expires: str | None, ttl: str | None, now: int) -> int | None:
