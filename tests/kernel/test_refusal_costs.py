@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from iotauth_authorizer import authorize
+from iotauth_authorizer import authorize, handler
 from iotauth_authorizer.credential import Slot, hash_secret, new_secret
 from iotauth_authorizer.event import REFUSAL, ConnectRequest, build_answer, build_event
 from iotauth_authorizer.grants import Grants
@@ -41,23 +41,23 @@ REFUSALS: dict[str, tuple[ClientRecord | None, bytes]] = {
 def test_every_refusal_takes_the_same_work(
     case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One row is read, two hashes are checked, none is written, no policy is made; and the answer is the same."""
+    """One row is read, be it nobody's; two hashes are checked, nothing is written, no policy made; one answer."""
     work: Counter[str] = Counter()
-    for name in ("verify", "compile_policies"):
-        original = getattr(authorize, name)
+    for module, name in ((authorize, "verify"), (authorize, "compile_policies"), (handler, "from_item")):
+        original = getattr(module, name)
 
         def counted(*arguments: object, name: str = name, original: object = original) -> object:
             work[name] += 1
             return original(*arguments)  # type: ignore[operator]
 
-        monkeypatch.setattr(authorize, name, counted)
+        monkeypatch.setattr(module, name, counted)
     row, password = REFUSALS[case]
     reply = answer({"Item": to_item(row)} if row else {})
     with serving(in_turn(reply)) as server, closing(Function(environ(server.url))) as function:
         request = ConnectRequest(("tls", "mqtt"), "x", client_id="door-7", username="door-7", password=password)
         assert function(build_event(request), Context()) == build_answer(REFUSAL)
         assert [asked.operation for asked in server.asked] == ["GetItem"]
-    assert work == {"verify": 2}
+    assert work == {"verify": 2, "from_item": 1}
     assert f'"reason":"{case.partition(",")[0]}"' in capsys.readouterr().out
 
 
