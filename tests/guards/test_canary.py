@@ -67,9 +67,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str
     shell.run("secrets", "scan", ".iotauth", check=False)
     shell.run("client", "audit", "--json", check=False)
     shell.run("audit", "log", "--json")
-    rendering = ("secrets", "render", "--out", str(tmp_path_factory.mktemp("rendered")), "--wifi-ssid", "barn")
-    for name in ("header", "mosquitto", "nvs-bin", "qr"):  # as files, a child's files and arguments, a picture
-        shell.run(*rendering, "generated-1", "--wifi-password-stdin", "--format", name, "--debug", stdin=CHOSEN)
+    rendering = ("secrets", "render", "--out", str(tmp_path_factory.mktemp("rendered")), "--debug")
+    networked = (*rendering, "generated-1", "--wifi-ssid", "barn", "--wifi-password-stdin")
+    for name in ("header", "nvs-bin", "qr"):  # as a file, a child's files and arguments, a picture
+        shell.run(*networked, "--format", name, stdin=CHOSEN)
+    shell.run(*rendering, "generated-1", "--format", "mosquitto")
+    shell.run(*networked, "--format", "paho", stdin=CHOSEN, check=False)
     shell.run(*rendering, "chosen-1", "--format", "header", "--json", check=False)
     shell.run(*rendering, "chosen-1", "--format", "heder", "--debug", check=False)
     shell.run("emulator", "env")
