@@ -232,6 +232,17 @@ def test_what_kill_9_leaves_is_cleared_by_the_next_run(flash_bench: FlashBench, 
 # --- a project of one's own ----------------------------------------------------------------------
 
 
+def test_a_build_cache_gets_no_credential(flash_bench: FlashBench, secrets: list[bytes]) -> None:
+    """PlatformIO can keep a copy of whatever it builds in a folder for all projects: not of this."""
+    cache = flash_bench.shell.home / "cache"
+    extra = {**flash_bench.shell.extra, "PLATFORMIO_BUILD_CACHE_DIR": str(cache)}
+    cached = FlashBench(replace(flash_bench.shell, extra=extra))
+    with FakeChip() as chip:
+        cached.flash(chip, "kiln-1", *SMALL)
+        assert flash_bench.password("kiln-1") in flashed_program(chip)
+    assert flash_bench.holders(*secrets) == []
+
+
 def test_a_project_of_one_s_own_gets_its_secrets_h_back(flash_bench: FlashBench, secrets: list[bytes]) -> None:
     """Byte for byte and with its mode; its own `.pio` is not used, and the credential is not left in it."""
     project = write_project(flash_bench.shell.cwd / "own")

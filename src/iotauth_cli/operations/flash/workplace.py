@@ -60,8 +60,16 @@ class Workplace:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """What a build needs to leave nothing anywhere else: the compiler's own files hold the secret as well."""
-        return {"PLATFORMIO_BUILD_DIR": str(self.build), "TMPDIR": str(self.scratch)}
+        """What a build needs to leave nothing anywhere else: the compiler's own files hold the secret as well.
+
+        A cache that the user has set up for all projects would keep a copy of each object, so ours takes its place.
+        """
+        cache = str(self.scratch / "cache")
+        return {
+            "PLATFORMIO_BUILD_DIR": str(self.build),
+            "PLATFORMIO_BUILD_CACHE_DIR": cache,
+            "TMPDIR": str(self.scratch),
+        }
 
     def image(self, environment: str) -> Path:
         return self.build / environment / "firmware.bin"
