@@ -40,7 +40,7 @@ def records(draw: st.DrawFn) -> ClientRecord:
     )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     found=st.lists(records(), max_size=4, unique_by=lambda record: record.client_id),
     kind=st.sampled_from(["csv", "jsonl"]),
