@@ -168,7 +168,8 @@ class Rotation:
     def step(self, task: Task, found: ClientRecord) -> ClientRecord:
         """Return what the row of *task* is to become, or the row itself if it holds the secret already."""
         assert task.secret is not None
-        if slot_holding(found, task.secret) is not None:
+        is_new = found is task.record and not task.is_earlier  # a secret that was made after the row was read
+        if not is_new and slot_holding(found, task.secret) is not None:
             return found
         if self.is_superseded(task, found):
             raise Superseded
@@ -192,9 +193,11 @@ class Rotation:
 
         Not with a secret that a later rotation is replacing already.
         """
+        kept = self.kept(record.client_id)
+        if kept is None or kept.password == secret:
+            return
         slot = slot_holding(record, secret)
-        kept = self.kept(record.client_id) if slot is not None and slot.state != "retiring" else None
-        if kept is not None and kept.password != secret:
+        if slot is not None and slot.state != "retiring":
             self.store.save(credential_of(kept, record, secret, kept.authorizer, self.table.name, self.now))
 
     def kept(self, client_id: str) -> Credential | None:
