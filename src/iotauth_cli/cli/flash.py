@@ -139,7 +139,7 @@ def flash_one(job: Job, client_id: str | None, before: Before, *, wait: bool, mo
     seen = waited(context, login, since_ms) if wait else None
     context.output.result(render.written_document(written, seen, clock), render.written(written, seen))
     if monitor:
-        listen(context, port, login)
+        listen(context, port, login, bench.board.monitor_speed)
     elif seen is None:
         context.output.say(*render.after_flashing(written, context.command))
     return 0 if seen is None or seen.was_let_in else 1
@@ -252,12 +252,12 @@ def told(context: Context, events: Generator[Any, None, Answer]) -> Answer:
                 output.say(*render.event(event))
 
 
-def listen(context: Context, port: str, login: DeviceLogin) -> None:
+def listen(context: Context, port: str, login: DeviceLogin, speed: int) -> None:
     """Show what the board says, and what it means, until Ctrl-C."""
     from iotauth_cli.operations.flash.listening import listen as words
 
     context.output.say(f"listening to `{port}`; Ctrl-C ends it")
-    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(words(port, login)) as said:
+    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(words(port, login, speed)) as said:
         for line in said:
             context.output.stream({"line": line.text, "meaning": line.meaning}, line.text)
             if line.meaning:

@@ -27,6 +27,7 @@ ESPRESSIF = "303A"  # every product of theirs is a chip, whatever the product id
 USB_ID = re.compile(r"VID:PID=([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})")
 NVS_FLAG = "IOTAUTH_CREDENTIALS_NVS"  # builds a firmware that reads its credentials from a partition
 NVS_SUFFIX = "nvs"
+SPEED = 115_200  # baud; where a project does not say at which its firmware speaks
 
 # What a board's name or platform says about its chip; esptool's names. The longer ones first.
 CHIPS = ("esp32s2", "esp32s3", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32p4", "esp8266", "esp32")
@@ -61,6 +62,7 @@ class Board:
     is_nvs: bool = False
     nvs_environment: str | None = None
     is_default: bool = False
+    monitor_speed: int = SPEED
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -118,6 +120,7 @@ def _board(name: str, options: Mapping[str, Any], is_default: bool) -> Board:
         partitions=str(partitions) if partitions else None,
         is_nvs=NVS_FLAG in " ".join(flags if isinstance(flags, list) else [str(flags)]),
         is_default=is_default,
+        monitor_speed=int(options.get("monitor_speed") or SPEED),
     )
 
 

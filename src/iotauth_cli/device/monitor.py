@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from iotauth_cli.device.ports import explained
 from iotauth_cli.errors import DeviceError
 
-SPEED = 115_200  # baud; what the firmware that iotauth brings speaks
 LOOK_EVERY_S = 0.2
 
 
-def listen(port: str, speed: int = SPEED) -> Iterator[str]:
+def listen(port: str, speed: int) -> Iterator[str]:
     """Yield what is said at *port*, a line each, until the port is gone or nobody listens any more.
 
     Raises:
@@ -39,7 +38,9 @@ def prepare(descriptor: int, port: str, speed: int) -> None:
 
     known = getattr(termios, f"B{speed}", None)
     if known is None:
-        raise DeviceError(f"{speed} baud is no speed that this system knows", hint="the firmware speaks 115200")
+        raise DeviceError(
+            f"{speed} baud is no speed that this system knows", hint="set another `monitor_speed` in `platformio.ini`"
+        )
     try:
         tty.setraw(descriptor, termios.TCSANOW)  # its default throws away what was said already
         settings = termios.tcgetattr(descriptor)

@@ -74,14 +74,16 @@ def opened(store: Store, wish: Wish) -> Iterator[Bench]:
         InputError: there is no such board, or it cannot be flashed in this mode.
         Conflict: another `flash` is at work here.
     """
-    pio = platformio.find(wish.pio)
-    boards = pio.boards(wish.project or firmware_template())
-    board = choose_board(boards, wish.board, wish.project)
-    check_mode(board, boards, wish.mode)
-    if wish.project is not None and wish.mode == HEADER:
-        workplace.refuse_shadow(wish.project)
-    with terminable(), workplace.opened(store.directory, wish.project) as work:
-        yield Bench(pio, work, board, wish.mode, known_credentials(store), boards, wish.verify)
+    with terminable():
+        workplace.clear_up(store.directory)
+        pio = platformio.find(wish.pio)
+        boards = pio.boards(wish.project or firmware_template())
+        board = choose_board(boards, wish.board, wish.project)
+        check_mode(board, boards, wish.mode)
+        if wish.project is not None and wish.mode == HEADER:
+            workplace.refuse_shadow(wish.project)
+        with workplace.opened(store.directory, wish.project) as work:
+            yield Bench(pio, work, board, wish.mode, known_credentials(store), boards, wish.verify)
 
 
 def choose_board(boards: Sequence[Board], name: str | None, project: Path | None) -> Board:

@@ -19,11 +19,11 @@ class Said:
     meaning: str | None
 
 
-def listen(port: str, login: DeviceLogin) -> Generator[Said, None, None]:
-    """Yield what the board of *login* says at *port*; a secret that a firmware prints is masked."""
+def listen(port: str, login: DeviceLogin, speed: int) -> Generator[Said, None, None]:
+    """Yield what the board of *login* says at *port* with *speed* baud; a secret that a firmware prints is masked."""
     mask = Mask(secrets_of(login))
     last: str | None = None
-    for line in monitor.listen(port):
+    for line in monitor.listen(port, speed):
         if serial_words.is_noise(line):
             continue
         meaning = serial_words.explain(line, login.client_id)

@@ -147,6 +147,18 @@ def opened(iotauth: Path, project: Path | None) -> Iterator[Workplace]:
         os.close(lock)
 
 
+def clear_up(iotauth: Path) -> None:
+    """Remove what killed runs have left, in every project's workplace where nobody works any more."""
+    for note in (iotauth / FOLDER).glob(f"*/{NOTE}"):
+        with contextlib.suppress(Conflict):
+            lock = locked(note.with_name(LOCK))
+            try:
+                with uninterrupted():
+                    Workplace(note.parent, note.parent, lock).clear(())
+            finally:
+                os.close(lock)
+
+
 def locked(path: Path) -> int:
     """Return a descriptor that keeps everybody else out for as long as it, or a child's copy, is open."""
     import fcntl
