@@ -46,8 +46,12 @@ CAUSES = (
         "the user name of client `{client}` is not `{user}`",
         "see it with `iotauth client show {client}{where}`, and give it with `--username`",
     ),
-    logged("disabled", "client `{client}` is disabled", f"set `allow_connect` to true in {ROW}"),
-    logged("expired", "client `{client}` has expired", f"raise or remove `Expires` in {ROW}"),
+    logged("disabled", "client `{client}` is disabled", "let it in again: `iotauth client enable {client}{where}`"),
+    logged(
+        "expired",
+        "client `{client}` has expired",
+        "prolong it: `iotauth client update {client} --ttl 30d{where}`, or `--no-expiry` for good",
+    ),
     logged("secret-retired", "the password of client `{client}` was retired by a rotation", REPLACE),
     logged("secret-expired", "the password of client `{client}` has expired", REPLACE),
     logged("no-password", "the device sends no password", "give one with `--password-stdin`"),
@@ -68,7 +72,7 @@ CAUSES = (
     logged(
         "policy-too-large",
         "the topics of client `{client}` do not fit into ten policy documents",
-        f"take topics out of {ROW}",
+        "grant fewer and wider ones: `iotauth client update {client}{where}` with its topics",
     ),
     logged(
         "malformed-record",

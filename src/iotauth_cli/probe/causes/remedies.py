@@ -2,9 +2,7 @@
 
 ROW = "the row of `{client}` in table `{table}`"
 CREATE = "`iotauth authorizer create {authorizer}{where}`"
-REPLACE = (
-    "replace it: `iotauth client remove {client}{where}`, then `iotauth client add {client}{where}` with its topics"
-)
+REPLACE = "hand out a new one: `iotauth client rotate {client}{where}`"
 
 # `aws logs tail` would be shorter, and exists in version 2 of the AWS CLI alone.
 READ_LOG = "{aws} logs filter-log-events --log-group-name"
