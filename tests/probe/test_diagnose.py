@@ -154,7 +154,7 @@ TABLE: list[tuple[str, Case, str]] = [
             replace(NOT_CALLED, authorizer=replace(SIGNED, is_signature_right=False)),
             username=f"{USERNAME}&token=door-7.1&{SIGNATURE}=x",
         ),
-        "iotauth authorizer show doors",
+        "iotauth keys sign --for-client door-7 --authorizer doors",
     ),
     ("function-missing", case_of(HUNG_UP, replace(IN_ORDER, function=ABSENT)), "authorizer create doors"),
     (

@@ -73,7 +73,8 @@ CAUSES = (
         when=(clues.signature_is_wrong, clues.may_not_have_been_called),
         says="no key of authorizer `{authorizer}` has signed the token of client `{client}`",
         evidence=(clues.calls,),
-        remedy="see its keys with `iotauth authorizer show {authorizer}{where}`; the one that signed may be retired",
+        remedy="its key may be retired; sign it anew: `iotauth keys sign --for-client {client} "
+        "--authorizer {authorizer}{where}`",
         reference=CUSTOM_AUTH,
     ),
     refused(
