@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -20,7 +20,7 @@ from iotauth_cli.credentials import Store
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations import git
 from iotauth_cli.operations.fleet import handout
-from iotauth_cli.operations.fleet.handout import Handout, Index
+from iotauth_cli.operations.fleet.handout import Handed, Handout, Index
 from iotauth_cli.operations.fleet.selection import Where
 from iotauth_cli.secret import Secret
 
@@ -88,8 +88,10 @@ class Journal:
         found = self._earlier.find(client_id) if self._earlier else None
         return found.password if found else None
 
-    def earlier_ids(self) -> Iterable[str]:
-        return (handed.client_id for handed in handout.read(self.path)) if self._earlier else ()
+    def handed_earlier(self) -> Iterator[Handed]:
+        """Yield all that earlier runs have handed out."""
+        if self._earlier is not None:
+            yield from handout.read(self.path)
 
     def put(self, client_id: str, username: str, password: Secret) -> None:
         """Add a secret; it is safe after `flush`."""

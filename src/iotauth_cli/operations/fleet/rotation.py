@@ -49,7 +49,7 @@ class Task(NamedTuple):
     """A client whose secret is in the file, or whose *outcome* is known without asking anybody.
 
     *is_earlier*: the secret was handed out by a run before this one. A task without a record is a
-    client that the file names and the table did not show.
+    client that the file names: the table did not show all of them, and a scan may miss a row.
     """
 
     client_id: str
@@ -134,7 +134,8 @@ class Rotation:
                     if met == self.journal.earlier_count:
                         return
         if met < self.journal.earlier_count:
-            yield from map(Task, self.journal.earlier_ids())
+            for handed in self.journal.handed_earlier():
+                yield Task(handed.client_id, None, handed.password, is_earlier=True)
 
     def fresh(self, row: ClientRecord) -> Task:
         """Hand out a new secret for *row*; its task."""
@@ -152,17 +153,23 @@ class Rotation:
         if task.outcome is not None:
             return task.outcome
         table = replace(self.table, client=client)
-        if task.record is None or task.secret is None:
-            return None if table.find(task.client_id) else Outcome(task.client_id, "dropped", "gone")
+        record = task.record or table.find(task.client_id)
+        if record is None:
+            return Outcome(task.client_id, "dropped", "gone")
+        if isinstance(record, BrokenRow):
+            return None
         try:
-            written, is_new = change(table, task.record, lambda found: self.step(task, found))
+            written, is_new = change(table, record, lambda found: self.step(task, found))
         except Superseded:
             return Outcome(task.client_id, "dropped", "superseded")
         except NotFound as problem:
             if problem.aws_code == NO_TABLE:
                 raise
             return Outcome(task.client_id, "dropped", "gone")
-        self.keep(written, task.secret)
+        if task.record is None and not is_new:
+            return None
+        if task.secret is not None:
+            self.keep(written, task.secret)
         return Outcome(task.client_id, "rotated" if is_new else "done")
 
     def step(self, task: Task, found: ClientRecord) -> ClientRecord:
