@@ -29,7 +29,8 @@ LOGIN = DeviceLogin(
 
 # What breaks quoting somewhere: of shells, C before C++17, YAML, TOML, printf, dotenv, Tasmota, CSV.
 HOSTILE = (
-    'a"b\\c', "it's", "??/", "???/", "?" * 5 + "/n", "??=define", "%s%n%20", "$HOME `id` $(id)", ";|&<>", "//*", "\\\n", "tab\tnew\nline\r\n",
+    'a"b\\c', "it's", "??/", "???/", "?" * 5 + "/n", "??=define",
+    "%s%n%20", "$HOME `id` $(id)", ";|&<>", "//*", "\\\n", "tab\tnew\nline\r\n",
     "žluťoučký 🔑", "\x01" + "7", 'R"(x)"', " leading", "trailing ", "#hash", "null", "yes", "1e3", "'", '"', "\\",
     "a: b", "- x", "!tag", "&anchor", "*alias", "{x}", "[x]", "a,b", "=1+1", "\x7f", "\u0085", "\u2028", "\ufeffx",
     "-P", "--", "", "!history!", "~", "\\x41\\u0041\\101", "${HOME}", "{{x}}", "%HOME%", "@file", "<b>",
