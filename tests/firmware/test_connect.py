@@ -12,7 +12,7 @@ from iotauth_cli.device.login import DeviceLogin
 from iotauth_cli.secret import Secret
 from support_chip import FakeChip
 from support_device import Device, text
-from support_workshop import CHIPS, Workshop
+from support_workshop import CHIPS, WIFI, Workshop
 
 ENVIRONMENTS = sorted(CHIPS)
 ADDED: dict[str, DeviceLogin] = {}
@@ -78,6 +78,15 @@ def test_a_device_says_what_to_check(name: str, mistake: str, workshop: Workshop
     with workshop.device(name, login, speed=20) as device:
         device.wait_for(*words)
         assert not [line for line in device.lines if "connected as" in line]
+
+
+@pytest.mark.parametrize("name", ["esp32nvs", "esp8266"])
+def test_any_text_reaches_the_chip_unchanged(name: str, workshop: Workshop) -> None:
+    """Quotes, backslashes, trigraphs, formats and other scripts in the Wi-Fi password: the network lets it in."""
+    password = 'a"b\\n%s??/,; žluť'
+    login = replace(known(workshop, f"says-{name}"), wifi_password=Secret(password))
+    with workshop.device(name, login, wifi=f"{WIFI}/{password}") as device:
+        device.wait_for("wifi: joined")
 
 
 def test_a_closed_port_is_told_from_a_wrong_certificate(workshop: Workshop) -> None:
