@@ -312,10 +312,12 @@ def test_a_new_client_and_a_new_secret_in_one_go(flash_bench: FlashBench) -> Non
         flash_bench.flash(chip, "kiln-9", *NVS, "--rotate")
         second = flash_bench.password("kiln-9")
         partition = bytes(chip.flash[CREDENTIALS])
+        again = flash_bench.flash(chip, "kiln-9", *NVS, "--rotate", check=False)
     assert second != first
     assert second in partition
     assert first not in partition
     assert flash_bench.holders(first, second) == []
+    assert "the last secret of client `kiln-9` has not been seen yet" in again.err
     shown = json.loads(flash_bench.shell.run("client", "show", "kiln-9", "--json").out)
     assert {slot["state"] for slot in shown["secrets"].values()} == {"pending", "retiring"}
     flash_bench.shell.run("client", "remove", "kiln-9", "--yes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
@@ -130,10 +130,11 @@ def flash_one(job: Job, client_id: str | None, before: Before, *, wait: bool, mo
     with operation.opened(store, job.wish) as bench:
         port = chosen_port(job, bench)
         chip = bench.probe(port)
-        prepare(context, client_id, before)
+        close = prepare(context, client_id, before)
         bench = operation.on_store(bench, store)
         login = login_for(job, client_id)
         written = told(context, bench.flash(login, port, chip))
+        close()
         clock = bench.clock
     since_ms = int((time.time() - 1) * 1000)
     seen = waited(context, login, since_ms) if wait else None
@@ -145,15 +146,23 @@ def flash_one(job: Job, client_id: str | None, before: Before, *, wait: bool, mo
     return 0 if seen is None or seen.was_let_in else 1
 
 
-def prepare(context: Context, client_id: str | None, before: Before) -> None:
-    """Add the client, or hand out a new secret for it; both end in the private store and nowhere else."""
-    if before.topics is not None and client_id is not None:
-        from iotauth_cli.operations import clients
+def prepare(context: Context, client_id: str | None, before: Before) -> Callable[[], None]:
+    """Add the client, or hand out a new secret for it; both end in the private store and nowhere else.
 
-        wish = clients.NewClient(client_id, context.settings.authorizer, *before.topics)
+    What is returned closes that when the board has the secret: until then the same command gives the same one again.
+    """
+    if before.topics is not None and client_id is not None:
+        from iotauth_cli.cli.keys import passphrase_file
+        from iotauth_cli.operations import clients, keys
+
+        authorizer = context.settings.authorizer
+        token = keys.for_clients(context.store, authorizer, None, passphrase_file(context))
+        wish = clients.NewClient(client_id, authorizer, *before.topics, token=token)
         clients.add(context.clients, context.store, wish, partition=context.partition, now=int(time.time()))
         context.note(client=client_id, slot="A")
-        context.output.say(f"added client `{client_id}` to table `{context.settings.table}`")
+        context.output.say(
+            f"added client `{client_id}` to table `{context.settings.table}`; to flash it again leave out `--new`"
+        )
     elif before.rotate:
         from iotauth_cli.operations import client_rotation, device_secrets
 
@@ -162,6 +171,8 @@ def prepare(context: Context, client_id: str | None, before: Before) -> None:
         rotated = client_rotation.rotate(context.clients, context.store, wanted, now=int(time.time()))
         context.note(client=name, slot=rotated.slot)
         context.output.say(f"handed out a new secret for client `{name}`; the old one goes on counting")
+        return lambda: client_rotation.handed_out(context.store, rotated)
+    return lambda: None
 
 
 def login_for(job: Job, client_id: str | None) -> DeviceLogin:
