@@ -164,9 +164,19 @@ def test_the_index_finds_every_client(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_lines_can_be_taken_out(tmp_path: Path, suffix: str) -> None:
     """The rest stays as it was, and private."""
-    path = filled(tmp_path / f"out.{suffix}", "a", "b", "c")
-    handout.without(path, {"b"})
-    assert ids(path) == ["a", "c"]
+    path = filled(tmp_path / f"out.{suffix}", "a", "ä")
+    opened = Handout.open(path)
+    places = [opened.put(name, Secret("x")) for name in "bcde"]
+    opened.flush()
+    opened.close()
+    index = Index(path)
+    found = [index.place(name) for name in "bd"]
+    assert [place and (place[0], place[1].client_id) for place in found] == [(places[0], "b"), (places[2], "d")]
+    index.close()
+    handout.without_lines(path, [places[2], places[0]])
+    assert ids(path) == ["a", "ä", "c", "e"]
+    handout.without(path, {"ä", "x"})
+    assert ids(path) == ["a", "c", "e"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 

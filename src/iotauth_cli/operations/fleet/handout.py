@@ -12,11 +12,12 @@ flushed, so its row was never written, and it is dropped.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import stat
 from array import array
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -52,6 +53,7 @@ class Handout:
         self._file = file
         self._size = size  # of what is whole and flushed
         self._lines: list[str] = []
+        self._pending = 0  # bytes in them
         self._build = json_line if is_jsonl(path) else csv_line
 
     @classmethod
@@ -70,7 +72,7 @@ class Handout:
             if handout._size:
                 check_header(path, header)
             elif not is_jsonl(path):
-                handout._lines.append(",".join(header) + "\n")
+                handout._add(",".join(header) + "\n")
             handout._cut_back()
             handout.flush()
             sync_directory(path)
@@ -79,9 +81,15 @@ class Handout:
             raise
         return handout
 
-    def put(self, client_id: str, password: Secret, **facts: str) -> None:
-        """Add a client's secret. It is not safe before `flush`."""
-        self._lines.append(self._build(self.header, client_id, password.reveal(), facts))
+    def put(self, client_id: str, password: Secret, **facts: str) -> int:
+        """Add a client's secret and return where its line begins. It is not safe before `flush`."""
+        return self._add(self._build(self.header, client_id, password.reveal(), facts))
+
+    def _add(self, line: str) -> int:
+        at = self._size + self._pending
+        self._lines.append(line)
+        self._pending += len(line) if line.isascii() else len(line.encode())
+        return at
 
     def flush(self) -> None:
         """Make durable what was put; only then may rows be written.
@@ -93,6 +101,7 @@ class Handout:
             return
         data = "".join(self._lines).encode()
         self._lines.clear()
+        self._pending = 0
         try:
             write_all(self._file, data)
             os.fsync(self._file.fileno())
@@ -129,6 +138,11 @@ class Index:
 
     def find(self, client_id: str) -> Handed | None:
         """Return what was handed out for *client_id*; the last, if there are several."""
+        found = self.place(client_id)
+        return found[1] if found else None
+
+    def place(self, client_id: str) -> tuple[int, Handed] | None:
+        """Return where the line of *client_id* begins, too."""
         if not self.count:
             return None
         found = None
@@ -136,7 +150,7 @@ class Index:
         while at := self._slots[place]:
             self._file.seek(at - 1)
             handed = self._parsed(self._file.readline())
-            found = handed if handed.client_id == client_id else found
+            found = (at - 1, handed) if handed.client_id == client_id else found
             place = (place + 1) & self._mask
         return found
 
@@ -171,21 +185,32 @@ def read(path: Path) -> Iterator[Handed]:
 
 
 def without(path: Path, dropped: Container[str]) -> None:
-    """Rewrite the file without the clients in *dropped*, whole or not at all.
+    """Rewrite the file without the clients in *dropped*; see `without_lines`."""
+    header, is_json = header_of(path), is_jsonl(path)
+    lines = ((at, parse_line(line, header, is_json)) for at, line in lines_at(path))
+    without_lines(path, [at for at, handed in lines if handed.client_id in dropped])
+
+
+def without_lines(path: Path, places: Iterable[int]) -> None:
+    """Rewrite the file without the lines that begin at *places*, whole or not at all.
 
     Raises:
         InputError: it cannot be written; it is then as it was.
     """
-    header = header_of(path)
+    left = iter(sorted(places))
+    dropped = next(left, None)
+    header = "" if is_jsonl(path) else ",".join(header_of(path)) + "\n"
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open_private(beside) as file:
-            if not is_jsonl(path):
-                file.write((",".join(header) + "\n").encode())
-            for _, line in lines_at(path):
-                if parse_line(line, header, is_jsonl(path)).client_id not in dropped:
-                    write_all(file, line)
-            os.fsync(file.fileno())
+        with open_private(beside) as raw, io.BufferedWriter(raw) as file:
+            file.write(header.encode())
+            for at, line in lines_at(path):
+                if at == dropped:
+                    dropped = next(left, None)
+                else:
+                    file.write(line)
+            file.flush()
+            os.fsync(raw.fileno())
         os.replace(beside, path)
     except OSError as problem:
         raise cannot("write", path, problem) from problem

@@ -6,6 +6,7 @@ came to have is taken out of it.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -23,15 +24,16 @@ STORE_LIMIT = 1000  # clients whose secrets the private store takes without bein
 
 
 class Outlet(Protocol):
-    def find(self, client_id: str) -> Secret | None:
-        """Return the secret that an earlier run put there, if it did."""
+    def find(self, client_id: str) -> tuple[Secret, int] | None:
+        """Return the secret that an earlier run put there, if it did, and its place."""
 
-    def put(self, wanted: Wanted, secret: Secret) -> None: ...
+    def put(self, wanted: Wanted, secret: Secret) -> int:
+        """Take a secret and return its place: a number by which it can be dropped."""
 
     def flush(self) -> None:
         """Make durable what was put; only then may rows be written."""
 
-    def drop(self, client_id: str) -> None:
+    def drop(self, client_id: str, place: int) -> None:
         """Take out at the end what no row has."""
 
     def close(self) -> None: ...
@@ -52,18 +54,18 @@ class FileOutlet:
         except BaseException:
             self._handout.close()
             raise
-        self._dropped: set[str] = set()
+        self._dropped = array("q")  # a whole fleet may exist already; eight bytes a client are enough
 
-    def find(self, client_id: str) -> Secret | None:
-        found = self._index.find(client_id)
-        return found.password if found else None
+    def find(self, client_id: str) -> tuple[Secret, int] | None:
+        found = self._index.place(client_id)
+        return (found[1].password, found[0]) if found else None
 
-    def put(self, wanted: Wanted, secret: Secret) -> None:
+    def put(self, wanted: Wanted, secret: Secret) -> int:
         if self._token is None and wanted.form is not None and wanted.username is None:
             username = wanted.client_id + self._suffix
         else:
             username = self._complete(wanted).device_username
-        self._handout.put(wanted.client_id, secret, username=username)
+        return self._handout.put(wanted.client_id, secret, username=username)
 
     def _complete(self, wanted: Wanted) -> Credential:
         named = replace(self._example, client_id=wanted.client_id, username=wanted.username or wanted.client_id)
@@ -72,14 +74,14 @@ class FileOutlet:
     def flush(self) -> None:
         self._handout.flush()
 
-    def drop(self, client_id: str) -> None:
-        self._dropped.add(client_id)
+    def drop(self, client_id: str, place: int) -> None:
+        self._dropped.append(place)
 
     def close(self) -> None:
         self._index.close()
         self._handout.close()
         if self._dropped:
-            handout.without(self.path, self._dropped)
+            handout.without_lines(self.path, self._dropped)
 
 
 class StoreOutlet:
@@ -93,11 +95,11 @@ class StoreOutlet:
         self._put: set[str] = set()
         store.prepare()
 
-    def find(self, client_id: str) -> Secret | None:
+    def find(self, client_id: str) -> tuple[Secret, int] | None:
         found = self._store.load(client_id)
-        return found.password if found and found.table == self._example.table else None
+        return (found.password, 0) if found and found.table == self._example.table else None
 
-    def put(self, wanted: Wanted, secret: Secret) -> None:
+    def put(self, wanted: Wanted, secret: Secret) -> int:
         record: ClientRecord = self._parser.record(wanted.client_id, wanted.cells)
         grants = record.grants
         self._put.add(wanted.client_id)
@@ -112,11 +114,12 @@ class StoreOutlet:
             will=bool(grants.will),
         )
         self._store.save(signed(credential, self._token, self._parser, wanted))
+        return 0
 
     def flush(self) -> None:
         """Each was durable when it was put."""
 
-    def drop(self, client_id: str) -> None:
+    def drop(self, client_id: str, place: int) -> None:
         if client_id in self._put:  # what lay there before is not this run's to remove
             self._store.remove(client_id)
 

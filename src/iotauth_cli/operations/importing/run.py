@@ -76,11 +76,12 @@ class Counts:
 
 
 class Prepared(NamedTuple):
-    """A row about to be sent. *secret* is in the hand-out; *row* is None where a password is yet to be hashed."""
+    """A row about to be sent. *secret* is in the hand-out, at *place*; without *row* a password is yet to be hashed."""
 
     wanted: Wanted
     secret: Secret | None
     row: bulk.Row | None
+    place: int = 0
 
 
 def check(source: Source, parser: Parser, into: Checked) -> Iterator[int]:
@@ -175,12 +176,14 @@ class Importer:
             return Prepared(wanted, None, self.parser.row(wanted, wanted.digest))
         if wanted.password is not None:
             return Prepared(wanted, None, None)
-        secret = self.outlet.find(wanted.client_id)
-        if secret is None:
+        found = self.outlet.find(wanted.client_id)
+        if found is not None:
+            secret, place = found
+        else:
             secret = Secret(new_secret())
-            self.outlet.put(wanted, secret)
+            place = self.outlet.put(wanted, secret)
         digest = hash_secret(secret.reveal().encode(), wanted.client_id)
-        return Prepared(wanted, secret, self.parser.row(wanted, digest))
+        return Prepared(wanted, secret, self.parser.row(wanted, digest), place)
 
     def _insert(self, line: Line, batch: Sequence[Prepared]) -> list[Became]:
         """Write a batch; runs in a thread."""
@@ -231,7 +234,7 @@ class Importer:
             if outcome == "existing" and len(counts.named) < SHOWN:
                 counts.named.append(prepared.wanted.client_id)
             if prepared.secret is not None and outcome in ("existing", "updated"):
-                self.outlet.drop(prepared.wanted.client_id)
+                self.outlet.drop(prepared.wanted.client_id, prepared.place)
 
 
 UPDATED = {"username": "username", "enabled": "enabled", "expires": "expires_at", "tags": "tags", "note": "note"}
