@@ -2,8 +2,8 @@
 
 Nobody knows beforehand how many connections a table can use: a new one takes 4,000 writes a
 second, a warm one ten times that, and the emulator less than either. So the number is found
-as TCP finds its window. It doubles while more connections bring more results, and is cut back
-when DynamoDB asks for patience; from then on it grows by one.
+as TCP finds its window. It doubles while more connections bring more results, then probes for
+a quarter more; when DynamoDB asks for patience it is cut back, and from then on grows by one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ FIRST_LEVEL = 4
 BUDGET_S = 60.0  # for one call with all its retries: throttling passes, and a long run can wait for it
 CUT_TO = 0.7  # of the level when DynamoDB asks for patience; the calls themselves pause as well
 CUT_EVERY_S = 0.5  # answers that were under way when the level fell say nothing about the new one
+PROBE = 0.25  # of the level, tried again and again; what a smaller step brings drowns in the noise
 TURNS = 4  # results of each connection that make a measurement
 KEYS_FOR_S = 1.0  # asking for the keys takes a lock, and they change by the hour
 WAITING = 2  # tasks ready for each connection, so that none waits for the next to be made
@@ -38,7 +39,7 @@ class Pace:
     def __init__(self, limit: int, now: float) -> None:
         self.limit = limit
         self.level = min(FIRST_LEVEL, limit)
-        self._doubles = True
+        self._growth = 1.0  # of the level, from one measurement to the next
         self._before = 0  # the level at which `_rate` was measured
         self._rate = 0.0
         self._since = now
@@ -56,9 +57,9 @@ class Pace:
         promised = (self.level - self._before) / self._before if self._before else 0.0
         if rate >= self._rate * (1 + promised / 2) or self._before == self.level:
             self._before, self._rate = self.level, rate
-            self.level = min(self.limit, self.level * 2 if self._doubles else self.level + 1)
+            self.level = min(self.limit, self.level + max(1, int(self.level * self._growth)))
         else:
-            self._doubles = False
+            self._growth = min(self._growth, PROBE)
             self.level = self._before
 
     def slowed(self, now: float) -> None:
@@ -66,7 +67,7 @@ class Pace:
         if now - self._cut_at < CUT_EVERY_S:
             return
         self._cut_at = self._since = now
-        self._doubles = False
+        self._growth = 0.0
         self.level = max(1, int(self.level * CUT_TO))
         self._before, self._rate, self._count = 0, 0.0, 0
 
