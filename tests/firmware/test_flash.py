@@ -163,9 +163,9 @@ def test_a_port_that_is_not_there_or_in_use_is_found_before_anything_is_built(fl
         busy = flash_bench.flash(chip, "--board", "esp32", "kiln-1", check=False)
     missing = flash_bench.shell.run("flash", "kiln-1", "--port", "/dev/ttyNOPE", "--wifi-ssid", "x", check=False)
     file = flash_bench.shell.run("flash", "kiln-1", "--port", __file__, "--wifi-ssid", "x", check=False)
-    assert f"error: {chip.port} is in use by another program" in busy.err
-    assert "error: there is no port /dev/ttyNOPE" in missing.err
-    assert f"error: {__file__} is no serial port" in file.err
+    assert f"error: `{chip.port}` is in use by another program" in busy.err
+    assert "error: there is no port `/dev/ttyNOPE`" in missing.err
+    assert f"error: `{__file__}` is no serial port" in file.err
     assert {busy.code, missing.code, file.code} == {3}
     assert "building" not in busy.err + missing.err + file.err
 

@@ -2,7 +2,7 @@
 
 All of them end with a status that says nothing, so the text is what there is to go by. Each row is a pattern
 of what one of them really printed, a sentence and a hint; the first row that is found counts. The groups of a
-pattern fill `{0}`, `{1}` …; `{port}`, `{board}` and `{project}` are what was asked for.
+pattern fill `{0}`, `{1}` …; `{port}`, `{bare_port}`, `{board}` and `{project}` are what was asked for.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Asked:
     def words(self) -> dict[str, str]:
         return {
             "board": self.board or "the board",
-            "port": self.port or "the port",
+            "port": f"`{self.port}`" if self.port else "the port",
+            "bare_port": self.port or "PORT",
             "project": self.project or "the project",
         }
 
@@ -93,7 +94,7 @@ TABLE = (
         r"\[Errno (?:16|11)\]|Device or resource busy|[Rr]esource temporarily unavailable|exclusively lock port|"
         r"PermissionError\(13, 'Access is denied",
         "{port} is in use by another program",
-        "close the serial monitor or whatever holds it (`fuser -v {port}` names it)",
+        "close the serial monitor or whatever holds it (`fuser -v {bare_port}` names it)",
     ),
     Row(
         "no-port",

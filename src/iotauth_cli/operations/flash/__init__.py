@@ -105,7 +105,7 @@ def check_mode(board: Board, boards: Sequence[Board], mode: str) -> None:
         raise InputError(f"there is no mode `{mode}`", hint=f"the modes are `{HEADER}` and `{NVS}`")
     if mode in board.modes:
         return
-    able = ", ".join(f"`{each.name}`" for each in boards if mode in each.modes)
+    able = ", ".join(f"`{each.name}`" for each in boards if mode in each.modes and not each.is_nvs)
     other = f"boards that can: {able}" if able else "no board of this project can"
     if mode == HEADER:
         raise InputError(

@@ -150,10 +150,10 @@ class Bench:
         tool = self.esptool()
         if tool is None:
             return None
-        chip = esptool.chip_of(self.heard(tool.call(port, "auto", "read-mac")), self.asked(f"`{port}`", is_live=False))
+        chip = esptool.chip_of(self.heard(tool.call(port, "auto", "read-mac")), self.asked(port, is_live=False))
         if self.board.chip and chip.kind != self.board.chip:
             said = f"This chip is {chip.kind.upper()}, not {self.board.chip.upper()}"
-            raise failures.explain("esptool", said, self.asked(f"`{port}`"))
+            raise failures.explain("esptool", said, self.asked(port))
         return chip
 
     def build(self, mask: Mask | None = None) -> Run[bytes]:
@@ -183,7 +183,7 @@ class Bench:
         yield Step(f"uploading to `{port}`")
         ended = yield from self.run(self.upload_call(port), mask)
         if ended.code != 0:
-            raise failures.explain("PlatformIO", ended.text, self.asked(f"`{port}`"))
+            raise failures.explain("PlatformIO", ended.text, self.asked(port))
         if self.work.image(self.environment).read_bytes() != content:
             raise DeviceError(
                 f"PlatformIO built another image than the one that was looked at, and wrote that to `{port}`",
@@ -227,7 +227,7 @@ class Bench:
             )
             ended = yield from self.run(tool.write(port, self.board.chip, place.offset, file), Mask(secrets_of(login)))
             if ended.code != 0:
-                raise failures.explain("esptool", ended.text, self.asked(f"`{port}`"))
+                raise failures.explain("esptool", ended.text, self.asked(port))
             yield Did(f"wrote {place.size} bytes in {ended.seconds:.1f} s")
             if self.verify:
                 yield from self.compare(port, {place.offset: file})
@@ -279,7 +279,7 @@ class Bench:
         table = found.with_name("partitions.bin")
         regions = {self.application_at: found, **({TABLE_AT: table} if table.is_file() else {})}
         ended = self.heard(tool.verify(port, self.board.chip, regions))
-        return esptool.is_same(ended, self.asked(f"`{port}`", is_live=False))
+        return esptool.is_same(ended, self.asked(port, is_live=False))
 
     # --- both -------------------------------------------------------------------------------------
 
@@ -291,7 +291,7 @@ class Bench:
         """
         tool = esptool.needed(self.esptool())
         yield Step("comparing the flash with what was written")
-        asked = self.asked(f"`{port}`", is_live=False)
+        asked = self.asked(port, is_live=False)
         ended = self.heard(tool.verify(port, self.board.chip, regions))
         if not esptool.is_same(ended, asked):
             raise failures.explain("esptool", "digest mismatch", asked)
