@@ -15,7 +15,8 @@ group = LazyGroup(
         "render": ("iotauth_cli.cli.secrets:render", "Write a credential in the words of a device or a tool."),
         "scan": ("iotauth_cli.cli.secrets_scan:scan", "Find secrets in files and in git's history."),
     },
-    help="Write credentials for devices, and find those that leaked.\n\nExample: iotauth secrets render thermo-1 --format header",
+    help="Write credentials for devices, and find those that leaked.\n\n"
+    "Example: iotauth secrets render thermo-1 --format header",
 )
 
 STDOUT = "-"

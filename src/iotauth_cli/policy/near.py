@@ -51,7 +51,8 @@ def _of(bound: BoundStatement, resource: str, request: Request) -> Iterator[tupl
     if not bound.covers_action(request.action):
         if _matches(_rest(granted), _rest(asked), request):
             actions = ", ".join(bound.statement.actions)
-            yield 5 + (_kind(granted) != _kind(asked)), f"{granted} is granted for {actions}, and {request.action} is asked"
+            distance = 5 + (_kind(granted) != _kind(asked))
+            yield distance, f"{granted} is granted for {actions}, and {request.action} is asked"
         return
     if _matches(resource, request.resource, request):
         yield 0, bound.explain(request.action, request.resource).reason
