@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +20,7 @@ def pio_variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What `pio` must find in its environment to stay inside the rig."""
     require_rig()
     rig = tmp_path_factory.mktemp("rig")
-    # The workers of pytest-xdist have one parent folder: what one has compiled, the others copy.
-    shared = rig.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else rig
-    variables = environment(core_directory(rig / "core"), libdeps(rig / "libdeps"))
-    return {**variables, "PLATFORMIO_BUILD_CACHE_DIR": str(shared / "objects")}
+    return environment(core_directory(rig / "core"), libdeps(rig / "libdeps"))
 
 
 @pytest.fixture(scope="session")
