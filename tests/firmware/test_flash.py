@@ -130,32 +130,6 @@ def test_a_cable_that_is_pulled_in_mid_write_is_no_success(flash_bench: FlashBen
     assert flash_bench.holders(*secrets) == []
 
 
-MISTAKES = [
-    (("--board", "esp23"), 2, "there is no board `esp23` in the firmware that iotauth brings", "`esp8266`"),
-    (("--pio", "/no/pio"), 3, "`/no/pio`, which --pio names as PlatformIO, is not there", "pip install platformio"),
-    (("--mode", "both"), 2, "there is no mode `both`", "`header` and `nvs`"),
-    (("--board", "esp8266", "--mode", "nvs"), 2, "board `esp8266` has no environment that takes", "`esp32`"),
-    (("--project", "nowhere"), 2, "there is no folder `nowhere`", "platformio.ini"),
-    (("--topic", "a/b"), 2, "are for a new client", "add `--new`"),
-    (("--new", "--rotate"), 2, "cannot be new and get a new secret", "`--new` or `--rotate`"),
-    (("--all",), 2, "clients are named, and a list of them too", "one of them"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "code", "sentence", "hint"), MISTAKES, ids=lambda value: str(value)[:40])
-def test_a_mistake_is_named_before_anything_is_built(
-    arguments: tuple[str, ...], code: int, sentence: str, hint: str, flash_bench: FlashBench
-) -> None:
-    """One sentence with the names that were typed, one hint; the chip is not touched."""
-    with FakeChip() as chip:
-        ran = flash_bench.flash(chip, *arguments, "kiln-1", check=False)
-        assert chip.commands == []
-    assert ran.code == code, ran.text
-    assert sentence in ran.err
-    assert hint in ran.err
-    assert "building" not in ran.err
-
-
 def test_a_port_that_is_not_there_or_in_use_is_found_before_anything_is_built(flash_bench: FlashBench) -> None:
     """Missing, held by a monitor, and no serial port at all."""
     with FakeChip() as chip, open(chip.port, "rb") as monitor:
@@ -168,13 +142,6 @@ def test_a_port_that_is_not_there_or_in_use_is_found_before_anything_is_built(fl
     assert f"error: `{__file__}` is no serial port" in file.err
     assert {busy.code, missing.code, file.code} == {3}
     assert "building" not in busy.err + missing.err + file.err
-
-
-def test_a_network_has_to_be_named(flash_bench: FlashBench) -> None:
-    """The firmware that iotauth brings could join none."""
-    ran = flash_bench.shell.run("flash", "kiln-1", check=False)
-    assert ran.code == 2
-    assert "the firmware would know no Wi-Fi network" in ran.err
 
 
 # --- nothing is left -----------------------------------------------------------------------------
@@ -277,26 +244,6 @@ def test_an_image_with_another_s_credential_is_not_written(flash_bench: FlashBen
     assert ran.code == 3
     assert "the image holds the credential of client `kiln-2`, so it was not written to the board" in ran.err
     assert other not in ran.text
-
-
-def test_a_firmware_that_does_not_use_the_credential_is_not_written(flash_bench: FlashBench) -> None:
-    """A stale or foreign program would come up as somebody else, or as nobody."""
-    project = write_project(flash_bench.shell.cwd / "deaf")
-    (project / "src" / "main.cpp").write_text("int main() { return 0; }\n")
-    with FakeChip() as chip:
-        ran = flash_bench.flash(chip, "--board", "small32", "kiln-1", "--project", "deaf", check=False)
-        assert chip.writes == []
-    assert "the image does not hold the password of client `kiln-1`" in ran.err
-
-
-def test_a_header_that_would_win_is_refused(flash_bench: FlashBench) -> None:
-    """`src/secrets.h` beats `include/secrets.h`: that is said, and nothing is built."""
-    project = write_project(flash_bench.shell.cwd / "shadowed")
-    (project / "src" / "secrets.h").write_text("")
-    with FakeChip() as chip:
-        ran = flash_bench.flash(chip, "--board", "small32", "kiln-1", "--project", "shadowed", check=False)
-    assert ran.code == 2
-    assert "would be built in, and not the credential" in ran.err
 
 
 # --- the client in the same go -------------------------------------------------------------------
