@@ -19,7 +19,7 @@ from iotauth_cli.device.child import Call, Ended, quietly
 from iotauth_cli.device.platformio import Platformio
 from iotauth_cli.errors import DeviceError
 
-INSTALL = "install it: `pip install esptool`; PlatformIO also brings one with the first build for an ESP"
+INSTALL = "install it: `pip install 'iotauth[flash]'`; PlatformIO also brings one with the first build for an ESP"
 MAC = re.compile(r"MAC:\s+([0-9a-f]{2}(?::[0-9a-f]{2}){5})\b")
 CHIP = re.compile(r"(?:Detecting chip type\.\.\. |Connected to |Chip is )(ESP[\w-]+)")
 DIFFERS = "differs"

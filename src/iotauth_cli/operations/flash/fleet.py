@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from iotauth_cli.device import ports
+from iotauth_cli.device import esptool, ports
 from iotauth_cli.device.esptool import Chip
 from iotauth_cli.device.login import DeviceLogin
 from iotauth_cli.errors import DeviceError, InputError
@@ -218,9 +218,7 @@ class Row:
         ports.check(port)
         chip = self.bench.probe(port)
         if chip is None:
-            raise DeviceError(
-                "esptool is needed to tell boards apart by their MAC address", hint="install it: `pip install esptool`"
-            )
+            raise DeviceError("esptool is needed to tell boards apart by their MAC address", hint=esptool.INSTALL)
         assigned = assign(chip.mac, self.wish, self.journal, done_now=done_now, again=self.again)
         if assigned.client_id is None:
             yield Did(f"left board {chip.mac} at `{port}` as it is: {assigned.reason}")
