@@ -102,6 +102,13 @@ class Behaviour:
         "no source; AWS refuses SigV4 there: odelot/aws-mqtt-websockets#17",
         "a WebSocket's upgrade with a wrong token signature is answered 403; if not, CONNECT is refused",
     )
+    aws_keys_may_do_anything: bool = _choice(
+        True,
+        OWN,
+        "AWS asks the IAM policies of the keys, and here IAM decides nothing",
+        "a WebSocket that is signed with the emulator's own AWS keys may connect, publish, subscribe and receive "
+        "whatever it likes; if not, its upgrade is answered 403",
+    )
     websocket_lifetime_s: int = _choice(
         86_400, DOCUMENTED, "AWS IoT developer guide, protocols", "a WebSocket is closed when it is this old"
     )

@@ -3,7 +3,8 @@
     POST /topics/<topic>?qos=0|1&retain=true|false
     GET  /mqtt                                       an upgrade
 
-Requests signed with AWS credentials are not a device's: they ask for the iot-data API.
+Requests signed with AWS credentials are not a device's: they ask for the iot-data API, or, with the
+signature in the query string, for a WebSocket in which an operator watches and speaks.
 
 A WebSocket's credentials may be in its upgrade or in the CONNECT that follows. The function is
 called once, at CONNECT, and told of both; only a wrong token signature is refused at the door.
@@ -18,17 +19,20 @@ Sources: AWS IoT developer guide, "HTTPS" and "Custom authentication"; the iot-d
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
+from iotauth_cli.emulator import aws_signature
 from iotauth_cli.emulator.attempts import REFUSED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.connection import Connection
 from iotauth_cli.emulator.control.iot_data.publishing import TOPICS, Publishing, publish, read_publishing
 from iotauth_cli.emulator.control.service import ServiceError
-from iotauth_cli.emulator.gateway import Arrival, Gateway
+from iotauth_cli.emulator.environment import ACCESS_KEY_ID
+from iotauth_cli.emulator.gateway import KEYS, Arrival, Gateway
 from iotauth_cli.emulator.http import Handler
 from iotauth_cli.emulator.model import HttpRequest, HttpResponse
 from iotauth_cli.emulator.websocket import NotAnUpgrade, StreamWebSocket, WebSocket, accept
@@ -89,9 +93,21 @@ class DataHttp:
             return respond(error.status, "InvalidRequestException", str(error), headers=error.headers)
         ends_at = self._clock() + self._behaviour.websocket_lifetime_s
         arrival = replace(arrival_of(request, ("tls", "http", "mqtt")), ends_at=ends_at)
-        if self._gateway.check_upgrade(arrival) is not None:
+        if aws_signature.is_signed(request):
+            problem = self._problem_with_keys(request)
+            if problem is not None:
+                self._attempts.record(Attempt(REFUSED, KEYS, problem, peer=request.peer))
+                return respond(403, "ForbiddenException", "Forbidden")
+            arrival = replace(arrival, access_key=ACCESS_KEY_ID)
+        elif self._gateway.check_upgrade(arrival) is not None:
             return respond(403, "ForbiddenException", "Forbidden")
         return HttpResponse(101, headers, upgrade=StreamWebSocket(self._connect(arrival), self._websockets))
+
+    def _problem_with_keys(self, request: HttpRequest) -> str | None:
+        if not self._behaviour.aws_keys_may_do_anything:
+            return f"the keys of `{ACCESS_KEY_ID}` may not connect"
+        # Signers go by the machine's clock, whatever the emulator's says.
+        return aws_signature.problem(request, self._gateway.region, time.time())
 
     async def _publish(self, request: HttpRequest) -> HttpResponse:
         trace_id = str(uuid.uuid4())

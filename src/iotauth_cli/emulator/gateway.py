@@ -12,6 +12,8 @@
     iot:Connect      on `client/<client id>`, under the returned policy
     iot:Publish      on the will's topic, when there is a will; iot:RetainPublish if it is retained
 
+A WebSocket that is signed with AWS keys is an operator's: after *client id* nothing more is asked.
+
 A message that comes over HTTP has no client id and no user name, so it begins at *domain*; in place
 of iot:Connect it needs iot:Publish on its own topic, and iot:RetainPublish if it is retained.
 
@@ -41,6 +43,7 @@ from iotauth_cli.emulator.attempts import (
     REFUSED,
     AttemptLog,
 )
+from iotauth_cli.emulator.aws_signature import EVERYTHING
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.invoker import Invoker, function_name, read_document
 from iotauth_cli.emulator.model import (
@@ -69,6 +72,7 @@ GENERATED_CLIENT_ID = "$GEN/"  # how AWS IoT names clients that bring no client 
 
 # The checks' names, as the log shows them; `AuthorizerFailure.stage` has the others.
 SERVER_NAME = "server-name"
+KEYS = "aws-keys"
 DOMAIN = "domain"
 CLIENT_ID = "client-id"
 AUTHORIZER = "authorizer"
@@ -93,6 +97,9 @@ class Arrival:
     http_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     query_string: str | None = field(default=None, repr=False)
     ends_at: float = float("inf")  # when AWS IoT ends what carries the client, a WebSocket (the emulator's seconds)
+    access_key: str | None = (
+        None  # the AWS keys that opened the WebSocket: an operator, for whom no authorizer is asked
+    )
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,10 @@ class Gateway:
         self._clock = clock
         self._kept_answers = AnswerCache()
         self._behaviour = behaviour or Behaviour()
+
+    @property
+    def region(self) -> str:
+        return self._scope.region
 
     async def admit(self, arrival: Arrival, connect: Connect) -> Admission | Refusal:
         """Decide on a CONNECT, and write down how. Never raises, and never admits by mistake."""
@@ -207,6 +218,8 @@ class Gateway:
         """Go through the checks in the order of the module's docstring."""
         _note_server_name(trail, arrival)
         client_id = refreshed.client_id if refreshed else _client_id(trail, connect)
+        if arrival.access_key is not None:
+            return self._operator(trail, arrival, connect, client_id)
         presented = presented_at_connect(trail, connect, arrival.http_headers, arrival.query_string)
         authorizer = self._authorizer(trail, arrival, presented)
         token, is_verified = verified_token(trail, authorizer, presented)
@@ -226,6 +239,24 @@ class Gateway:
             arrival=arrival,
             connect=connect,
             policy_documents=answer.policy_documents,
+        )
+
+    def _operator(self, trail: Trail, arrival: Arrival, connect: Connect, client_id: str) -> Admission:
+        """Let in whoever has the emulator's own AWS keys, for as long as the WebSocket lasts."""
+        trail.principal_id = arrival.access_key
+        trail.passed(KEYS, f"the WebSocket is signed with the AWS keys `{arrival.access_key}`; no authorizer is asked")
+        return Admission(
+            client_id=client_id,
+            connection_id=trail.connection_id,
+            authorizer="",
+            principal_id=arrival.access_key or "",
+            policy=Evaluator([read_document(EVERYTHING)], self._context(arrival, connect, client_id)),
+            scope=self._scope,
+            disconnect_at=arrival.ends_at,
+            refresh_at=arrival.ends_at,
+            arrival=arrival,
+            connect=connect,
+            policy_documents=(EVERYTHING,),
         )
 
     async def _permission(self, trail: Trail, arrival: Arrival, topic: str, retain: bool, connection: str) -> None:
