@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iotauth_authorizer.credential import new_secret
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.operations import secret_history
 from iotauth_cli.operations.secret_scan import Scan, shortened
 from support import REPOSITORY, require_peer
@@ -187,3 +187,51 @@ def test_the_hook_works_under_pre_commit(repository: Repository, monkeypatch: py
     assert f"-x.bin:1:2: {shortened(SECRET)}" in refused.stdout
     repository.git("rm", "-q", "--cached", "--", "-x.bin")
     assert subprocess.run(run, cwd=repository.folder, capture_output=True).returncode == 0
+
+
+def test_a_staged_file_is_read_whatever_its_name_is(repository: Repository) -> None:
+    """For git, `:1:x` is what the other side of a merge has of `x`, and `:0:y` is `y`."""
+    (repository.folder / "1:x").write_text(SECRET)
+    repository.git("add", "-A")
+    assert [seen.path for seen in secret_history.staged(Scan(), repository.folder)] == ["1:x"]
+
+
+def test_what_is_staged_above_a_folder_counts_whatever_git_is_set_to(repository: Repository) -> None:
+    """`diff.relative` has git tell of the folder alone in which it is asked."""
+    repository.git("config", "diff.relative", "true")
+    (repository.folder / "below").mkdir()
+    (repository.folder / "config").write_text(SECRET)
+    repository.git("add", "-A")
+    assert [seen.path for seen in secret_history.staged(Scan(), repository.folder / "below")] == ["config"]
+
+
+def test_a_staged_file_that_git_has_lost_is_no_file_without_secrets(repository: Repository) -> None:
+    """Not everything was looked at; that is said instead."""
+    (repository.folder / "config").write_text(SECRET)
+    repository.git("add", "-A")
+    blob = repository.git("rev-parse", ":config").stdout.strip()
+    (repository.folder / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(IotauthError, match="could not read what is staged of `config`"):
+        list(secret_history.staged(Scan(), repository.folder))
+
+
+def test_what_git_shows_in_the_place_of_a_file_hides_nothing(repository: Repository) -> None:
+    """`git replace` has git show something else; whoever clones the repository gets the file."""
+    repository.commit("oops", config=SECRET)
+    repository.commit("later", config="clean")
+    repository.git("replace", repository.git("rev-parse", "HEAD~1:config").stdout.strip(), "HEAD:config")
+    assert [seen.path for seen in secret_history.history(Scan(), repository.folder)] == ["config"]
+
+
+def test_a_staged_submodule_is_passed_over_and_its_files_are_not(repository: Repository, tmp_path: Path) -> None:
+    """What git has of it is a commit's name; what lies there is looked through like the rest of the folder."""
+    (tmp_path / "module").mkdir()
+    Repository(tmp_path / "module").commit("begin", config=SECRET)
+    repository.git("-c", "protocol.file.allow=always", "submodule", "add", str(tmp_path / "module"), "module")
+    (repository.folder / "loose").mkdir()
+    (repository.folder / "loose" / "note").write_text(SECRET)
+    Repository(repository.folder / "loose")
+    assert list(secret_history.staged(Scan(), repository.folder)) == []
+    seen = Scan().listed(secret_history.not_ignored(repository.folder))
+    found = {str(Path(each.path).relative_to(repository.folder)) for each in seen}
+    assert found == {"module/config", "loose/note"}

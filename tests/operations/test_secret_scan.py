@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotauth_authorizer.credential import PATTERN, new_secret
+from iotauth_cli.cli import render_scan
 from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.operations import secret_scan
 from iotauth_cli.operations.secret_scan import LENGTH, Scan, Seeker, matches, needles, shortened
@@ -191,3 +194,23 @@ def test_the_published_pattern_meets_every_secret_and_no_near_miss() -> None:
             "x" + secret,
         ):
             assert not pattern.search(near)
+
+
+def test_folders_may_lie_deeper_than_python_recurses(tmp_path: Path) -> None:
+    """They are no reason to give up; here Python's limit is brought down to where the folders are."""
+    folder = tmp_path.joinpath(*("d" * 300))
+    folder.mkdir(parents=True)
+    (folder / "f").write_text(SECRET)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 150)
+    try:
+        seen = list(Scan().files_below([tmp_path]))
+    finally:
+        sys.setrecursionlimit(limit)
+    assert len(seen) == 1
+
+
+def test_a_name_with_a_line_end_stays_on_its_line() -> None:
+    """It could pass for a line of ours otherwise."""
+    seen = secret_scan.Seen("a\nno secret in 1 file", 1, 1, "iota_…abcd", "plain")
+    assert render_scan.line(seen) == "a\\nno secret in 1 file:1:1: iota_…abcd"

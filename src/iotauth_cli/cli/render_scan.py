@@ -18,7 +18,7 @@ def line(seen: Seen) -> str:
     """Return `commit:file:line:column: secret`, as compilers and grep write places."""
     commit = f"{seen.commit[:COMMIT_DIGITS]}:" if seen.commit else ""
     encoding = "" if seen.encoding == "plain" else f" in {seen.encoding}"
-    return f"{commit}{seen.path}:{seen.line}:{seen.column}: {seen.shown}{encoding}"
+    return f"{commit}{one_line(seen.path)}:{seen.line}:{seen.column}: {seen.shown}{encoding}"
 
 
 def document(seen: Seen) -> dict[str, Any]:
@@ -42,7 +42,12 @@ def totals(found: Scan) -> dict[str, Any]:
 
 
 def unreadable(found: Scan) -> list[str]:
-    return [f"cannot read `{path}`: {reason}" for path, reason in found.unreadable[:MOST_UNREADABLE]]
+    return [f"cannot read `{one_line(path)}`: {reason}" for path, reason in found.unreadable[:MOST_UNREADABLE]]
+
+
+def one_line(path: str) -> str:
+    """Return a name that may hold a line end on one line, where it cannot pass for one of ours."""
+    return path.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def summary(found: Scan, command: Callable[[str], str], place: Place) -> list[str]:

@@ -14,6 +14,7 @@ from iotauth_cli.operations.secret_scan import CHUNK_BYTES, Scan, Seen, chunks
 SCANNED = (b"blob", b"commit", b"tag")  # a message can hold a secret as well; a tree is names only
 # Beside every branch and tag what the reflog still reaches, so dropped commits and stashes, and the index.
 EVERYTHING = ("--all", "--reflog", "--indexed-objects")
+SUBMODULE = "160000"  # the mode of its entry
 HEADER = "%(objectname) %(objecttype) %(objectsize) %(rest)"
 
 
@@ -59,22 +60,26 @@ def staged(scan: Scan, repository: Path) -> Iterator[Seen]:
         InputError: there is no repository, or no git.
     """
     check_repository(repository)
-    listed = ask(repository, "diff", "--cached", "--name-only", "-z", "--diff-filter=d", "--no-renames")
+    # From the top, since `diff.relative` would leave out what is above. By its object, since a name may begin `1:`.
     top = Path(ask(repository, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
-    for path in filter(None, listed.decode(errors="surrogateescape").split("\0")):
-        # One process for each: a commit touches few files, and a name may hold a line end.
-        shown = subprocess.Popen(
-            ["git", "-C", str(top), "cat-file", "blob", f":{path}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+    told = ask(top, "diff", "--cached", "--raw", "--no-abbrev", "-z", "--diff-filter=d", "--no-renames")
+    words = iter(told.decode(errors="surrogateescape").split("\0"))
+    for about, path in zip(words, words, strict=False):
+        _, mode, _, blob, _ = about.split(" ")
+        if mode == SUBMODULE or not blob.strip("0"):  # another repository's commit; a conflict that is not solved
+            continue
+        shown = start(repository, "cat-file", "blob", blob)
         assert shown.stdout is not None
         try:
             yield from scan.data(path, chunks(shown.stdout))
         finally:
             stop(shown)
+        if shown.returncode:
+            raise IotauthError(f"git could not read what is staged of `{path}`", hint="see what `git fsck` says")
 
 
 def not_ignored(folder: Path) -> Iterator[str]:
-    """Yield the files of *folder* that git would not ignore, committed or not.
+    """Yield the files of *folder* that git would not ignore, committed or not, those of submodules too.
 
     Raises:
         InputError: there is no repository, or no git.
@@ -83,8 +88,12 @@ def not_ignored(folder: Path) -> Iterator[str]:
     listed = ask(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     for path in filter(None, listed.decode(errors="surrogateescape").split("\0")):
         place = folder / path
-        if place.is_file() and not place.is_symlink():
+        if place.is_symlink():
+            continue
+        if place.is_file():
             yield str(place)
+        elif (place / ".git").exists():  # a submodule, or a repository within the other that nobody added
+            yield from not_ignored(place)
 
 
 def first_commit(repository: Path, blob: str) -> str | None:
@@ -105,9 +114,14 @@ def check_repository(folder: Path) -> None:
         raise InputError(f"`{folder}` cannot be read as a git repository: {said}", hint="name a folder inside of one")
 
 
+def command(folder: Path, *words: str) -> list[str]:
+    """Return how git is asked for what lies there, and not for what somebody has it show in its place."""
+    return ["git", "--no-replace-objects", "-c", "log.showSignature=false", "-C", str(folder), *words]
+
+
 def ask(folder: Path, *words: str) -> bytes:
     """Return what git prints. Git's own variables stay: a hook's name the index of the very commit."""
-    ran = subprocess.run(["git", "-C", str(folder), *words], capture_output=True)
+    ran = subprocess.run(command(folder, *words), capture_output=True)
     if ran.returncode:
         said = ran.stderr.decode(errors="replace").strip().splitlines()
         raise IotauthError(f"`git {words[0]}` failed: {said[0] if said else ran.returncode}")
@@ -116,7 +130,7 @@ def ask(folder: Path, *words: str) -> bytes:
 
 def start(folder: Path, *words: str, stdin: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        ["git", "-C", str(folder), *words],
+        command(folder, *words),
         stdin=stdin or subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

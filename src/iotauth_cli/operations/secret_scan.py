@@ -101,17 +101,26 @@ class Scan:
 
     def _below(self, folder: str) -> Iterator[str]:
         """Yield the regular files below *folder* by their names; links are not followed."""
+        within = [(folder, self._entries(folder))]  # folders may lie deeper than Python recurses
+        while within:
+            above, entries = within[-1]
+            entry = next(entries, None)
+            if entry is None:
+                within.pop()
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name not in PASSED_OVER:
+                    inner = joined(above, entry.name)
+                    within.append((inner, self._entries(inner)))
+            elif entry.is_file(follow_symlinks=False):
+                yield joined(above, entry.name)
+
+    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            with os.scandir(folder) as entries:
+                return iter(sorted(entries, key=lambda entry: entry.name))
         except OSError as problem:
             self._cannot_read(folder, problem)
-            return
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name not in PASSED_OVER:
-                    yield from self._below(joined(folder, entry.name))
-            elif entry.is_file(follow_symlinks=False):
-                yield joined(folder, entry.name)
+            return iter(())
 
     def _cannot_read(self, path: str, problem: OSError) -> None:
         self.unreadable.append((path, (problem.strerror or str(problem)).lower()))
