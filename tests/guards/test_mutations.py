@@ -20,6 +20,7 @@ READING = {
     "client list",
     "client show",
     "config show",
+    "explain",
     "init",
     "keys generate",
     "keys public",

@@ -30,6 +30,7 @@ COMMANDS: Commands = {
     "secrets": ("iotauth_cli.cli.secrets:group", "Write credentials for devices, find leaked ones."),
     "flash": ("iotauth_cli.cli.flash:flash", "Put a client's credential on a board.", MUTATES),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
+    "explain": ("iotauth_cli.cli.explain:explain", "Say what a code or a message means."),
     "policy": ("iotauth_cli.cli.policy:group", "Ask what policies allow."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
     "audit": ("iotauth_cli.cli.audit:group", "See what was changed from this project."),

@@ -74,7 +74,8 @@ class LazyGroup(TyperGroup):
         from iotauth_cli.cli.options import Command
 
         app = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
-        app.command(name, cls=Command)(function)
+        settings = getattr(function, "context_settings", None)  # of click, where a command takes words of any kind
+        app.command(name, cls=Command, context_settings=settings)(function)
         command = typer.main.get_command(app)
         assert isinstance(command, Command)
         command.mutates = mutates
