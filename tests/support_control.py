@@ -32,6 +32,7 @@ from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.broker import Broker
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.domain_store import DomainStore
+from iotauth_cli.emulator.control.iot.logging_store import LoggingStore
 from iotauth_cli.emulator.control.iot.service import IotService
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.iot_data.service import IotDataService
@@ -188,7 +189,14 @@ class Control:
         self.functions = LambdaService(self.state, self.iam, self.runner)
         self.authorizers = AuthorizerStore(self.state)
         invoker = InvokerAsIotSeesIt(self.functions, self.runner)
-        self.iot = IotService(self.authorizers, invoker, self.behaviour, domains=DomainStore(self.state))
+        self.iot = IotService(
+            self.authorizers,
+            invoker,
+            self.behaviour,
+            domains=DomainStore(self.state),
+            logging=LoggingStore(self.state),
+            may_be_assumed=self.iam.may_be_assumed,
+        )
         self.broker = Broker(self.state, AttemptLog(self.state), behaviour=self.behaviour)
         iot_data = IotDataService(self.broker, time.time, self.behaviour)
         return [StsService(), self.iam, self.logs, self.functions, self.iot, iot_data]

@@ -25,8 +25,9 @@ from iotauth_cli.emulator.control.iot_data.service import IotDataService
 from iotauth_cli.emulator.control.router import ControlPlane
 from iotauth_cli.emulator.data_http import DataHttp
 from iotauth_cli.emulator.gateway import Arrival, Gateway
+from iotauth_cli.emulator.iot_log import IotLog
 from iotauth_cli.emulator.listener import Listener
-from iotauth_cli.emulator.model import Authorizer, Function, Invocation
+from iotauth_cli.emulator.model import Authorizer, Function, Invocation, LogLine
 from iotauth_cli.emulator.mqtt.codec import Decoder, encode
 from iotauth_cli.emulator.mqtt.packets import (
     LEVEL_3_1_1,
@@ -188,7 +189,11 @@ class Plane:
         self.authorizers, self.functions, self.runner = Authorizers(), Functions(), Runner()
         self.permit(self.authorizers.add())
         self.behaviour = Behaviour(**behaviour)
-        self.broker = Broker(self.state, self.attempts, clock=self.clock, behaviour=self.behaviour)
+        self.log_lines: list[LogLine] = []
+        self.iot_log = IotLog(self, account=ACCOUNT, region=REGION, clock=self.clock)
+        self.broker = Broker(
+            self.state, self.attempts, clock=self.clock, behaviour=self.behaviour, iot_log=self.iot_log
+        )
         self.gateway = Gateway(
             self.authorizers,
             self.functions,
@@ -213,6 +218,10 @@ class Plane:
 
     def connection(self, arrival: Arrival) -> Connection:
         return Connection(arrival, self.gateway, self.broker, self.attempts, clock=self.clock, behaviour=self.behaviour)
+
+    def write(self, line: LogLine) -> None:
+        """Take a line of AWS IoT's log."""
+        self.log_lines.append(line)
 
     def permit(self, authorizer: Authorizer) -> None:
         self.functions.permissions.add(("iot.amazonaws.com", authorizer.arn, ACCOUNT))

@@ -19,6 +19,7 @@ from iotauth_cli.emulator.control.cloudformation.service import CloudFormationSe
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.iam.service import IamService
 from iotauth_cli.emulator.control.iot.domain_store import DomainStore
+from iotauth_cli.emulator.control.iot.logging_store import LoggingStore
 from iotauth_cli.emulator.control.iot.service import IotService
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.iot_data.service import IotDataService
@@ -30,6 +31,7 @@ from iotauth_cli.emulator.control.sts import StsService
 from iotauth_cli.emulator.gateway import Gateway
 from iotauth_cli.emulator.identity import Identity
 from iotauth_cli.emulator.inject import InjectionDesk, Injections
+from iotauth_cli.emulator.iot_log import IotLog
 from iotauth_cli.emulator.lambda_runtime.pool import FunctionPool
 from iotauth_cli.emulator.listener import LOCAL_NAMES, Listener
 from iotauth_cli.emulator.model import ACCOUNT
@@ -71,6 +73,7 @@ class _Common:
     injections: Injections
     authorizers: AuthorizerStore
     domains: DomainStore
+    logging: LoggingStore
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def _common(site: Site, behaviour: Behaviour) -> _Common:
         Injections(attempts, clock),
         AuthorizerStore(site.state),
         DomainStore(site.state),
+        LoggingStore(site.state),
     )
 
 
@@ -133,7 +137,9 @@ def _code(common: _Common, stack: AsyncExitStack) -> _Code:
 
 def _data(common: _Common, code: _Code) -> _Data:
     site, clock, behaviour, attempts = common.site, common.clock, common.behaviour, common.attempts
-    broker = Broker(site.state, attempts, clock=clock, behaviour=behaviour)
+    iot_log = IotLog(code.logs, account=ACCOUNT, region=site.region)
+    common.logging.follow(site.region, iot_log.set_levels)
+    broker = Broker(site.state, attempts, clock=clock, behaviour=behaviour, iot_log=iot_log)
     breaker = Breaker(common.injections, broker)
     gateway = UnreliableGateway(
         common.injections,
@@ -179,7 +185,15 @@ def _control_plane(common: _Common, code: _Code, data: _Data, stack: AsyncExitSt
         code.roles,
         code.functions,
         UnreliableTables(tables, common.injections),
-        IotService(common.authorizers, data.gateway, behaviour, clock, domains=common.domains),
+        IotService(
+            common.authorizers,
+            data.gateway,
+            behaviour,
+            clock,
+            domains=common.domains,
+            logging=common.logging,
+            may_be_assumed=code.roles.may_be_assumed,
+        ),
         data.iot_data,
         code.logs,
     ]

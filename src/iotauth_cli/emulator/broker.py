@@ -21,6 +21,7 @@ from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.client import Client, Link
 from iotauth_cli.emulator.deliveries import Deliveries
 from iotauth_cli.emulator.gateway import PUBLISH, RETAIN_PUBLISH, Admission
+from iotauth_cli.emulator.iot_log import IotLog
 from iotauth_cli.emulator.model import ConnectionInfo, MessageSeen
 from iotauth_cli.emulator.mqtt.message import NEVER, Message, routed
 from iotauth_cli.emulator.mqtt.outbox import Outbox
@@ -64,6 +65,7 @@ class Broker:
         *,
         clock: Callable[[], float] = time.time,
         behaviour: Behaviour | None = None,
+        iot_log: IotLog | None = None,
     ) -> None:
         self.clients: dict[str, Client] = {}
         self._clock = clock
@@ -74,7 +76,8 @@ class Broker:
         self.presence = Presence(self._publish_event, clock)
         self._routes = Routes()
         self._sessions = SessionStore(state)
-        self.deliveries = Deliveries(self._sessions, attempts, clock, self._behaviour)
+        self.iot_log = iot_log or IotLog(None)
+        self.deliveries = Deliveries(self._sessions, attempts, clock, self._behaviour, self.iot_log)
         self._links: set[Link] = set()
         self._timer: asyncio.TimerHandle | None = None
         for stored in self._sessions.load():
@@ -130,6 +133,7 @@ class Broker:
         """Tell that a client is in, now that it has its CONNACK, and send what its session kept."""
         if client.link is not None:
             self.presence.connected(client.link.admission)
+            self.iot_log.connected(client.link.admission)
             self.deliveries.catch_up(client)
 
     def part(self, client: Client, goodbye: Disconnect) -> None:
@@ -145,6 +149,7 @@ class Broker:
             return
         client.link = None
         self.presence.disconnected(link.admission, reason)
+        self.iot_log.disconnected(link.admission, reason)
         if not client.session_expiry_s:
             self._remove(client)
             return
@@ -174,12 +179,19 @@ class Broker:
 
     def publish(self, client: Client, packet: Publish) -> Decision | None:
         """Route a client's message; return the decision that forbids it, or None."""
+        denied = self._forbidden_publish(client, packet)
+        if self.iot_log.is_on and client.link is not None:
+            self.iot_log.published(client.link.admission, packet.topic, allowed=denied is None)
+        if denied is None:
+            self._accept(packet, client.client_id)
+        return denied
+
+    def _forbidden_publish(self, client: Client, packet: Publish) -> Decision | None:
         resource = client.topic_prefix + packet.topic
         if not client.policy.allows(PUBLISH, resource):
             return client.policy.decide(PUBLISH, resource)
         if packet.retain and not client.policy.allows(RETAIN_PUBLISH, resource):
             return client.policy.decide(RETAIN_PUBLISH, resource)
-        self._accept(packet, client.client_id)
         return None
 
     def publish_from_api(

@@ -182,6 +182,7 @@ class Connection(asyncio.Protocol):
         """Close on a client that was refused; the gateway has written down why."""
         if self._client_id:
             self._broker.presence.refused(self._client_id, self._arrival.peer, refusal)
+        self._broker.iot_log.refused(self._client_id, self._arrival.peer, refusal.principal_id)
         if self._session.level >= LEVEL_5:
             if refusal.check == CLIENT_ID:
                 self._session.refuse(Reason.CLIENT_IDENTIFIER_NOT_VALID, refusal.sentence)
@@ -235,6 +236,8 @@ class Connection(asyncio.Protocol):
     def _subscribe(self, packet: Subscribe) -> None:
         assert self._client is not None
         denied = self._broker.forbidden_subscriptions(self._client, packet.subscriptions)
+        asked = [each.topic_filter for each in packet.subscriptions]
+        self._broker.iot_log.subscribed(self.admission, asked, denied)
         if denied and self._session.level < LEVEL_5:
             if self._behaviour.answers_refused_subscribe:
                 self._session.send(Suback(packet.packet_id, (_FAILURE,) * len(packet.subscriptions)))
@@ -268,6 +271,7 @@ class Connection(asyncio.Protocol):
         assert self._client is not None
         self._session.send(Unsuback(packet.packet_id, self._broker.unsubscribe(self._client, packet.topic_filters)))
         self._broker.presence.unsubscribed(self.admission, packet.topic_filters)
+        self._broker.iot_log.unsubscribed(self.admission, packet.topic_filters)
 
     def _goodbye(self, packet: Disconnect) -> None:
         assert self._client is not None

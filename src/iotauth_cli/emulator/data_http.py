@@ -123,6 +123,12 @@ class DataHttp:
             trace_id=trace_id,
             connection=request.connection,
         )
+        self._broker.iot_log.published_over_http(
+            request.peer,
+            message.topic,
+            allowed=refusal is None,
+            principal_id=refusal.principal_id if refusal else None,
+        )
         if refusal is not None:
             return respond(403, "ForbiddenException", "Forbidden", trace_id)
         publish(self._broker, message)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from iotauth_cli.emulator.attempts import IGNORED, Attempt, AttemptLog
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.client import Client
+from iotauth_cli.emulator.iot_log import IotLog
 from iotauth_cli.emulator.mqtt.message import Message
 from iotauth_cli.emulator.mqtt.session import DisconnectReason
 from iotauth_cli.emulator.sessions import SessionStore
@@ -21,12 +22,18 @@ NOTED_TOPICS = 100  # undelivered topics that are written down for one connectio
 
 class Deliveries:
     def __init__(
-        self, sessions: SessionStore, attempts: AttemptLog, clock: Callable[[], float], behaviour: Behaviour
+        self,
+        sessions: SessionStore,
+        attempts: AttemptLog,
+        clock: Callable[[], float],
+        behaviour: Behaviour,
+        iot_log: IotLog,
     ) -> None:
         self._sessions = sessions
         self._attempts = attempts
         self._clock = clock
         self._behaviour = behaviour
+        self._iot_log = iot_log
 
     def may_receive(self, client: Client, topic: str) -> bool:
         """Ask the policy of a connected client."""
@@ -40,6 +47,8 @@ class Deliveries:
         link = client.link
         if client.max_packet_bytes is not None and not client.takes(message):
             return
+        if self._iot_log.is_on and link is not None:
+            self._iot_log.delivered(link.admission, message.topic, allowed=True)
         if qos == 0:
             if link is not None:
                 link.deliver(message)
@@ -95,3 +104,5 @@ class Deliveries:
         decision = client.policy.decide(RECEIVE, client.topic_prefix + topic)
         sentence = f"a message was not delivered: {decision.because}"
         self._attempts.record(Attempt(IGNORED, RECEIVE, sentence, client_id=client.client_id))
+        if client.link is not None:
+            self._iot_log.delivered(client.link.admission, topic, allowed=False)

@@ -25,6 +25,10 @@ def no_default() -> ServiceError:
     return ServiceError("ResourceNotFoundException", "No default authorizer is set.", 404)
 
 
+def not_configured() -> ServiceError:
+    return ServiceError("NotConfiguredException", "Logging options are not configured.", 404)
+
+
 def already_exists(message: str, name: str, arn: str) -> ServiceError:
     return ServiceError("ResourceAlreadyExistsException", message, 409, resourceId=name, resourceArn=arn)
 

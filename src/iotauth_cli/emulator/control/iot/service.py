@@ -1,4 +1,4 @@
-"""The AWS IoT service, put together: authorizers, domain configurations, the endpoint's name, tags."""
+"""The AWS IoT service, put together: authorizers, domain configurations, logging, the endpoint's name, tags."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from iotauth_cli.emulator.control.iot.authorizers import Authorizers
 from iotauth_cli.emulator.control.iot.domain_store import DomainStore
 from iotauth_cli.emulator.control.iot.domains import Domains
 from iotauth_cli.emulator.control.iot.errors import invalid
+from iotauth_cli.emulator.control.iot.logging_options import LoggingOptions, MayBeAssumed
+from iotauth_cli.emulator.control.iot.logging_store import LoggingStore
 from iotauth_cli.emulator.control.iot.store import AuthorizerStore
 from iotauth_cli.emulator.control.iot.test_invoke import InvokeTest
 from iotauth_cli.emulator.control.iot.throttle import Throttle
@@ -44,6 +46,8 @@ class IotService:
         clock: Callable[[], float] = time.time,
         *,
         domains: DomainStore,
+        logging: LoggingStore,
+        may_be_assumed: MayBeAssumed,
     ) -> None:
         self._store = store
         behaviour = behaviour or Behaviour()
@@ -54,6 +58,7 @@ class IotService:
         self.operations: Mapping[str, Handler] = {
             **{name: throttle.around(name, handler) for name, handler in limited.items()},
             **self._domains.operations,
+            **LoggingOptions(logging, may_be_assumed).operations,
             "DescribeEndpoint": self.describe_endpoint,
             "TagResource": self.tag_resource,
             "UntagResource": self.untag_resource,

@@ -11,10 +11,12 @@ import asyncio
 import logging
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from sqlite3 import Row
 
+from iotauth_cli.emulator.iot_log import GROUP as IOT_GROUP
 from iotauth_cli.emulator.model import LogLine
 from iotauth_cli.emulator.state import State
 
@@ -40,6 +42,8 @@ CREATE INDEX IF NOT EXISTS logs_event_by_stream ON logs_event (region, group_nam
 
 GATHER_S = 0.1  # seconds that a line may wait for others
 GATHER_LINES = 1000
+BOUNDED = {IOT_GROUP: 100_000}  # events kept, the newest: at level DEBUG a busy broker would fill the disk
+PRUNE_EVERY = 10_000  # events of a bounded group
 DAY_MS = 86_400_000
 
 
@@ -76,6 +80,7 @@ class LogStore:
         self._clock = clock
         self._gathered: list[LogLine] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._unpruned: Counter[tuple[str, str]] = Counter()
         state.create(SCHEMA)
         self._forget_expired()
 
@@ -119,6 +124,20 @@ class LogStore:
                 "INSERT INTO logs_event VALUES (NULL, ?, ?, ?, ?, ?, ?)",
                 [(ln.region, ln.group, ln.stream, ln.timestamp_ms, now, ln.message) for ln in lines],
             )
+            self._prune(db, lines)
+
+    def _prune(self, db: sqlite3.Connection, lines: Sequence[LogLine]) -> None:
+        """Drop the oldest events of bounded groups, now and then."""
+        self._unpruned.update((line.region, line.group) for line in lines if line.group in BOUNDED)
+        for (region, group), count in list(self._unpruned.items()):
+            if count >= PRUNE_EVERY:
+                del self._unpruned[region, group]
+                db.execute(
+                    "DELETE FROM logs_event WHERE region = ? AND group_name = ? AND (timestamp_ms, id) <= ("
+                    "SELECT timestamp_ms, id FROM logs_event WHERE region = ? AND group_name = ?"
+                    " ORDER BY timestamp_ms DESC, id DESC LIMIT 1 OFFSET ?)",
+                    (region, group, region, group, BOUNDED[group]),
+                )
 
     def read(self, window: Window, *, backwards: bool = False) -> Iterator[Row]:
         """Yield the events of *window* in the order of their positions, or against it."""
