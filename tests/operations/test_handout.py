@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -175,10 +176,76 @@ def test_lines_can_be_taken_out(tmp_path: Path, suffix: str) -> None:
     index.close()
     handout.without_lines(path, [places[2], places[0]])
     assert ids(path) == ["a", "ä", "c", "e"]
-    handout.without(path, {"ä", "x"})
+    handout.without_lines(path, handout.places_of(path, {"ä", "x"}))
     assert ids(path) == ["a", "c", "e"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_a_killed_run_left_beside_the_file_is_not_taken_for_it(tmp_path: Path) -> None:
+    """In a container every run has the same number; and where others may write, they know it beforehand."""
+    path = filled(tmp_path / "out.csv", "a", "b")
+    beside, elsewhere = tmp_path / f".out.csv.{os.getpid()}", tmp_path / "elsewhere"
+    beside.write_text("left over\n" * 50)
+    handout.without_lines(path, handout.places_of(path, {"b"}))
+    assert ids(path) == ["a"]
+    elsewhere.write_text("mine\n")
+    beside.symlink_to(elsewhere)
+    handout.without_lines(path, handout.places_of(path, {"a"}))
+    assert (ids(path), elsewhere.read_text(), path.is_symlink()) == ([], "mine\n", False)
+
+
+def test_nobody_else_has_the_file_before_the_last_line_is_taken_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who got it a moment earlier would write secrets into a file that has no name any more."""
+    path = filled(tmp_path / "out.csv", "a", "b")
+    refused: list[str] = []
+
+    def replacing(source: Path, target: Path) -> None:
+        with pytest.raises(InputError) as caught:
+            Handout.open(path)
+        refused.append(caught.value.message)
+        os.rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replacing)
+    Handout.open(path).close(without=handout.places_of(path, {"b"}))
+    assert refused == [f"another process is writing `{path}`"]
+    assert ids(path) == ["a"]
+
+
+def test_a_file_that_was_replaced_while_it_was_being_opened_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is then one of a file that nobody finds."""
+    path = filled(tmp_path / "out.csv", "a", "b")
+    lock = handout.lock
+    locked: list[Path] = []
+
+    def late(file: BinaryIO, of: Path) -> None:
+        if not locked:
+            handout.without_lines(path, handout.places_of(path, {"b"}))
+        locked.append(of)
+        lock(file, of)
+
+    monkeypatch.setattr(handout, "lock", late)
+    opened = Handout.open(path)
+    opened.put("c", Secret("x"))
+    opened.flush()
+    opened.close()
+    assert len(locked) == 2
+    assert ids(path) == ["a", "c"]
+
+
+def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner could have put it there to read what is written to it."""
+    path = tmp_path / "out.csv"
+    path.touch()
+    owner = path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(InputError, match="belongs to another user"):
+        Handout.open(path)
+    assert path.read_text() == ""
 
 
 def test_a_killed_run_leaves_whole_lines(tmp_path: Path) -> None:

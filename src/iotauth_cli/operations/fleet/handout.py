@@ -12,7 +12,6 @@ flushed, so its row was never written, and it is dropped.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import stat
@@ -65,9 +64,8 @@ class Handout:
                 columns, or another process is writing it.
         """
         check_suffix(path)
-        file = open_private(path)
+        file = locked(path)
         try:
-            lock(file, path)
             handout = cls(path, file, header, whole_size(file))
             if handout._size:
                 check_header(path, header)
@@ -110,9 +108,19 @@ class Handout:
             raise cannot("write", self.path, problem) from problem
         self._size += len(data)
 
-    def close(self) -> None:
-        """Close the file. What was put and not flushed is dropped: no row has it."""
-        self._file.close()
+    def close(self, *, without: Iterable[int] = ()) -> None:
+        """Close the file, without the lines that begin at the places *without*; see `without_lines`.
+
+        Nobody else has it before it is whole. What was put and not flushed is dropped: no row has it.
+        """
+        dropped = array("q", without)
+        if os.name == "nt":  # which puts nothing in the place of an open file
+            self._file.close()
+        try:
+            if dropped:
+                without_lines(self.path, dropped)
+        finally:
+            self._file.close()
 
     def _cut_back(self) -> None:
         with suppress(OSError):  # a torn line is dropped by whoever reads it next
@@ -184,11 +192,10 @@ def read(path: Path) -> Iterator[Handed]:
         yield handed
 
 
-def without(path: Path, dropped: Container[str]) -> None:
-    """Rewrite the file without the clients in *dropped*; see `without_lines`."""
+def places_of(path: Path, client_ids: Container[str]) -> Iterator[int]:
+    """Yield where the lines of *client_ids* begin."""
     header, is_json = header_of(path), is_jsonl(path)
-    lines = ((at, parse_line(line, header, is_json)) for at, line in lines_at(path))
-    without_lines(path, [at for at, handed in lines if handed.client_id in dropped])
+    return (at for at, line in lines_at(path) if parse_line(line, header, is_json).client_id in client_ids)
 
 
 def without_lines(path: Path, places: Iterable[int]) -> None:
@@ -202,7 +209,9 @@ def without_lines(path: Path, places: Iterable[int]) -> None:
     header = "" if is_jsonl(path) else ",".join(header_of(path)) + "\n"
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open_private(beside) as raw, io.BufferedWriter(raw) as file:
+        beside.unlink(missing_ok=True)  # of a run that was killed and had this number
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        with open(descriptor, "wb") as file:
             file.write(header.encode())
             for at, line in lines_at(path):
                 if at == dropped:
@@ -210,8 +219,9 @@ def without_lines(path: Path, places: Iterable[int]) -> None:
                 else:
                     file.write(line)
             file.flush()
-            os.fsync(raw.fileno())
+            os.fsync(descriptor)
         os.replace(beside, path)
+        sync_directory(path)
     except OSError as problem:
         raise cannot("write", path, problem) from problem
     finally:
@@ -311,17 +321,55 @@ def lines_at(path: Path) -> Iterator[tuple[int, bytes]]:
         raise cannot("read", path, problem) from problem
 
 
-def open_private(path: Path) -> BinaryIO:
+def locked(path: Path) -> BinaryIO:
+    """Open the file at *path*, or make one, and keep other processes out for as long as it is open."""
+    while True:
+        file = open_private(path)
+        try:
+            lock(file, path)
+            if is_at(file, path):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # whoever had it put another in its place just now: nobody would find what is written here
+
+
+def is_at(file: BinaryIO, path: Path) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), FILE_MODE)
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def open_private(path: Path) -> BinaryIO:
+    flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0)
+    try:
+        try:
+            descriptor, is_new = os.open(path, flags | os.O_CREAT | os.O_EXCL, FILE_MODE), True
+        except FileExistsError:
+            # A link may lead to a file that does not exist yet.
+            descriptor, is_new = os.open(path, flags | os.O_CREAT, FILE_MODE), False
+        file = os.fdopen(descriptor, "r+b", buffering=0)
+        try:
+            check_private(path, os.fstat(descriptor), is_new=is_new)
+            os.chmod(path, FILE_MODE)
+        except BaseException:
+            file.close()
+            raise
     except OSError as problem:
         raise cannot("write", path, problem) from problem
-    file = os.fdopen(descriptor, "r+b", buffering=0)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise InputError(f"`{path}` is no file", hint="secrets are written to a file, which is also the journal")
-    os.chmod(path, FILE_MODE)
     return file
+
+
+def check_private(path: Path, status: os.stat_result, *, is_new: bool) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"`{path}` is no file", hint="secrets are written to a file, which is also the journal")
+    if not is_new and hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        raise InputError(
+            f"`{path}` belongs to another user, who could read the secrets",
+            hint="name a file that does not exist yet",
+        )
 
 
 def lock(file: BinaryIO, path: Path) -> None:

@@ -114,11 +114,10 @@ class Journal:
 
     def close(self) -> None:
         """Close the file, without what was dropped. The rotation stays unfinished."""
-        for each in (self._handout, self._earlier):
-            if each is not None:
-                each.close()
-        if self._handout is not None and self._dropped:
-            handout.without(self.path, self._dropped)
+        if self._earlier is not None:
+            self._earlier.close()
+        if self._handout is not None:
+            self._handout.close(without=handout.places_of(self.path, self._dropped) if self._dropped else ())
         self._handout = self._earlier = None
         self._dropped = set()
 

@@ -79,9 +79,7 @@ class FileOutlet:
 
     def close(self) -> None:
         self._index.close()
-        self._handout.close()
-        if self._dropped:
-            handout.without_lines(self.path, self._dropped)
+        self._handout.close(without=self._dropped)
 
 
 class StoreOutlet:
