@@ -28,7 +28,8 @@ NAMES = (
     "fleet",
     "emulator",
     "control",
-    "functions_runtime", "flash",
+    "functions_runtime",
+    "flash",
 )
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 

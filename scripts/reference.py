@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -124,6 +124,61 @@ def first_line(path: Path) -> str:
     return " ".join(docstring.split("\n\n")[0].split()).replace("|", "\\|")
 
 
+def causes() -> str:
+    """Return the table by which `test-connect` finds out what is wrong."""
+    from iotauth_cli.probe.causes import CAUSES
+    from iotauth_cli.probe.explanations.ours import in_general
+
+    page = (
+        "# What can be wrong\n\n"
+        "`iotauth test-connect` goes through this table from the top; the first row that fits is its diagnosis. A row\n"
+        "fits if the step that failed and what was seen are its own, and if all that stands under *and* was seen to\n"
+        "hold: what nobody may look at proves nothing. `iotauth explain CAUSE` shows a row in the terminal.\n\n"
+        "| cause | step | seen | and | so | remedy | reference |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+    )
+    for cause in CAUSES:
+        seen = "whatever was seen" if len(cause.symptoms) > MANY else ", ".join(map(str, cause.symptoms))
+        steps = "any" if len(cause.stages) > MANY else ", ".join(cause.stages)
+        holds = "; ".join(condition_in_words(condition) for condition in cause.when)
+        cells = (f"`{cause.name}`", steps, seen, holds, in_general(cause.says), in_general(cause.remedy))
+        page += "| " + " | ".join(in_cell(cell) for cell in (*cells, cause.reference)) + " |\n"
+    return GENERATED + page
+
+
+MANY = 8  # of symptoms or steps: so many that no list of them says more than "any"
+
+
+def in_cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def condition_in_words(condition: Callable[..., bool]) -> str:
+    """Return a condition of `probe.clues` in words: its function's name, and what it was made for."""
+    name, _, _ = condition.__qualname__.partition(".")
+    made_for = [str(cell.cell_contents) for cell in condition.__closure__ or ()]
+    return " ".join([name.replace("_", " "), *(f"`{each}`" for each in made_for)])
+
+
+def explanations() -> str:
+    """Return what `iotauth explain` knows, family by family."""
+    from iotauth_cli.probe.explanations import EXPLANATIONS, FAMILIES
+
+    page = (
+        "# What codes and messages mean\n\n"
+        "What `iotauth explain` knows, with the source of each row. Causes lead to [what can be wrong](causes.md).\n"
+    )
+    for family in FAMILIES.values():
+        rows = [row for row in EXPLANATIONS if row.family == family.name]
+        page += f"\n## {family.title[:1].upper()}{family.title[1:]}\n\nFamily `{family.name}`.\n\n"
+        page += "| name | code | means | may be | next | source |\n| --- | --- | --- | --- | --- | --- |\n"
+        for row in rows:
+            codes = ", ".join(hex(code) if family.in_hex else str(code) for code in row.codes)
+            likely = ", ".join(f"`{name}`" for name in row.causes)
+            cells = (f"`{row.name}`", codes, row.means, likely, row.next, row.source)
+            page += "| " + " | ".join(in_cell(cell) for cell in cells) + " |\n"
+    return GENERATED + page
+
+
 SOURCES = """
 | tag | source |
 | --- | --- |
@@ -169,6 +224,8 @@ PAGES = {
     "commands.md": commands,
     "emulator-behaviour.md": behaviour,
     "policy-rules.md": policy_rules,
+    "causes.md": causes,
+    "explanations.md": explanations,
     "settings.md": settings,
     "table.md": table,
 }
