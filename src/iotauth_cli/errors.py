@@ -51,7 +51,10 @@ class AwsError(IotauthError):
 
 
 class AccessDenied(AwsError):
+    """*action* is what was denied, as a policy would name it: `iam:GetRole`."""
+
     code = "access-denied"
+    action: str | None = None
 
 
 class NotFound(AwsError):

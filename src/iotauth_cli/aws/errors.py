@@ -105,10 +105,12 @@ def denied(message: str, action: str) -> AccessDenied:
     found = DENIAL.search(message)
     who = f"`{found['who']}`" if found else "this AWS user"
     what = found["action"] if found else action
-    return AccessDenied(
+    error = AccessDenied(
         f"{who} may not call `{what}`",
         hint=f"let an administrator allow `{what}`, or choose another user with `--profile`",
     )
+    error.action = what
+    return error
 
 
 def from_botocore(problem: Exception, target: Target) -> IotauthError:

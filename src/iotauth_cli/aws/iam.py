@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_cli.aws.session import Session
@@ -25,6 +25,12 @@ class Role:
 
 
 def find(session: Session, name: str, policy_name: str) -> Role | None:
+    found = find_bare(session, name)
+    return None if found is None else replace(found, policy=find_policy(session, name, policy_name))
+
+
+def find_bare(session: Session, name: str) -> Role | None:
+    """Return the role *name* and ask for no policy of it."""
     try:
         found = session.call("iam", "get_role", RoleName=name)["Role"]
     except NotFound:
@@ -34,7 +40,7 @@ def find(session: Session, name: str, policy_name: str) -> Role | None:
         arn=found["Arn"],
         description=found.get("Description", ""),
         trust=document(found["AssumeRolePolicyDocument"]),
-        policy=find_policy(session, name, policy_name),
+        policy=None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iotauth_authorizer.grants import ArnScope
 from iotauth_authorizer.record import KEY
@@ -20,6 +20,7 @@ class Table:
     key: tuple[str, ...]
     is_protected: bool
     is_recoverable: bool
+    is_on_demand: bool = True
 
 
 def arn(scope: ArnScope, name: str) -> str:
@@ -30,10 +31,21 @@ def find(session: Session, name: str) -> Table | None:
     found = describe(session, name)
     if found is None or found.status != "ACTIVE":
         return found
+    return replace(found, is_recoverable=is_recoverable(session, name))
+
+
+def is_recoverable(session: Session, name: str) -> bool:
+    """Tell whether point-in-time recovery is on for a table that is active."""
     backups = session.call("dynamodb", "describe_continuous_backups", TableName=name)
     recovery = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
-    is_recoverable = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
-    return Table(found.name, found.status, found.key, found.is_protected, is_recoverable)
+    return bool(recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
+
+
+def expiry_attribute(session: Session, name: str) -> str | None:
+    """Return the attribute by which DynamoDB deletes rows of itself (time to live), or None where it does not."""
+    found = session.call("dynamodb", "describe_time_to_live", TableName=name)["TimeToLiveDescription"]
+    is_on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return str(found["AttributeName"]) if is_on and "AttributeName" in found else None
 
 
 def describe(session: Session, name: str) -> Table | None:
@@ -47,6 +59,8 @@ def describe(session: Session, name: str) -> Table | None:
         key=tuple(part["AttributeName"] for part in found["KeySchema"]),
         is_protected=bool(found.get("DeletionProtectionEnabled")),
         is_recoverable=False,
+        # A table that never was on demand has no summary.
+        is_on_demand=found.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
     )
 
 

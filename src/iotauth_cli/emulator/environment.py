@@ -52,6 +52,7 @@ class Ready:
     behaviour: Mapping[str, Value] = field(default_factory=dict, hash=False)  # the choices that are not the default
     proxy: ProxyEndpoint | None = None
     mqtt_port: int | None = None  # the port for client certificates
+    version: str | None = None  # iotauth's, whose code runs
 
 
 def write(ready: Ready) -> Path:
@@ -84,6 +85,7 @@ def build(ready: Ready) -> dict[str, Any]:
         "behaviour": dict(ready.behaviour),
         "proxy": asdict(ready.proxy) if ready.proxy else None,
         "mqtt_port": ready.mqtt_port,
+        "version": ready.version,
     }
 
 
@@ -108,6 +110,7 @@ def parse(document: object) -> Ready:
             behaviour=dict(members.get("behaviour", {})),
             proxy=ProxyEndpoint(str(proxy["host"]), int(proxy["port"]), str(proxy["endpoint"])) if proxy else None,
             mqtt_port=members.get("mqtt_port"),
+            version=members.get("version"),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a ready file: {error}") from error

@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from iotauth_cli import files
+from iotauth_cli import __version__, files
 from iotauth_cli.emulator import environment, flips, lifecycle, lock, ports
 from iotauth_cli.emulator.assembly import Rooms, Site, assemble
 from iotauth_cli.emulator.control.router import ControlPlane
@@ -144,6 +144,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Ready:
         behaviour=flipped,
         proxy=await _open_proxy(settings, rooms, stack),
         mqtt_port=mqtt_port,
+        version=__version__,
     )
     stack.callback(files.remove, environment.write(ready))
     log.info("ready: control port at %s, data port %d", control_endpoint, rooms.listener.port)

@@ -38,6 +38,7 @@ ready_files = st.builds(
     behaviour=st.dictionaries(st.text(), st.booleans() | st.integers() | st.text()),
     proxy=st.none() | st.builds(ProxyEndpoint, st.text(), st.integers(0, 65535), st.text()),
     mqtt_port=st.none() | st.integers(0, 65535),
+    version=st.none() | st.text(),
 )
 
 
@@ -62,6 +63,7 @@ def test_the_document_has_the_members_that_status_shows() -> None:
         "behaviour": {},
         "proxy": None,
         "mqtt_port": None,
+        "version": None,
     }
 
 
@@ -75,7 +77,7 @@ def test_anything_else_is_not_a_ready_file(document: object) -> None:
 def test_the_file_of_an_earlier_version_is_read() -> None:
     """Members that came later may be missing."""
     document = environment.build(READY)
-    del document["behaviour"], document["proxy"], document["mqtt_port"]
+    del document["behaviour"], document["proxy"], document["mqtt_port"], document["version"]
     assert environment.parse(document) == READY
 
 

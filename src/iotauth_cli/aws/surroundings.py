@@ -1,0 +1,60 @@
+"""What an account has set beside the authorizer, and what changes what devices meet. All of it is only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import AwsError
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A domain configuration. *authentication* is `CUSTOM_AUTH`, `CUSTOM_AUTH_X509`, `AWS_X509` …, or `DEFAULT`."""
+
+    name: str
+    domain_name: str
+    authorizer: str | None
+    is_enabled: bool
+    authentication: str
+    protocol: str
+
+
+def domains(session: Session) -> Iterator[Domain]:
+    """Yield every domain configuration of the region; the list names them and no more."""
+    for page in session.pages("iot", "list_domain_configurations"):
+        for entry in page["domainConfigurations"]:
+            name = entry["domainConfigurationName"]
+            found = session.call("iot", "describe_domain_configuration", domainConfigurationName=name)
+            yield Domain(
+                name=name,
+                domain_name=found.get("domainName", ""),
+                authorizer=found.get("authorizerConfig", {}).get("defaultAuthorizerName"),
+                is_enabled=found.get("domainConfigurationStatus") == "ENABLED",
+                authentication=found.get("authenticationType", "DEFAULT"),
+                protocol=found.get("applicationProtocol", "DEFAULT"),
+            )
+
+
+def log_level(session: Session) -> str | None:
+    """Return what AWS IoT logs by default (`ERROR`, `DEBUG` …), or None where it logs nothing."""
+    try:
+        found = session.call("iot", "get_v2_logging_options")
+    except AwsError as problem:
+        if problem.aws_code == "NotConfiguredException":
+            return None
+        raise
+    level = str(found.get("defaultLogLevel", "DISABLED"))
+    return None if found.get("disableAllLogs") or level == "DISABLED" else level
+
+
+def concurrent_executions(session: Session) -> int:
+    """Return how many function calls may run at once in the account and region."""
+    return int(session.call("lambda", "get_account_settings")["AccountLimit"]["ConcurrentExecutions"])
+
+
+def reserved_executions(session: Session, function: str) -> int | None:
+    """Return how many calls are kept for *function* alone, which is also the most it gets; None where none are."""
+    found = session.call("lambda", "get_function_concurrency", FunctionName=function)
+    return found.get("ReservedConcurrentExecutions")
