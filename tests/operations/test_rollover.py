@@ -165,6 +165,26 @@ def test_a_client_that_is_added_meanwhile_has_moved(doors: Doors) -> None:
     assert doors.status().unseen == (*IDS, "door-3")
 
 
+def test_nobody_is_added_with_the_old_key_once_the_change_has_begun(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens are told apart by their times: this one would pass for one of the new key, and be locked out."""
+    with monkeypatch.context() as patch:
+        effects(patch, Reaper(2, after=False))
+        with pytest.raises(Killed):
+            doors.begin()
+    doors.now += 10
+    with pytest.raises(InputError, match="half way") as caught:
+        doors.add("door-3", is_kept=False)
+    assert caught.value.hint == f"finish that first: `iotauth authorizer rotate-key {WISH.authorizer}`"
+    doors.begin()
+    doors.add("door-3")
+    doors.sign()
+    doors.deliver(*IDS, "door-3")
+    doors.retire()
+    assert doors.locked_out() == []
+
+
 def test_a_key_that_is_in_use_is_not_retired(doors: Doors) -> None:
     """Who would be locked out is named; --force does it all the same."""
     doors.begin()

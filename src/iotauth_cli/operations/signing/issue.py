@@ -98,7 +98,7 @@ def signer_of(keyring: Keyring, passphrase: Secret | None = None) -> Signer | No
     """Return who signs for the keyring's authorizer; None where this project knows of no signing.
 
     Raises:
-        InputError: tokens are wanted, and the key that signs them is not kept here.
+        InputError: tokens are wanted, and the key that signs them is not kept here, or about to change.
     """
     signing = keyring.signing
     if signing is None:
@@ -108,6 +108,12 @@ def signer_of(keyring: Keyring, passphrase: Secret | None = None) -> Signer | No
             f"the key that signs for authorizer `{keyring.authorizer}` is kept elsewhere, "
             f"and not in `{keyring.folder}`",
             hint="sign with it where it is: `iotauth keys sign --for-client ID --key FILE`",
+        )
+    if signing.is_half_begun:
+        # Its token would be younger than the roll-over and signed by the old key: it would pass for a new one.
+        raise InputError(
+            f"authorizer `{keyring.authorizer}` is only half way to another key",
+            hint=f"finish that first: `iotauth authorizer rotate-key {keyring.authorizer}`",
         )
     return Signer(keyring.load(signing.signer, passphrase), signing.token_key_name)
 

@@ -52,6 +52,12 @@ class Signing:
     signer: str | None
     roll_over: RollOver | None = None
 
+    @property
+    def is_half_begun(self) -> bool:
+        """Whether a change of keys was begun whose new key, kept here, does not sign yet."""
+        roll_over = self.roll_over
+        return roll_over is not None and roll_over.is_kept and self.signer != roll_over.new
+
 
 @dataclass(frozen=True)
 class Keyring:
