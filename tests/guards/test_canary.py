@@ -36,6 +36,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str
         shell.run("authorizer", "test-invoke", "--client", client, "--json")
         shell.run("client", "show", client, "--json")
         shell.run("client", "add", client, "--topic", "canary/x", "--password-stdin", stdin=CHOSEN, check=False)
+    for way in (("--http",), ("--websocket", "--mqtt5"), ("--http", "--mistake", "base64-password")):
+        shell.run("test-connect", "chosen-1", *way, "--json", check=False)
     shell.run("client", "add", "turned-1", "--topic", "canary/turned-1")
     into_chosen = ("client", "rotate", "turned-1", "--password-stdin")
     shell.run(*into_chosen, "--json", stdin=CHOSEN + "\n")

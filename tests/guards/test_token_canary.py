@@ -61,6 +61,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     shell.run(*verify, "--key", "own.pub.pem", stdin=told.signatures[0], check=False)
     shell.run("test-connect", "door-1", "--debug")
     shell.run("test-connect", "door-1", "--json")
+    for way in (("--http",), ("--websocket", "--credentials-in", "query"), ("--mistake", "token-newline")):
+        shell.run("test-connect", "door-1", *way, "--json", "--debug", check=False)
     shell.run("test-connect", "door-1", "--username", "somebody", "--debug", check=False)
     shell.run("authorizer", "test-invoke", "--client", "door-1", "--json")
     shell.run("client", "show", "door-1", "--json")

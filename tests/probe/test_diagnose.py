@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iotauth_authorizer.credential import new_secret
 from iotauth_authorizer.grants import ArnScope, Grants, compile_policies
 from iotauth_authorizer.username import SIGNATURE
 from iotauth_cli.probe.cause import REFUSED, UNKNOWN
@@ -30,7 +32,7 @@ from iotauth_cli.probe.evidence import (
     PermissionFound,
     Trial,
 )
-from iotauth_cli.probe.stages import STAGES, Endpoint, Errand, Login, Stage, StageName, Symptom
+from iotauth_cli.probe.stages import STAGES, Endpoint, Errand, Login, Manner, Stage, StageName, Symptom
 from iotauth_cli.secret import Secret
 
 SCOPE = ArnScope("aws", "eu-west-1", "123456789012")
@@ -61,9 +63,12 @@ def attempt_at(where: Where, facts: Mapping[str, Any] | None = None, **changes: 
         changes.pop("port", 443),
         changes.pop("ca_file", None),
         changes.pop("alpn", ("mqtt",)),
+        changes.pop("asked_for", None),
     )
     login = Login("door-7", changes.pop("username", USERNAME), changes.pop("password", Secret(PASSWORD)))
-    errand = Errand(changes.pop("publish", "doors/door-7"), changes.pop("subscribe", "doors/door-7"))
+    errand = Errand(
+        changes.pop("publish", "doors/door-7"), changes.pop("subscribe", "doors/door-7"), **changes.pop("errand", {})
+    )
     server_name = changes.pop("server_name", endpoint.host)
     walked = [
         Stage("tls", 1.0, 0.0, {"server_name": server_name}),
@@ -102,6 +107,19 @@ CERTIFICATE = {
     "names": ["doors.example.com"],
 }
 CA = Path("ca.pem")
+
+ALL = allow("iot:*", "*")
+NO_PUBACK: Where = ("publish", Symptom.CLOSED)
+REJECTED: Where = ("request", Symptom.REJECTED)
+SOCKET, HTTP = Manner("websocket"), Manner("http", "headers")
+WILL, RETAIN = {"will": "doors/gone"}, {"retain": True}
+SIGNED_NAME = f"{USERNAME}&token=door-7.1&{SIGNATURE}=x"
+IN_BASE64 = Secret(base64.b64encode(new_secret().encode()).decode())
+
+
+def spoilt(mended: Literal["trimmed", "encoded"]) -> OtherSide:
+    return replace(NOT_CALLED, authorizer=replace(SIGNED, is_signature_right=False, signed_when=mended))
+
 
 # cause: the case, and a piece of the remedy.
 TABLE: list[tuple[str, Case, str]] = [
@@ -275,6 +293,28 @@ TABLE: list[tuple[str, Case, str]] = [
         case_of(("receive", Symptom.TIMEOUT), answering(allow("iot:Subscribe", "*"))),
         "allow `iot:Receive`",
     ),
+    ("session-taken-over", case_of(("publish", Symptom.CLOSED), IN_ORDER, facts={"code": 0x8E}), "client show door-7"),
+    ("wrong-server-name", case_of(HUNG_UP, NOT_CALLED, asked_for="other.example.com"), f"(SNI): `{AWS_HOST}`"),
+    ("wrong-server-name", case_of(("tls", Symptom.CLOSED), asked_for="other.example.com"), f"(SNI): `{AWS_HOST}`"),
+    ("no-server-name", case_of(("tls", Symptom.CLOSED), facts={"server_name": None}), "connect to the name"),
+    ("port-for-certificates", case_of(HUNG_UP, NOT_CALLED, port=8883), "leave out `--port`"),
+    ("token-with-newline", case_of(HUNG_UP, spoilt("trimmed"), username=SIGNED_NAME), "line end"),
+    ("signature-not-encoded", case_of(HUNG_UP, spoilt("encoded"), username=SIGNED_NAME), "`%2B`"),
+    ("password-in-base64", case_of(HUNG_UP, logged("wrong-password"), password=IN_BASE64), "the password itself"),
+    ("will-denied", case_of(HUNG_UP, answering(ALL, allow("iot:Publish", "*", "Deny")), errand=WILL), "take that"),
+    ("will-not-granted", case_of(HUNG_UP, IN_ORDER, errand=WILL), "leave the will out"),
+    ("retain-denied", case_of(NO_PUBACK, answering(ALL, allow("iot:RetainPublish", "*", "Deny")), errand=RETAIN), "ta"),
+    ("retain-not-granted", case_of(NO_PUBACK, IN_ORDER, errand=RETAIN), "allow `iot:RetainPublish`"),
+    ("qos-2", case_of(("publish", Symptom.TIMEOUT), IN_ORDER, errand={"qos": 2}), "QoS 0 or 1"),
+    ("payload-too-large", case_of(NO_PUBACK, IN_ORDER, facts={"bytes": 131_073}), "in pieces"),
+    ("topic-too-deep", case_of(NO_PUBACK, IN_ORDER, publish="1/2/3/4/5/6/7/8/9"), "seven slashes"),
+    ("topic-too-long", case_of(("subscribe", Symptom.CLOSED), IN_ORDER, subscribe="x" * 257), "256 bytes"),
+    ("alpn-for-mqtt", case_of(("upgrade", Symptom.CLOSED), NOT_CALLED, manner=SOCKET), "no ALPN"),
+    ("not-http", case_of(("request", Symptom.NOT_HTTP), manner=HTTP, alpn=()), "leave out `--endpoint`"),
+    ("no-mqtt-in-websocket", case_of(("upgrade", Symptom.NOT_MQTT), manner=SOCKET, alpn=()), "no proxy between"),
+    ("throttled", case_of(REJECTED, facts={"status": 429}, manner=HTTP, alpn=()), "wait a little"),
+    ("server-failed", case_of(REJECTED, facts={"status": 502}, manner=HTTP, alpn=()), "wait a little"),
+    ("request-rejected", case_of(REJECTED, facts={"status": 404}, manner=HTTP, alpn=()), "leave out `--endpoint`"),
     ("no-server-name", case_of(HUNG_UP, NOT_CALLED, host="52.1.2.3", server_name=None), "leave out `--endpoint`"),
     ("wrong-endpoint", case_of(HUNG_UP, NOT_CALLED, host="other.example.com"), "leave out `--endpoint`"),
     ("not-called", case_of(HUNG_UP, NOT_CALLED), "AWSIotLogsV2"),
@@ -330,6 +370,39 @@ CONFUSABLE = {
         "cut-off",
     ),
     "an-address-but-called": (case_of(HUNG_UP, logged("wrong-password"), server_name=None), "wrong-password"),
+    "qos-2-and-no-grant": (
+        case_of(NO_PUBACK, IN_ORDER, publish="x", errand={"qos": 2}),
+        "publish-not-granted",
+    ),
+    "retained-and-no-grant-at-all": (case_of(NO_PUBACK, IN_ORDER, publish="x", errand=RETAIN), "publish-not-granted"),
+    "a-will-but-no-connect": (
+        case_of(HUNG_UP, answering(allow("iot:Receive", "*")), errand=WILL),
+        "connect-not-granted",
+    ),
+    "a-will-that-is-granted": (
+        case_of(HUNG_UP, replace(NOT_CALLED, test=answering(ALL).test), errand=WILL),
+        "not-called",
+    ),
+    "no-alpn-over-http": (case_of(("request", Symptom.REFUSED), NOT_CALLED, manner=HTTP, alpn=()), "not-called"),
+    "an-alpn-over-http-but-called": (
+        case_of(("request", Symptom.CLOSED), logged("disabled"), manner=HTTP),
+        "disabled",
+    ),
+    "base64-of-something-else": (
+        case_of(HUNG_UP, logged("wrong-password"), password=Secret("c2VjcmV0")),
+        "wrong-password",
+    ),
+    "base64-but-another-reason": (case_of(HUNG_UP, logged("disabled"), password=IN_BASE64), "disabled"),
+    "spoilt-token-but-called": (
+        case_of(HUNG_UP, replace(logged("wrong-token"), authorizer=spoilt("trimmed").authorizer), username=SIGNED_NAME),
+        "wrong-token",
+    ),
+    "port-8883-but-called": (case_of(HUNG_UP, logged("disabled"), port=8883), "disabled"),
+    "a-deep-topic-of-basic-ingest": (
+        case_of(NO_PUBACK, answering(ALL), publish="$aws/rules/r/1/2/3/4/5/6/7/8"),
+        "cut-off",
+    ),
+    "closed-in-the-middle-without-a-code": (case_of(NO_PUBACK, answering(ALL)), "cut-off"),
     "not-called-and-permission-not-seen": (case_of(HUNG_UP, replace(NOT_CALLED, permission=None)), "connect-refused"),
 }
 

@@ -76,7 +76,7 @@ def tls(facts: Facts) -> Iterator[str]:
 
 
 def certificate(facts: Facts) -> Iterator[str]:
-    asked = f"for `{facts['server_name']}`" if facts["server_name"] else "no server name sent, as it is an address"
+    asked = f"for `{facts['server_name']}`" if facts["server_name"] else "no server name sent"
     shown = f"certificate `{facts['subject']}`, signed by `{facts['issuer']}`" if "subject" in facts else None
     until = f"valid until {facts['not_after'][:10]}" if "not_after" in facts else None
     yield ", ".join(filter(None, (asked, shown, until)))
@@ -88,14 +88,43 @@ def alpn(facts: Facts) -> Iterator[str]:
     yield f"offered {offered}, selected {selected}"
 
 
+def upgrade(facts: Facts) -> Iterator[str]:
+    yield f"{facts['status']}, sub-protocol `{facts['subprotocol']}`, path `{facts['path']}`"
+    yield from carried(facts)
+
+
+def carried(facts: Facts) -> Iterator[str]:
+    headers = ", ".join(f"`{name}`" for name in facts["headers"])
+    yield f"headers {headers}" if headers else ""
+
+
+def request(facts: Facts) -> Iterator[str]:
+    said = f", `{facts['message']}`" if "message" in facts else ""
+    yield f"{facts['answer']}{said}"
+    yield from posted(facts)
+
+
+def posted(facts: Facts) -> Iterator[str]:
+    kept = ", retained" if facts["retain"] else ""
+    yield f"`{facts['topic']}`, QoS {facts['qos']}{kept}, {facts['bytes']} bytes"
+    yield from carried(facts)
+
+
 def connect(facts: Facts) -> Iterator[str]:
     yield f"{facts['reason']}, packet of {facts['packet_bytes']} bytes"
     yield f"user name `{facts['username']}`"
+    yield from will(facts)
+    yield ", ".join(facts.get("terms", ()))
+
+
+def will(facts: Facts) -> Iterator[str]:
+    yield f"with a will on `{facts['will']}`" if "will" in facts else ""
 
 
 def device(facts: Facts) -> Iterator[str]:
     yield f"user name `{facts['username']}`, packet of {facts['packet_bytes']} bytes"
     yield "" if facts["password"] else "no password was sent"
+    yield from will(facts)
 
 
 def subscribe(facts: Facts) -> Iterator[str]:
@@ -103,7 +132,7 @@ def subscribe(facts: Facts) -> Iterator[str]:
 
 
 def publish(facts: Facts) -> Iterator[str]:
-    yield f"`{facts['topic']}`, QoS {facts['qos']}"
+    yield f"`{facts['topic']}`, QoS {facts['qos']}{', retained' if facts.get('retain') else ''}"
 
 
 def receive(_facts: Facts) -> Iterator[str]:
@@ -120,6 +149,8 @@ TELL: Mapping[str, Tell] = {
     "tcp": tcp,
     "tls": tls,
     "alpn": alpn,
+    "upgrade": upgrade,
+    "request": request,
     "connect": connect,
     "subscribe": subscribe,
     "publish": publish,
@@ -128,6 +159,8 @@ TELL: Mapping[str, Tell] = {
 }
 ABOUT: Mapping[str, Tell] = {
     "tls": certificate,
+    "upgrade": carried,
+    "request": posted,
     "connect": device,
     "subscribe": lambda facts: iter([f"filter `{facts['filter']}`"]),
     "publish": lambda facts: iter([f"topic `{facts['topic']}`"]),
@@ -140,7 +173,9 @@ def verdict(report: Report, width: int) -> list[str]:
     if report.diagnosis is not None:
         return ["", *diagnosis(report.diagnosis, width)]
     came_back = any(stage.name == "receive" for stage in report.stages)
-    message = "and its message came back" if came_back else "and did what it was asked to"
+    is_request = any(stage.name == "request" for stage in report.stages)
+    done = "and its message was taken" if is_request else "and did what it was asked to"
+    message = "and its message came back" if came_back else done
     return ["", *wrapped(f"client `{client}` was let in by `{report.knock.endpoint}`, {message}", width, "")]
 
 

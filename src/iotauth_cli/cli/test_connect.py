@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.connect import Asking, Report, Stage, Started
 
 Slot = Literal["new", "old"]
+Carrier = Literal["username", "headers", "query"]
+Mistake = Literal[
+    "no-alpn",
+    "wrong-alpn",
+    "mqtt-alpn",
+    "no-sni",
+    "wrong-sni",
+    "port-8883",
+    "base64-password",
+    "two-question-marks",
+    "unencoded-signature",
+    "token-newline",
+    "qos-2",
+    "large-payload",
+    "deep-topic",
+]
 
 REFUSED, UNKNOWN = 1, 3
 FIRST_USE = (
@@ -35,6 +51,18 @@ def connect(
     ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Trust only the roots in this file.")] = None,
     alpn: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Offer this ALPN, not `mqtt`.")] = None,
     no_alpn: Annotated[bool, typer.Option("--no-alpn", help="Offer no ALPN, as some devices do.")] = False,
+    websocket: Annotated[bool, typer.Option("--websocket", help="Speak MQTT in a WebSocket.")] = False,
+    http: Annotated[bool, typer.Option("--http", help="Publish with one HTTPS request.")] = False,
+    mqtt5: Annotated[bool, typer.Option("--mqtt5", help="Speak MQTT 5, whose broker gives reasons.")] = False,
+    credentials_in: Annotated[
+        Carrier | None,
+        typer.Option(metavar="PLACE", help="Name authorizer and token in `username`, `headers` or `query`."),
+    ] = None,
+    retain: Annotated[bool, typer.Option("--retain", help="Publish retained, and remove the message again.")] = False,
+    will: Annotated[str | None, typer.Option(metavar="TOPIC", help="Leave a will there.")] = None,
+    mistake: Annotated[
+        Mistake | None, typer.Option(metavar="NAME", help=f"Make a device's mistake: {', '.join(get_args(Mistake))}.")
+    ] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="Log in under this user name.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     authorizer: Annotated[str | None, typer.Option(metavar="NAME", help="Name this authorizer.")] = None,
@@ -49,7 +77,7 @@ def connect(
 
     Example: iotauth test-connect thermo-1
     """
-    from iotauth_cli.operations.connect import Visit, knock, prepare
+    from iotauth_cli.operations.connect import Visit, knock, manner_of, mistake_words, prepare
 
     context = ctx.obj
     visit = Visit(
@@ -65,10 +93,16 @@ def connect(
         subscribe=subscribe,
         timeout_s=timeout,
         is_old=slot == "old",
+        manner=manner_of(is_websocket=websocket, is_http=http, is_mqtt5=mqtt5, carrier=credentials_in),
+        retain=retain,
+        will=will,
+        mistake=mistake,
     )
     prepared = prepare(context.session, context.store, context.wish(), visit, where=context.places)
     if prepared.is_first_use:
         context.output.say(FIRST_USE)
+    if mistake:
+        context.output.say(f"on purpose, the device {mistake_words(mistake)}")
     report = tell(context.output, knock(context.session, prepared))
     return 0 if report.ok else REFUSED if report.was_refused else UNKNOWN
 

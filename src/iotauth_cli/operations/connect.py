@@ -14,12 +14,13 @@ from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations.host import check_host
 from iotauth_cli.operations.installation import Wish
+from iotauth_cli.operations.mistakes import MISTAKES
 from iotauth_cli.operations.other_side import Asking, look
 from iotauth_cli.probe.cause import REFUSED
 from iotauth_cli.probe.diagnose import Diagnosis, diagnose
 from iotauth_cli.probe.errand import check, choose
 from iotauth_cli.probe.evidence import Attempt, AuthorizerFound, Case, Names, OtherSide
-from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, Endpoint, Errand, Login, Stage, Started
+from iotauth_cli.probe.stages import PLAIN, Carrier, Endpoint, Errand, Login, Manner, Stage, Started, Transport
 from iotauth_cli.probe.walk import walk
 from iotauth_cli.secret import Secret
 
@@ -32,7 +33,7 @@ TIMEOUT_S = 10.0  # for one step; AWS IoT itself gives up on the function after 
 class Visit:
     """What was typed; None is what was not. *alpn* empty offers none, *username* is the part before `?`.
 
-    *is_old* asks for the secret that a rotation is replacing.
+    *is_old* asks for the secret that a rotation is replacing. *mistake* is one of `MISTAKES`, made on purpose.
     """
 
     client_id: str | None = None
@@ -47,6 +48,10 @@ class Visit:
     subscribe: str | None = None
     timeout_s: float = TIMEOUT_S
     is_old: bool = False
+    manner: Manner = PLAIN
+    retain: bool = False
+    will: str | None = None
+    mistake: str | None = None
 
     @property
     def typed(self) -> frozenset[str]:
@@ -73,6 +78,7 @@ class Knock:
     names: Names
     typed: frozenset[str] = frozenset()
     timeout_s: float = TIMEOUT_S
+    manner: Manner = PLAIN
     is_first_use: bool = False  # of the new secret in a rotation, for all that is known here
 
 
@@ -104,6 +110,7 @@ class Report:
             "ok": self.ok,
             "client": self.knock.login.client_id,
             "endpoint": {"host": endpoint.host, "port": endpoint.port},
+            "over": self.knock.manner.words,
             "stages": [stage.as_document() for stage in self.stages],
             "diagnosis": self.diagnosis.as_document() if self.diagnosis else None,
         }
@@ -119,31 +126,67 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, whe
             topic is none.
         AwsError: AWS IoT did not say where devices connect.
     """
-    wanted = Errand(visit.publish, visit.subscribe)
+    wanted = Errand(visit.publish, visit.subscribe, retain=visit.retain, will=visit.will)
     check(wanted)
     client_id, kept = choose_client(store, visit)
     authorizer = visit.authorizer or (kept.authorizer if kept else settings.authorizer)
     user = visit.username if visit.username is not None else kept.username if kept else client_id
-    return Knock(
+    right = Knock(
         endpoint=find_endpoint(session, visit),
         login=Login(
             client_id,
             device_username(user, authorizer, kept),
             choose_password(visit, kept),
         ),
-        errand=choose(wanted, kept.publish, kept.subscribe) if kept else wanted,
+        errand=errand_of(visit, choose(wanted, kept.publish, kept.subscribe) if kept else wanted),
         names=Names(
             authorizer=authorizer,
             function=settings.function,
             table=kept.table if kept else settings.table,
             place=session.target.label,
             where=where,
+            manner=visit.manner.flags,
             aws=session.target.aws_command,
         ),
         typed=visit.typed,
         timeout_s=visit.timeout_s,
+        manner=visit.manner,
         is_first_use=bool(kept and kept.previous) and not visit.is_old and visit.password is None,
     )
+    return right if visit.mistake is None else MISTAKES[visit.mistake].make(right)
+
+
+def mistake_words(name: str) -> str:
+    """Return what a device does that makes mistake *name*, to stand behind "the device"."""
+    return MISTAKES[name].words
+
+
+def errand_of(visit: Visit, chosen: Errand) -> Errand:
+    """Return what can be done in this manner: one HTTPS request publishes, and does nothing else."""
+    if visit.manner.transport != "http":
+        return chosen
+    if visit.subscribe is not None or visit.will is not None:
+        raise InputError("over HTTPS a device can only publish", hint="leave out `--subscribe` and `--will`")
+    if chosen.publish is None:
+        raise InputError("over HTTPS a device can only publish, and no topic is known", hint="name one: `--publish`")
+    return replace(chosen, subscribe=None)
+
+
+def manner_of(*, is_websocket: bool, is_http: bool, is_mqtt5: bool, carrier: Carrier | None) -> Manner:
+    """Return how to talk.
+
+    Raises:
+        InputError: it cannot be done so.
+    """
+    if is_http and (is_websocket or is_mqtt5):
+        other = "websocket" if is_websocket else "mqtt5"
+        raise InputError(f"`--http` and `--{other}` exclude each other", hint="give one of them")
+    if carrier == "username" and is_http:
+        raise InputError("an HTTPS request has no user name", hint="give `--credentials-in headers` or `query`")
+    if carrier not in (None, "username") and not (is_http or is_websocket):
+        raise InputError(f"MQTT has no {carrier}", hint="add `--websocket` or `--http`")
+    transport: Transport = "http" if is_http else "websocket" if is_websocket else "mqtt"
+    return Manner(transport, carrier or ("headers" if is_http else "username"), is_mqtt5)
 
 
 def choose_client(store: Store, visit: Visit) -> tuple[str, Credential | None]:
@@ -195,7 +238,7 @@ def find_endpoint(session: Session, visit: Visit) -> Endpoint:
         host=visit.endpoint or target.data_host or iot.data_endpoint(session),
         port=visit.port or target.data_port,
         ca_file=visit.ca_file or target.ca_file,
-        alpn=(CUSTOM_AUTH_ALPN,) if visit.alpn is None else visit.alpn,
+        alpn=visit.manner.alpn if visit.alpn is None else visit.alpn,
     )
 
 
@@ -213,11 +256,12 @@ def device_username(user: str, authorizer: str, kept: Credential | None = None) 
 def knock(session: Session, knock: Knock) -> Generator[Started | Stage | Asking, None, Report]:
     """Walk to the broker and back; yield what happens, return how it ended and, if badly, why."""
     stages = []
-    for event in walk(knock.endpoint, knock.login, knock.errand, timeout_s=knock.timeout_s):
+    steps = walk(knock.endpoint, knock.login, knock.errand, timeout_s=knock.timeout_s, manner=knock.manner)
+    for event in steps:
         if isinstance(event, Stage):
             stages.append(event)
         yield event
-    attempt = Attempt(knock.endpoint, knock.login, knock.errand, tuple(stages), knock.typed)
+    attempt = Attempt(knock.endpoint, knock.login, knock.errand, tuple(stages), knock.typed, knock.manner)
     if attempt.failed is None:
         return Report(knock, attempt.stages)
     found = yield from look(session, attempt)

@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from iotauth_authorizer.event import ConnectRequest, InvalidAnswer, build_event, parse_answer
 from iotauth_cli import token as tokens
@@ -28,6 +28,7 @@ from iotauth_cli.errors import AccessDenied, BadAnswer, IotauthError, NotFound
 from iotauth_cli.operations.function_log import calls
 from iotauth_cli.operations.installation.function import HANDLER
 from iotauth_cli.operations.invoke_permission import permission_for
+from iotauth_cli.probe.carriage import headers_of, query_of, sent_username
 from iotauth_cli.probe.evidence import (
     ABSENT,
     Absent,
@@ -45,7 +46,8 @@ from iotauth_cli.secret import MASK, Secret
 T = TypeVar("T")
 
 LOG_PATIENCE_S = 10.0  # CloudWatch shows a line within a few seconds
-REACHED_BROKER = ("connect", "subscribe", "publish", "receive")
+ENTERING = ("upgrade", "request", "connect")  # steps at which the function may be called
+REACHED_BROKER = (*ENTERING, "subscribe", "publish", "receive")
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ class Inquiry:
             *(found.arn, found.function_arn, found.is_active, found.signing_disabled),
             token_key_name=found.token_key_name,
             is_signature_right=self.is_signature_right(found),
+            signed_when=self.signed_when(found),
         )
 
     def signed_token(self, token_key_name: str | None) -> dict[str, str]:
@@ -162,6 +165,19 @@ class Inquiry:
         keys = found.token_signing_public_keys.values()
         return any(tokens.verify(signed["token"], signed["tokenSignature"], pem) for pem in keys)
 
+    def signed_when(self, found: iot.Authorizer) -> Literal["trimmed", "encoded"] | None:
+        """Say what would make a wrong signature right, if one of the two common mistakes spoilt it."""
+        signed = self.signed_token(found.token_key_name)
+        if self.is_signature_right(found) is not False:
+            return None
+        token, signature = signed["token"], signed["tokenSignature"]
+        keys = found.token_signing_public_keys.values()
+        if any(tokens.verify(token.strip(), signature, pem) for pem in keys):
+            return "trimmed"
+        if any(tokens.verify(token, signature.replace(" ", "+"), pem) for pem in keys):
+            return "encoded"
+        return None
+
     def function(self, arn: FunctionArn) -> FunctionFound | Absent:
         found = lambda_.find(self.session, arn.name)
         if found is None:
@@ -179,16 +195,24 @@ class Inquiry:
         name = self.found.authorizer.arn.rpartition("/")[2]
         try:
             signed = self.signed_token(self.found.authorizer.token_key_name)
-            answer = iot.test_invoke(self.session, name, mqttContext=self.mqtt_context(), **signed)
+            answer = iot.test_invoke(self.session, name, **self.contexts(), **signed)
         except BadAnswer as bad:
             return Trial("no-answer", (), self.masked(bad.message), time.monotonic() - began)
         return Trial("allowed" if answer.is_authenticated else "refused", answer.policy_documents)
+
+    def contexts(self) -> dict[str, Any]:
+        """Return what the device presented, as TestInvokeAuthorizer names it: over plain HTTP there is no CONNECT."""
+        if self.attempt.manner.transport != "http":
+            return {"mqttContext": self.mqtt_context()}
+        query = query_of(self.attempt.login, self.attempt.manner)
+        context: dict[str, Any] = {"headers": headers_of(self.attempt.login, self.attempt.manner)}
+        return {"httpContext": {**context, "queryString": f"?{query}"} if query else context}
 
     def mqtt_context(self) -> dict[str, Any]:
         login = self.attempt.login
         members = {
             "clientId": login.client_id,
-            "username": login.username,
+            "username": sent_username(login, self.attempt.manner),
             "password": login.password.reveal().encode() if login.password else None,
         }
         return {name: value for name, value in members.items() if value}
@@ -199,7 +223,7 @@ class Inquiry:
         The test call's line may be late, or never come where it could not be made; without it a
         missing line proves nothing.
         """
-        began_ms = epoch_ms(next(stage.started_at for stage in self.attempt.stages if stage.name == "connect"))
+        began_ms = epoch_ms(next(stage.started_at for stage in self.attempt.stages if stage.name in ENTERING))
         is_awaited = self.found.test is not None and self.found.test.outcome != "no-answer"
         for pause in pauses(LOG_PATIENCE_S):
             seen = [call for call in self.calls_since(arn, began_ms) if self.may_be_ours(call)]
@@ -251,16 +275,24 @@ class Inquiry:
         return self.signed_token(found.token_key_name)["token"]
 
     def request(self) -> ConnectRequest:
-        login = self.attempt.login
-        return ConnectRequest(
-            protocols=("tls", "mqtt"),
+        login, manner = self.attempt.login, self.attempt.manner
+        protocols = {"mqtt": ("tls", "mqtt"), "websocket": ("tls", "http", "mqtt"), "http": ("tls", "http")}
+        query = query_of(login, manner)
+        request = ConnectRequest(
+            protocols=protocols[manner.transport],
             connection_id=str(uuid.uuid4()),
-            client_id=login.client_id,
-            username=login.username,
-            password=login.password.reveal().encode() if login.password else None,
             token=self.verified_token,
             signature_verified=self.verified_token is not None,
             server_name=self.attempt.endpoint.host,
+            http_headers=headers_of(login, manner),
+            query_string=f"?{query}" if query else None,
+        )
+        if manner.transport == "http":
+            return request
+        return request._replace(
+            client_id=login.client_id,
+            username=sent_username(login, manner),
+            password=login.password.reveal().encode() if login.password else None,
         )
 
 

@@ -14,6 +14,7 @@ Evidence = Callable[[Case], str | None]
 REFUSED = "refused"  # the broker, or TLS, said no
 UNKNOWN = "unknown"  # nobody was reached who could have said yes or no
 
+ENTRANCE: tuple[StageName, ...] = ("connect", "upgrade", "request")  # where the authorizer decides
 ANY_END = (Symptom.CLOSED, Symptom.REFUSED, Symptom.NOT_MQTT, Symptom.TIMEOUT)  # how a broker may say no
 
 

@@ -6,17 +6,22 @@ sentence for the person, or None where there is nothing to tell.
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timezone
 
 from iotauth_authorizer.credential import PREFIX, is_intact
 from iotauth_authorizer.event import ANSWER_LIMIT_S
+from iotauth_authorizer.grants import MAX_TOPIC_BYTES, MAX_TOPIC_SLASHES
 from iotauth_authorizer.username import SIGNATURE
 from iotauth_cli.policy.evaluate import EXPLICIT_DENY, IMPLICIT_DENY
 from iotauth_cli.probe.cause import Condition
 from iotauth_cli.probe.certificates import stamp
 from iotauth_cli.probe.evidence import Absent, AuthorizerFound, Call, Case, FunctionFound
-from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, StageName
+from iotauth_cli.probe.mqtt5 import QOS_NOT_SUPPORTED
+from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, StageName, Symptom
 
+CERTIFICATE_PORT = 8883  # MQTT with a client certificate: AWS IoT, "Protocols"
+MAX_PAYLOAD_BYTES = 128 * 1024  # AWS IoT Core quotas
 TRACE_LINES = 4  # statements shown of a policy; the deciding one is named before them
 
 # --- conditions ---------------------------------------------------------------------------------
@@ -42,16 +47,29 @@ def leaf_is_in_date(case: Case) -> bool:
 
 
 def offers_no_alpn(case: Case) -> bool:
-    return not case.attempt.endpoint.alpn
+    return not case.attempt.endpoint.alpn and not case.attempt.manner.speaks_http
+
+
+def offers_mqtt_to_http(case: Case) -> bool:
+    return CUSTOM_AUTH_ALPN in case.attempt.endpoint.alpn and case.attempt.manner.speaks_http
 
 
 def offers_another_alpn(case: Case) -> bool:
-    return bool(case.attempt.endpoint.alpn) and CUSTOM_AUTH_ALPN not in case.attempt.endpoint.alpn
+    offered = case.attempt.endpoint.alpn
+    return bool(offered) and CUSTOM_AUTH_ALPN not in offered and not case.attempt.manner.speaks_http
 
 
 def sent_no_server_name(case: Case) -> bool:
     tls = case.attempt.stage("tls")
-    return tls is not None and tls.facts.get("server_name") is None
+    return tls is not None and tls.facts.get("server_name", "") is None
+
+
+def sent_another_server_name(case: Case) -> bool:
+    return bool(case.attempt.endpoint.server_name)
+
+
+def is_port_for_certificates(case: Case) -> bool:
+    return case.attempt.endpoint.port == CERTIFICATE_PORT
 
 
 def user_name_is_malformed(case: Case) -> bool:
@@ -83,6 +101,74 @@ def signature_is_missing(case: Case) -> bool:
 def signature_is_wrong(case: Case) -> bool:
     found = case.other.authorizer
     return isinstance(found, AuthorizerFound) and found.is_signature_right is False
+
+
+def signed_when(mended: str) -> Condition:
+    """Whether the signature would be right if the token, or the signature, had come unspoilt."""
+    return lambda case: (
+        isinstance(case.other.authorizer, AuthorizerFound) and case.other.authorizer.signed_when == mended
+    )
+
+
+def password_is_in_base64(case: Case) -> bool:
+    """Tell whether what was sent is base64 of a secret of iotauth's; its checksum leaves no doubt."""
+    secret = case.attempt.login.password
+    try:
+        inner = base64.b64decode(secret.reveal(), validate=True).decode() if secret else ""
+    except ValueError:
+        return False
+    return inner.startswith(PREFIX) and is_intact(inner)
+
+
+def credentials_are_refused(case: Case) -> bool:
+    return logged("wrong-password")(case) or test_call("refused")(case)
+
+
+def status_is(*statuses: int) -> Condition:
+    return lambda case: case.failed.facts.get("status") in statuses
+
+
+def server_failed(case: Case) -> bool:
+    return int(case.failed.facts.get("status", 0)) >= 500
+
+
+def code_is(code: int) -> Condition:
+    """Whether the broker gave this MQTT 5 reason."""
+    return lambda case: case.failed.facts.get("code") == code
+
+
+def publishes_at_qos_2(case: Case) -> bool:
+    return case.attempt.errand.qos == 2
+
+
+def qos_was_not_taken(case: Case) -> bool:
+    """AWS IoT leaves QoS 2 unanswered, or names it in MQTT 5; a mere hang-up says nothing of it."""
+    return case.failed.symptom is Symptom.TIMEOUT or code_is(QOS_NOT_SUPPORTED)(case)
+
+
+def payload_is_too_large(case: Case) -> bool:
+    return int(case.failed.facts.get("bytes", 0)) > MAX_PAYLOAD_BYTES
+
+
+def topic_of(case: Case) -> str:
+    """The topic or the filter of the failing step, without what AWS IoT does not count of it."""
+    errand = case.attempt.errand
+    topic = (errand.subscribe if case.failed.name == "subscribe" else errand.publish) or ""
+    free = 3 if topic.startswith("$aws/rules/") else 2 if topic.startswith("$share/") else 0
+    return topic.split("/", free)[-1]
+
+
+def topic_is_too_deep(case: Case) -> bool:
+    return topic_of(case).count("/") > MAX_TOPIC_SLASHES
+
+
+def topic_is_too_long(case: Case) -> bool:
+    return len(topic_of(case).encode()) > MAX_TOPIC_BYTES
+
+
+def decided_by(action: str) -> Condition:
+    """Whether it is this action on which the policy's decision about the step hangs."""
+    return lambda case: case.decision is not None and case.decision.action == action
 
 
 def function_is_absent(case: Case) -> bool:
@@ -163,6 +249,8 @@ STEPS: dict[StageName, str] = {
     "tcp": "the port",
     "tls": "the TLS handshake",
     "alpn": "ALPN",
+    "upgrade": "the upgrade",
+    "request": "the request",
     "connect": "CONNECT",
     "subscribe": "SUBSCRIBE",
     "publish": "PUBLISH",
@@ -220,6 +308,24 @@ def alpn(case: Case) -> str | None:
     selected = stage.facts.get("selected") if stage else None
     return (
         f"in TLS the device offered {offered} as ALPN, and the server chose {f'`{selected}`' if selected else 'none'}"
+    )
+
+
+def server_name(case: Case) -> str | None:
+    sent = case.attempt.endpoint.server_name
+    return f"in TLS the device asked for `{sent}`, and it connects to `{case.attempt.endpoint.host}`" if sent else None
+
+
+def payload(case: Case) -> str | None:
+    size = case.failed.facts.get("bytes")
+    return f"the message has {size} bytes; AWS IoT takes {MAX_PAYLOAD_BYTES}" if size is not None else None
+
+
+def topic_size(case: Case) -> str:
+    topic = topic_of(case)
+    return (
+        f"it has {topic.count('/')} slashes and {len(topic.encode())} bytes; AWS IoT takes {MAX_TOPIC_SLASHES} and "
+        f"{MAX_TOPIC_BYTES}"
     )
 
 

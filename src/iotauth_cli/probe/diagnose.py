@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iotauth_cli.probe.causes import CAUSES
-from iotauth_cli.probe.clues import device_side
+from iotauth_cli.probe.clues import STEPS, device_side
 from iotauth_cli.probe.evidence import AuthorizerFound, Case
 
 
@@ -64,6 +64,10 @@ def names_of(case: Case) -> Mapping[str, Any]:
         "user": attempt.user.user if attempt.user else "",
         "host": attempt.endpoint.host,
         "port": attempt.endpoint.port,
+        "server_name": attempt.endpoint.server_name or "",
+        "again": f"iotauth test-connect {attempt.login.client_id}{case.names.manner}",
+        "step": STEPS[failed.name],
+        "will": attempt.errand.will,
         "endpoint": str(attempt.endpoint),
         "ca_file": attempt.endpoint.ca_file,
         "topic": attempt.errand.publish,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 from iotauth_cli.errors import InputError
@@ -20,12 +21,12 @@ def choose(wanted: Errand, publish: Sequence[str], subscribe: Sequence[str]) -> 
     topics = [wanted.publish] if wanted.publish else [concrete(topic) for topic in publish]
     filters = [wanted.subscribe] if wanted.subscribe else list(subscribe)
     if not topics or not filters:
-        return Errand(next(iter(topics), None), next(iter(filters), None))
+        return replace(wanted, publish=next(iter(topics), None), subscribe=next(iter(filters), None))
     from iotauth_cli.probe.walk import topic_matches  # TLS and MQTT, which whoever only makes a topic can do without
 
     pairs = list(product(topics, filters))
     topic, topic_filter = next((pair for pair in pairs if topic_matches(pair[1], pair[0])), pairs[0])
-    return Errand(topic, topic_filter)
+    return replace(wanted, publish=topic, subscribe=topic_filter)
 
 
 def concrete(topic_filter: str) -> str:
@@ -44,6 +45,8 @@ def check(errand: Errand) -> None:
             f"nothing can be published to `{errand.publish}`, which has a wildcard",
             hint=f"name one topic, such as `{concrete(errand.publish)}`",
         )
+    if errand.will is not None and ("+" in errand.will or "#" in errand.will or not errand.will):
+        raise InputError(f"no will can be left on `{errand.will}`", hint="name one topic, without wildcards")
     if errand.subscribe is not None and not is_filter(errand.subscribe):
         raise InputError(
             f"`{errand.subscribe}` is no topic filter: `#` must be the whole last level, `+` a whole level",

@@ -14,10 +14,10 @@ from typing import Literal
 from iotauth_authorizer import username
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.errors import InputError
-from iotauth_cli.policy.context import Context
+from iotauth_cli.policy.context import LAST_WILL, Context
 from iotauth_cli.policy.document import parse_all
 from iotauth_cli.policy.evaluate import Decision, Request, evaluate
-from iotauth_cli.probe.stages import Endpoint, Errand, Login, Stage, StageName
+from iotauth_cli.probe.stages import PLAIN, Endpoint, Errand, Login, Manner, Stage, StageName
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Attempt:
     errand: Errand
     stages: tuple[Stage, ...]
     typed: frozenset[str] = frozenset()
+    manner: Manner = PLAIN
 
     @property
     def failed(self) -> Stage | None:
@@ -61,7 +62,11 @@ ABSENT = Absent()
 
 @dataclass(frozen=True)
 class AuthorizerFound:
-    """*is_signature_right*: whether a key of its own has signed the token that was sent; None if none was."""
+    """*is_signature_right*: whether a key of its own has signed the token that was sent; None if none was.
+
+    *signed_when* says what makes a wrong signature right: the token ``trimmed`` of white space, or the
+    signature ``encoded``, so that its `+` do not arrive as spaces.
+    """
 
     arn: str
     function_arn: str
@@ -69,6 +74,7 @@ class AuthorizerFound:
     signing_disabled: bool
     token_key_name: str | None = None
     is_signature_right: bool | None = None
+    signed_when: Literal["trimmed", "encoded"] | None = None
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,8 @@ class OtherSide:
 class Names:
     """The user's own words for the sentences; *place* is ``AWS eu-west-1`` or ``the emulator``.
 
-    *where* are the flags that a command to type needs to mean the same place, *aws* is how the
-    AWS CLI is called for it.
+    *where* are the flags that a command to type needs to mean the same place, *manner* those of test-connect
+    for the same way there; *aws* is how the AWS CLI is called for it.
     """
 
     authorizer: str
@@ -166,6 +172,7 @@ class Names:
     table: str
     place: str
     where: str = ""
+    manner: str = ""
     aws: str = "aws"
 
 
@@ -184,28 +191,54 @@ class Case:
         return failed
 
     @cached_property
-    def asked(self) -> tuple[str, str] | None:
-        """Action and resource that the failing step needs of the policy; None for another step."""
+    def requests(self) -> tuple[tuple[str, str], ...]:
+        """Every action and resource that the failing step needs of the policy, in the order in which they count."""
         if not isinstance(self.other.authorizer, AuthorizerFound):
-            return None
+            return ()
         scope = ArnScope.parse(self.other.authorizer.arn)
         login, errand = self.attempt.login, self.attempt.errand
-        return {
-            "connect": ("iot:Connect", scope.client(login.client_id)),
-            "subscribe": ("iot:Subscribe", scope.topicfilter(errand.subscribe or "")),
-            "publish": ("iot:Publish", scope.topic(errand.publish or "")),
-            "receive": ("iot:Receive", scope.topic(errand.publish or "")),
-        }.get(self.failed.name)
+        publish = [("iot:Publish", scope.topic(errand.publish or ""))]
+        if errand.retain:
+            publish.append(("iot:RetainPublish", scope.topic(errand.publish or "")))
+        connect = [("iot:Connect", scope.client(login.client_id))]
+        if errand.will is not None:
+            connect.append(("iot:Publish", scope.topic(errand.will)))
+        return tuple(
+            {
+                "connect": connect,
+                "subscribe": [("iot:Subscribe", scope.topicfilter(errand.subscribe or ""))],
+                "publish": publish,
+                "request": publish,
+                "receive": [("iot:Receive", scope.topic(errand.publish or ""))],
+            }.get(self.failed.name, ())
+        )
+
+    @property
+    def asked(self) -> tuple[str, str] | None:
+        """The action and resource that decided, or the first that would; None for a step that needs none."""
+        found = self.decision
+        return (found.action, found.resource) if found else next(iter(self.requests), None)
 
     @cached_property
     def decision(self) -> Decision | None:
         """What the policy engine says about the failing step, on the documents of the test call."""
         test = self.other.test
-        if test is None or test.outcome != "allowed" or self.asked is None:
+        if test is None or test.outcome != "allowed" or not self.requests:
             return None
         try:
             documents = parse_all(test.documents)
         except InputError:
             return None
-        action, resource = self.asked
-        return evaluate(documents, Request(action, resource, Context(client_id=self.attempt.login.client_id)))
+        decisions = [evaluate(documents, Request(*request, self.context)) for request in self.requests]
+        return next((decision for decision in decisions if not decision.allowed), decisions[0])
+
+    @property
+    def context(self) -> Context:
+        """What the policy may ask about the connection. Over HTTP there is no client id."""
+        will = self.attempt.errand.will
+        if self.attempt.manner.transport == "http":
+            return Context()
+        if will is None or not isinstance(self.other.authorizer, AuthorizerFound):
+            return Context(client_id=self.attempt.login.client_id)
+        topic = ArnScope.parse(self.other.authorizer.arn).topic(will)
+        return Context(client_id=self.attempt.login.client_id, connect_attributes=(LAST_WILL,), last_will_topic=topic)

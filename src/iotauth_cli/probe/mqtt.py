@@ -7,21 +7,27 @@ try would hide what the first one met.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.errors import InputError
-from iotauth_cli.probe.stages import Endpoint, Finding, Login, Symptom
+from iotauth_cli.probe.carriage import headers_of, sent_username
+from iotauth_cli.probe.mqtt5 import terms, words
+from iotauth_cli.probe.stages import PLAIN, Endpoint, Finding, Login, Manner, Symptom
 from iotauth_cli.probe.tls import tls_symptom
+from iotauth_cli.probe.websocket import host_header, path_of
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
     from paho.mqtt.enums import MQTTErrorCode
 
+WILL = b"iotauth test-connect"  # the will's payload; DISCONNECT drops it
 KEEP_ALIVE_S = 30  # the least that AWS IoT accepts without raising it
 MAX_FIELD_BYTES = 65_535  # MQTT 3.1.1, section 1.5.3
 REFUSED_SUBSCRIPTION = 0x80  # SUBACK return codes from here on say no
@@ -34,7 +40,15 @@ class Session:
         InputError: *login* does not fit into CONNECT.
     """
 
-    def __init__(self, endpoint: Endpoint, login: Login, context: ssl.SSLContext, timeout_s: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        login: Login,
+        context: ssl.SSLContext,
+        timeout_s: float,
+        manner: Manner = PLAIN,
+        will: str | None = None,
+    ) -> None:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -42,38 +56,60 @@ class Session:
         self.endpoint = endpoint
         self.login = login
         self.timeout_s = timeout_s
+        self.manner = manner
+        self.will = will
         self.reason: Any = None
-        self.granted: dict[int, list[Any]] = {}
-        self.published: set[int] = set()
+        self.terms: list[str] = []
+        self.granted: dict[int, tuple[list[Any], Any]] = {}
+        self.published: dict[int, tuple[Any, Any]] = {}
         self.messages: list[tuple[str, bytes]] = []
         self.hung_up: Any = None
+        self.last_words: tuple[Any, Any] | None = None  # reason and properties of the broker's own DISCONNECT
         self.client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=login.client_id,
-            protocol=MQTTProtocolVersion.MQTTv311,
+            protocol=MQTTProtocolVersion.MQTTv5 if manner.is_mqtt5 else MQTTProtocolVersion.MQTTv311,
+            transport="websockets" if manner.transport == "websocket" else "tcp",
             reconnect_on_failure=False,
         )
         self.client.tls_set_context(context)
+        if not context.check_hostname:  # what is sent is not the host's name; the chain is verified all the same
+            self.client.tls_insecure_set(True)
         self.client.connect_timeout = timeout_s
+        if manner.transport == "websocket":
+            self.go_through_http(self.client)
         self.listen(self.client)
+
+    def go_through_http(self, client: Client) -> None:
+        extra = headers_of(self.login, self.manner)
+
+        def headers(own: dict[str, str]) -> dict[str, str]:
+            own.pop("Origin", None)  # a browser's; no device sends one
+            return {**own, "Host": host_header(self.endpoint), **extra}
+
+        client.ws_set_options(path=path_of(self.login, self.manner), headers=headers)
 
     def listen(self, client: Client) -> None:
         """Keep what the broker says where the steps look for it."""
 
-        def on_connect(_client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        def on_connect(_client: Client, _data: Any, _flags: Any, reason: Any, properties: Any) -> None:
             self.reason = reason
+            self.terms = terms(properties)
+            self.last_words = (reason, properties) if self.manner.is_mqtt5 and reason.is_failure else None
 
-        def on_subscribe(_client: Client, _data: Any, mid: int, reasons: list[Any], _properties: Any) -> None:
-            self.granted[mid] = reasons
+        def on_subscribe(_client: Client, _data: Any, mid: int, reasons: list[Any], properties: Any) -> None:
+            self.granted[mid] = (reasons, properties)
 
-        def on_publish(_client: Client, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
-            self.published.add(mid)
+        def on_publish(_client: Client, _data: Any, mid: int, reason: Any, properties: Any) -> None:
+            self.published[mid] = (reason, properties)
 
         def on_message(_client: Client, _data: Any, message: Any) -> None:
             self.messages.append((message.topic, bytes(message.payload)))
 
-        def on_disconnect(_client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        def on_disconnect(_client: Client, _data: Any, flags: Any, reason: Any, properties: Any) -> None:
             self.hung_up = reason
+            if flags.is_disconnect_packet_from_server:
+                self.last_words = (reason, properties)
 
         client.on_socket_open = send_at_once
         client.on_connect = on_connect
@@ -85,9 +121,12 @@ class Session:
     def connect(self) -> Finding:
         """Send CONNECT and wait for CONNACK. The time told is the broker's, without paho's own handshake."""
         facts = self.connect_facts()
-        if self.login.username is not None:
+        user = sent_username(self.login, self.manner)
+        if user is not None:
             password = self.login.password.reveal() if self.login.password else None
-            self.client.username_pw_set(self.login.username, password)
+            self.client.username_pw_set(user, password)
+        if self.will is not None:
+            self.client.will_set(self.will, WILL, qos=1)
         try:
             self.client.connect(self.endpoint.host, self.endpoint.port, keepalive=KEEP_ALIVE_S)
         except OSError as error:  # the handshake by hand went well just before
@@ -96,17 +135,20 @@ class Session:
         waited = self.wait(lambda: self.reason is not None)
         ms = (time.perf_counter() - sent) * 1000
         if waited is not None:
-            return Finding({**facts, "reason": f"{self.how(waited)} before CONNACK"}, waited, ms)
+            return Finding({**facts, **self.ended(waited, "CONNACK")}, waited, ms)
         if self.reason.is_failure:
-            return Finding({**facts, "reason": f"CONNACK: {str(self.reason).lower()}"}, Symptom.REFUSED, ms)
-        return Finding({**facts, "reason": "accepted"}, None, ms)
+            said = words(*self.last_words) if self.last_words else str(self.reason).lower()
+            return Finding({**facts, "reason": f"CONNACK: {said}", **self.code()}, Symptom.REFUSED, ms)
+        more = {"terms": self.terms} if self.terms else {}
+        return Finding({**facts, "reason": "accepted", **more}, None, ms)
 
     def connect_facts(self) -> dict[str, Any]:
         return {
             "client_id": self.login.client_id,
-            "username": self.login.shown_username,
+            "username": shown_username(self.login, self.manner),
             "password": self.login.password is not None,
-            "packet_bytes": connect_size(self.login),
+            "packet_bytes": connect_size(self.login, self.manner, self.will),
+            **({"will": self.will} if self.will is not None else {}),
         }
 
     def subscribe(self, topic_filter: str) -> Finding:
@@ -119,34 +161,42 @@ class Session:
         waited = self.wait(lambda: mid in self.granted)
         if waited is not None or mid is None:
             symptom = waited or Symptom.CLOSED
-            return Finding({**facts, "reason": f"{self.how(symptom)} before SUBACK"}, symptom)
-        code = self.granted[mid][0].value
+            return Finding({**facts, **self.ended(symptom, "SUBACK")}, symptom)
+        reasons, properties = self.granted[mid]
+        code = reasons[0].value
         if code >= REFUSED_SUBSCRIPTION:
-            return Finding({**facts, "reason": f"SUBACK {code:#04x}"}, Symptom.REFUSED)
+            said = words(reasons[0], properties) if self.manner.is_mqtt5 else f"{code:#04x}"
+            return Finding({**facts, "reason": f"SUBACK {said}", "code": code}, Symptom.REFUSED)
         return Finding({**facts, "qos": code})
 
-    def publish(self, topic: str, payload: bytes) -> Finding:
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> Finding:
         """Publish at QoS 1, whose PUBACK is the only sign a device gets that it may."""
-        facts: dict[str, Any] = {"topic": topic, "bytes": len(payload), "qos": 1}
+        facts: dict[str, Any] = {"topic": topic, "bytes": len(payload), "qos": qos, "retain": retain}
         try:
-            mid = self.client.publish(topic, payload, qos=1).mid
+            mid = self.client.publish(topic, payload, qos=qos, retain=retain).mid
         except ValueError as error:
             raise InputError(f"nothing can be published to `{topic}`: {error}") from None
         waited = self.wait(lambda: mid in self.published)
         if waited is not None:
-            return Finding({**facts, "reason": f"{self.how(waited)} before PUBACK"}, waited)
+            return Finding({**facts, **self.ended(waited, "PUBACK")}, waited)
+        reason, properties = self.published[mid]
+        if self.manner.is_mqtt5 and reason.is_failure:
+            said = words(reason, properties)
+            return Finding({**facts, "reason": f"PUBACK {said}", "code": reason.value}, Symptom.REFUSED)
         return Finding(facts)
 
     def receive(self, payload: bytes) -> Finding:
         """Wait for the message that carries *payload*; others (retained ones) do not count."""
         waited = self.wait(lambda: any(got == payload for _, got in self.messages))
         if waited is not None:
-            return Finding({"reason": self.how(waited)}, waited)
+            return Finding({**self.ended(waited, "the message")}, waited)
         topic = next(topic for topic, got in self.messages if got == payload)
         return Finding({"topic": topic, "bytes": len(payload)})
 
-    def end(self) -> Finding:
-        """Say DISCONNECT, so that no will is published."""
+    def end(self, retained: str | None = None) -> Finding:
+        """Say DISCONNECT, so that no will is published; before it, remove the message *retained* on a topic."""
+        if retained is not None:
+            self.publish(retained, b"", retain=True)
         self.client.disconnect()
         waited = self.wait(lambda: self.hung_up is not None)
         return Finding({}, waited if waited is Symptom.TIMEOUT else None)
@@ -181,7 +231,16 @@ class Session:
             code = self.client.loop_write()
         return code
 
+    def ended(self, symptom: Symptom, awaited: str) -> dict[str, Any]:
+        """Return the facts of an answer that did not come: what came instead, in the broker's words if it has any."""
+        return {"reason": f"{self.how(symptom)} before {awaited}", **self.code()}
+
+    def code(self) -> dict[str, Any]:
+        return {"code": self.last_words[0].value} if self.last_words else {}
+
     def how(self, symptom: Symptom) -> str:
+        if self.last_words is not None and symptom is Symptom.CLOSED:
+            return f"DISCONNECT {words(*self.last_words)},"
         return {
             Symptom.TIMEOUT: f"no answer within {self.timeout_s:g} s",
             Symptom.NOT_MQTT: "the answer was not MQTT",
@@ -197,7 +256,9 @@ class Session:
 def send_at_once(_client: Client, _data: Any, sock: Any) -> None:
     # Behind the handshake's last flight a small CONNECT waits 40 ms for the server's delayed
     # acknowledgement, and that time would be told as the broker's.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # paho's WebSocket hides its socket, so the option is set through a second descriptor of the same one.
+    with socket.socket(fileno=os.dup(sock.fileno())) as same:
+        same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def check_login(login: Login) -> None:
@@ -211,9 +272,19 @@ def check_login(login: Login) -> None:
             raise InputError(f"the {name} has {size} bytes, and MQTT carries {MAX_FIELD_BYTES}")
 
 
-def connect_size(login: Login) -> int:
-    """Return the length of the CONNECT packet in bytes (MQTT 3.1.1, section 3.1)."""
-    remaining = 10 + sum(2 + len(text.encode()) for text in fields_of(login).values())
+def shown_username(login: Login, manner: Manner) -> str | None:
+    """Return CONNECT's user name as it may be shown."""
+    return login.shown_username if manner.carrier == "username" else sent_username(login, manner)
+
+
+def connect_size(login: Login, manner: Manner = PLAIN, will: str | None = None) -> int:
+    """Return the length of the CONNECT packet in bytes (MQTT 3.1.1 and 5, section 3.1)."""
+    fields = fields_of(replace(login, username=sent_username(login, manner)))
+    remaining = 10 + sum(2 + len(text.encode()) for text in fields.values())
+    if will is not None:
+        remaining += 2 + len(will.encode()) + 2 + len(WILL)
+    if manner.is_mqtt5:  # an empty list of properties is one byte
+        remaining += 1 if will is None else 2
     length_bytes = 1 + sum(remaining >= limit for limit in (128, 16_384, 2_097_152))
     return 1 + length_bytes + remaining
 

@@ -16,7 +16,9 @@ from typing import Any, Literal, get_args
 from iotauth_authorizer import username
 from iotauth_cli.secret import MASK, Secret
 
-StageName = Literal["dns", "tcp", "tls", "alpn", "connect", "subscribe", "publish", "receive", "end"]
+StageName = Literal[
+    "dns", "tcp", "tls", "alpn", "upgrade", "request", "connect", "subscribe", "publish", "receive", "end"
+]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
 CUSTOM_AUTH_ALPN = "mqtt"  # AWS IoT, "Protocols": custom authentication over MQTT on port 443
@@ -41,9 +43,53 @@ class Symptom(str, Enum):
     CLOSED = "closed"  # the other side hung up and said nothing
     REFUSED = "refused"  # it said no, with a reason code
     NOT_MQTT = "not-mqtt"
+    NOT_HTTP = "not-http"
+    REJECTED = "rejected"  # an HTTP status that is neither a yes nor a "forbidden"
 
     def __str__(self) -> str:
         return self.value
+
+
+Transport = Literal["mqtt", "websocket", "http"]
+Carrier = Literal["username", "headers", "query"]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the device talks: MQTT over TLS, MQTT in a WebSocket, or one HTTPS request that publishes.
+
+    *carrier* is where the authorizer's name, the token and its signature travel: in CONNECT's user name,
+    or in the headers or the query string of the HTTP request. *is_mqtt5* is MQTT 5 instead of 3.1.1.
+    """
+
+    transport: Transport = "mqtt"
+    carrier: Carrier = "username"
+    is_mqtt5: bool = False
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether the port has to expect HTTP, at least for a start."""
+        return self.transport != "mqtt"
+
+    @property
+    def alpn(self) -> tuple[str, ...]:
+        """What to offer: `mqtt` tells port 443 to expect MQTT; HTTPS and WebSocket need none."""
+        return () if self.speaks_http else (CUSTOM_AUTH_ALPN,)
+
+    @property
+    def words(self) -> str:
+        version = "MQTT 5" if self.is_mqtt5 else "MQTT 3.1.1"
+        return {"mqtt": version, "websocket": f"{version} in a WebSocket", "http": "HTTPS"}[self.transport]
+
+    @property
+    def flags(self) -> str:
+        """Test-connect's flags for this manner, to be put behind a command."""
+        transport = {"mqtt": "", "websocket": " --websocket", "http": " --http"}[self.transport]
+        is_usual = self.carrier == ("headers" if self.transport == "http" else "username")
+        return transport + ("" if is_usual else f" --credentials-in {self.carrier}") + " --mqtt5" * self.is_mqtt5
+
+
+PLAIN = Manner()
 
 
 @dataclass(frozen=True)
@@ -55,6 +101,7 @@ class Endpoint:
     port: int = 443
     ca_file: Path | None = None
     alpn: tuple[str, ...] = (CUSTOM_AUTH_ALPN,)
+    server_name: str | None = None  # sent instead of the host; empty sends none
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -93,10 +140,17 @@ def mask_parameters(text: str) -> str:
 
 @dataclass(frozen=True)
 class Errand:
-    """What to do once inside. A message is expected back only where *subscribe* matches *publish*."""
+    """What to do once inside. A message is expected back only where *subscribe* matches *publish*.
+
+    *qos*, *retain* and *payload_bytes* are the message's; *will* is the topic of a will that CONNECT leaves.
+    """
 
     publish: str | None = None
     subscribe: str | None = None
+    qos: int = 1
+    retain: bool = False
+    will: str | None = None
+    payload_bytes: int | None = None
 
 
 @dataclass(frozen=True)

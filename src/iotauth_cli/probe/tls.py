@@ -45,7 +45,7 @@ def build_context(endpoint: Endpoint) -> ssl.SSLContext:
         InputError: the CA file cannot be read or holds no certificate.
     """
     try:
-        context = ssl.create_default_context(cafile=endpoint.ca_file)
+        context = new_context(endpoint)
     except ssl.SSLError as error:
         raise InputError(
             f"`{endpoint.ca_file}` holds no certificate in PEM form",
@@ -61,6 +61,25 @@ def build_context(endpoint: Endpoint) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if endpoint.alpn:
         context.set_alpn_protocols(list(endpoint.alpn))
+    return context
+
+
+class Misnaming(ssl.SSLContext):
+    """Send *server_name*, or none if it is empty, whoever is connected to; the chain is verified all the same."""
+
+    server_name: str = ""
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **{**options, "server_hostname": self.server_name or None})
+
+
+def new_context(endpoint: Endpoint) -> ssl.SSLContext:
+    if endpoint.server_name is None:
+        return ssl.create_default_context(cafile=endpoint.ca_file)
+    context = Misnaming(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.server_name = endpoint.server_name
+    context.load_verify_locations(endpoint.ca_file) if endpoint.ca_file else context.load_default_certs()
     return context
 
 
@@ -90,25 +109,27 @@ def success_facts(endpoint: Endpoint, tls: ssl.SSLSocket) -> dict[str, Any]:
     return {
         "version": tls.version(),
         "cipher": cipher[0] if cipher else None,
-        "server_name": sent_name(endpoint.host),
+        "server_name": sent_name(endpoint),
         **(from_peer(peer).facts() if peer else {}),
     }
 
 
 def failure_facts(endpoint: Endpoint, error: OSError) -> dict[str, Any]:
     told = getattr(error, "verify_message", "") or getattr(error, "reason", "") or error.strerror
-    facts = {"error": (told or "closed").lower().replace("_", " "), "server_name": sent_name(endpoint.host)}
+    facts = {"error": (told or "closed").lower().replace("_", " "), "server_name": sent_name(endpoint)}
     if isinstance(error, ssl.SSLCertVerificationError) and endpoint.ca_file:
         facts.update(ca_file=str(endpoint.ca_file), **ca_facts(endpoint.ca_file))
     return facts
 
 
-def sent_name(host: str) -> str | None:
+def sent_name(endpoint: Endpoint) -> str | None:
     """Return what goes out as SNI: TLS has no server name for an address (RFC 6066, section 3)."""
+    if endpoint.server_name is not None:
+        return endpoint.server_name or None
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(endpoint.host)
     except ValueError:
-        return host
+        return endpoint.host
     return None
 
 

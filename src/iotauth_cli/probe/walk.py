@@ -9,15 +9,16 @@ import ssl
 import time
 from collections.abc import Callable, Generator, Iterator
 
-from iotauth_cli.probe import reach, tls
+from iotauth_cli.probe import http_publish, reach, tls, websocket
+from iotauth_cli.probe.carriage import headers_of
 from iotauth_cli.probe.mqtt import Session
-from iotauth_cli.probe.stages import Endpoint, Errand, Finding, Login, Stage, StageName, Started
+from iotauth_cli.probe.stages import PLAIN, Endpoint, Errand, Finding, Login, Manner, Stage, StageName, Started
 
 Step = tuple[StageName, Callable[[], Finding]]
 
 
 def walk(
-    endpoint: Endpoint, login: Login, errand: Errand, *, timeout_s: float
+    endpoint: Endpoint, login: Login, errand: Errand, *, timeout_s: float, manner: Manner = PLAIN
 ) -> Generator[Started | Stage, None, None]:
     """Knock as a device would; yield each step as it begins and as it ends, up to the first that fails.
 
@@ -25,9 +26,9 @@ def walk(
     every socket.
 
     Raises:
-        InputError: the CA file holds no certificate, or a topic cannot be sent in MQTT.
+        InputError: the CA file holds no certificate, a topic cannot be sent in MQTT, or the login not in HTTP.
     """
-    way = Way(endpoint, login, errand, timeout_s)
+    way = Way(endpoint, login, errand, timeout_s, manner)
     try:
         for name, step in way.steps():
             yield Started(name)
@@ -50,13 +51,18 @@ def timed(name: StageName, step: Callable[[], Finding]) -> Stage:
 class Way:
     """What one step leaves for the next: addresses, a socket, a session."""
 
-    def __init__(self, endpoint: Endpoint, login: Login, errand: Errand, timeout_s: float) -> None:
+    def __init__(self, endpoint: Endpoint, login: Login, errand: Errand, timeout_s: float, manner: Manner) -> None:
         self.endpoint = endpoint
+        self.login = login
         self.errand = errand
         self.timeout_s = timeout_s
+        self.manner = manner
+        headers_of(login, manner)  # refused before anything is sent
+        if manner.transport == "websocket":
+            websocket.prepare()
         self.context = tls.build_context(endpoint)
-        self.session = Session(endpoint, login, self.context, timeout_s)
-        self.payload = json.dumps({"iotauth": "test-connect", "nonce": secrets.token_hex(8)}).encode()
+        self.session = Session(endpoint, login, self.context, timeout_s, manner, errand.will)
+        self.payload = payload_of(errand)
         self.addresses: tuple[reach.Address, ...] = ()
         self.socket: socket.socket | None = None
         self.tls: ssl.SSLSocket | None = None
@@ -67,15 +73,22 @@ class Way:
         yield "tcp", self.reach
         yield "tls", self.shake_hands
         yield "alpn", self.agree
+        if self.manner.transport == "http":
+            yield "request", self.request
+            return
+        if self.manner.transport == "websocket":
+            yield "upgrade", self.upgrade
         yield "connect", self.session.connect
         publish, subscribe = self.errand.publish, self.errand.subscribe
         if subscribe is not None:
             yield "subscribe", lambda: self.session.subscribe(subscribe)
         if publish is not None:
-            yield "publish", lambda: self.session.publish(publish, self.payload)
+            qos, retain = self.errand.qos, self.errand.retain
+            yield "publish", lambda: self.session.publish(publish, self.payload, qos=qos, retain=retain)
         if publish is not None and subscribe is not None and topic_matches(subscribe, publish):
             yield "receive", lambda: self.session.receive(self.payload)
-        yield "end", self.session.end
+        retained = publish if self.errand.retain else None
+        yield "end", lambda: self.session.end(retained)
 
     def resolve(self) -> Finding:
         finding, self.addresses = reach.resolve(self.endpoint, self.timeout_s)
@@ -95,14 +108,39 @@ class Way:
         """Tell what ALPN came to. No choice is no failure here: a server may ignore ALPN and still serve MQTT."""
         assert self.tls is not None
         finding = Finding({"offered": list(self.endpoint.alpn), "selected": self.tls.selected_alpn_protocol()})
+        if not self.manner.speaks_http:
+            self.tls.close()
+        return finding
+
+    def upgrade(self) -> Finding:
+        assert self.tls is not None
+        finding = websocket.upgrade(self.tls, self.endpoint, self.login, self.manner, self.timeout_s)
         self.tls.close()
         return finding
+
+    def request(self) -> Finding:
+        finding = self.post(self.payload)
+        if finding.symptom is None and self.errand.retain:
+            self.post(b"")  # removes the retained message
+        return finding
+
+    def post(self, payload: bytes) -> Finding:
+        assert self.tls is not None
+        return http_publish.publish(
+            *(self.tls, self.endpoint, self.login, self.errand, self.manner), payload=payload, timeout_s=self.timeout_s
+        )
 
     def close(self) -> None:
         for open_socket in (self.socket, self.tls):
             if open_socket is not None:
                 open_socket.close()
         self.session.close()
+
+
+def payload_of(errand: Errand) -> bytes:
+    """Return a message that no other is like, as long as *errand* wants it."""
+    payload = json.dumps({"iotauth": "test-connect", "nonce": secrets.token_hex(8)}).encode()
+    return payload if errand.payload_bytes is None else payload.ljust(errand.payload_bytes)
 
 
 def topic_matches(topic_filter: str, topic: str) -> bool:

@@ -7,13 +7,15 @@ the likely. A row that rests on how AWS IoT works names the page of the develope
 from __future__ import annotations
 
 from iotauth_cli.probe.cause import Cause
-from iotauth_cli.probe.causes import authorizer, encryption, function, policy, reaching, remaining
+from iotauth_cli.probe.causes import authorizer, encryption, function, http, message, policy, reaching, remaining
 
 CAUSES: tuple[Cause, ...] = (
     *reaching.CAUSES,
     *encryption.CAUSES,
+    *message.CAUSES,
     *authorizer.CAUSES,
     *function.CAUSES,
     *policy.CAUSES,
+    *http.CAUSES,
     *remaining.CAUSES,
 )

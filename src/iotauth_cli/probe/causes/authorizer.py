@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from iotauth_cli.probe import clues
-from iotauth_cli.probe.cause import ANY_END, Cause
+from iotauth_cli.probe.cause import ANY_END, ENTRANCE, Cause
 from iotauth_cli.probe.causes.references import CUSTOM_AUTH, PROTOCOLS, TROUBLESHOOTING
 from iotauth_cli.probe.causes.remedies import CREATE
 
-refused = partial(Cause, stages=("connect",), symptoms=ANY_END)
+refused = partial(Cause, stages=ENTRANCE, symptoms=ANY_END)
 
 CAUSES = (
     refused(
@@ -29,6 +29,14 @@ CAUSES = (
         reference=PROTOCOLS,
     ),
     refused(
+        "port-for-certificates",
+        when=(clues.is_port_for_certificates, clues.may_not_have_been_called),
+        says="port {port} is for devices with a certificate, and hangs up on one with a password",
+        evidence=(clues.calls,),
+        remedy="use port 443, the only one for custom authentication: leave out `--port`",
+        reference=PROTOCOLS,
+    ),
+    refused(
         "two-question-marks",
         when=(clues.user_name_is_malformed, clues.may_not_have_been_called),
         says="the user name has more than one `?`, which AWS IoT does not take",
@@ -41,7 +49,7 @@ CAUSES = (
         when=(clues.names_no_authorizer, clues.authorizer_is_absent),
         says="the user name names no authorizer, and {place} has no default one",
         evidence=(clues.calls,),
-        remedy="name one: `iotauth test-connect {client} --authorizer NAME{where}`",
+        remedy="name one: `{again} --authorizer NAME{where}`",
         reference=CUSTOM_AUTH,
     ),
     refused(
@@ -66,6 +74,23 @@ CAUSES = (
         says="authorizer `{authorizer}` wants a signed token, and the user name carries none",
         evidence=(clues.calls,),
         remedy="sign one: `iotauth keys sign --for-client {client} --authorizer {authorizer}{where}`",
+        reference=CUSTOM_AUTH,
+    ),
+    refused(
+        "token-with-newline",
+        when=(clues.signature_is_wrong, clues.signed_when("trimmed"), clues.may_not_have_been_called),
+        says="the token of client `{client}` has white space at its end, which was not signed",
+        evidence=(clues.calls,),
+        remedy="cut the line end off where the token is read: `printf %s`, not `echo`, when a file is made",
+        reference=CUSTOM_AUTH,
+    ),
+    refused(
+        "signature-not-encoded",
+        when=(clues.signature_is_wrong, clues.signed_when("encoded"), clues.may_not_have_been_called),
+        says="the signature stands in the user name as it is, so each `+` in it arrives as a space",
+        evidence=(clues.calls,),
+        remedy="percent-encode it once (`+` as `%2B`), or take the user name of `iotauth keys sign --for-client "
+        "{client} --authorizer {authorizer}{where}`",
         reference=CUSTOM_AUTH,
     ),
     refused(

@@ -26,7 +26,7 @@ CAUSES = (
         symptoms=(S.UNTRUSTED,),
         says="the certificate of `{endpoint}` is signed by nobody whom this machine trusts",
         evidence=(clues.certificate, clues.trusted_root),
-        remedy="give the root that signed it: `iotauth test-connect {client} --ca FILE{where}`",
+        remedy="give the root that signed it: `{again} --ca FILE{where}`",
         reference=SERVER_CERTIFICATES,
     ),
     handshake(
@@ -35,7 +35,7 @@ CAUSES = (
         when=(clues.leaf_is_in_date,),
         says="the root that signed the certificate of `{endpoint}` has expired",
         evidence=(clues.certificate, clues.term, clues.trusted_root),
-        remedy="give a root that is in date: `iotauth test-connect {client} --ca FILE{where}`",
+        remedy="give a root that is in date: `{again} --ca FILE{where}`",
         reference=VALIDITY,
     ),
     handshake(
@@ -68,7 +68,7 @@ CAUSES = (
         symptoms=(S.WRONG_NAME,),
         says="the certificate of `{endpoint}` is not made out to `{host}`",
         evidence=(clues.certificate_names, clues.data_endpoint),
-        remedy="connect to a name that it has: `iotauth test-connect {client} --endpoint {certified}{where}`",
+        remedy="connect to a name that it has: `{again} --endpoint {certified}{where}`",
         reference=SERVER_CERTIFICATES,
     ),
     handshake(
@@ -96,6 +96,24 @@ CAUSES = (
         evidence=(clues.alpn,),
         remedy="offer `mqtt`: leave out `--alpn`",
         reference=PROTOCOLS,
+    ),
+    handshake(
+        "wrong-server-name",
+        symptoms=(S.CLOSED, S.TLS_FAILED, S.NO_COMMON_PROTOCOL),
+        when=(clues.sent_another_server_name,),
+        says="the device asks for `{server_name}` in TLS, and `{endpoint}` breaks the handshake off",
+        evidence=(clues.server_name, clues.data_endpoint),
+        remedy="have the device send the endpoint's own name (SNI): `{host}`",
+        reference=TRANSPORT,
+    ),
+    handshake(
+        "no-server-name",
+        symptoms=(S.CLOSED, S.TLS_FAILED),
+        when=(clues.sent_no_server_name,),
+        says="the device sends no server name in TLS, and `{endpoint}` breaks the handshake off",
+        evidence=(clues.data_endpoint,),
+        remedy="have the device send the endpoint's name (SNI), and connect to the name, not to an address",
+        reference=TRANSPORT,
     ),
     handshake(
         "handshake-broken-off",

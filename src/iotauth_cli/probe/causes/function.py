@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from iotauth_cli.probe import clues
-from iotauth_cli.probe.cause import ANY_END, Cause
+from iotauth_cli.probe.cause import ANY_END, ENTRANCE, Cause
 from iotauth_cli.probe.causes.references import FUNCTION, REASONS, TROUBLESHOOTING
 from iotauth_cli.probe.causes.remedies import CREATE, FUNCTION_LOG, REPLACE, ROW
 
-refused = partial(Cause, stages=("connect",), symptoms=ANY_END)
+refused = partial(Cause, stages=ENTRANCE, symptoms=ANY_END)
 
 IN_ORDER = f"bring table, role and function in order: {CREATE}"
 
@@ -27,6 +27,14 @@ def logged(reason: str, says: str, remedy: str) -> Cause:
 
 
 CAUSES = (
+    refused(
+        "password-in-base64",
+        when=(clues.credentials_are_refused, clues.password_is_in_base64),
+        says="the device sends its password in base64, and the function gets it so",
+        evidence=(clues.calls, clues.test_outcome),
+        remedy="have the device send the password itself; only TestInvokeAuthorizer wants it in base64",
+        reference=FUNCTION,
+    ),
     refused(
         "wrong-password",
         when=(clues.logged("wrong-password"), clues.typed("password")),
@@ -61,7 +69,7 @@ CAUSES = (
     logged(
         "signature-required",
         "client `{client}` or function `{function}` wants a signed token, and authorizer `{authorizer}` checks none",
-        "name the signed authorizer: `iotauth test-connect {client} --authorizer NAME{where}`; or, if no client has "
+        "name the signed authorizer: `{again} --authorizer NAME{where}`; or, if no client has "
         "one, set IOTAUTH_REQUIRE_SIGNATURE to 0 in the environment of function `{function}`",
     ),
     logged(

@@ -12,13 +12,30 @@ from iotauth_cli.probe.stages import Symptom
 
 connect = partial(Cause, stages=("connect",), symptoms=ANY_END, reference=POLICY_ACTIONS)
 subscribe = partial(Cause, stages=("subscribe",), symptoms=ANY_END, reference=POLICY_EXAMPLES)
-publish = partial(Cause, stages=("publish",), symptoms=ANY_END, reference=POLICY_EXAMPLES)
+publish = partial(Cause, stages=("publish", "request"), symptoms=ANY_END, reference=POLICY_EXAMPLES)
 receive = partial(Cause, stages=("receive",), symptoms=(Symptom.TIMEOUT,), reference=POLICY_ACTIONS)
 
 ALLOW = "have the policy of function `{function}` allow `{action}` on `{resource}`"
 REMOVE = "take that statement out of the policy of function `{function}`"
 
+WILL = (clues.decided_by("iot:Publish"),)
+RETAIN = (clues.decided_by("iot:RetainPublish"),)
+
 CAUSES = (
+    connect(
+        "will-denied",
+        when=(*WILL, clues.policy_denies),
+        says="the policy forbids client `{client}` to leave a will on `{will}`",
+        evidence=(clues.calls, clues.decision),
+        remedy=REMOVE,
+    ),
+    connect(
+        "will-not-granted",
+        when=(*WILL, clues.policy_is_silent),
+        says="client `{client}` may connect, but not leave a will on `{will}`, so it may not connect with one",
+        evidence=(clues.calls, clues.decision, clues.near_misses),
+        remedy="leave the will out, or " + ALLOW,
+    ),
     connect(
         "connect-denied",
         when=(clues.policy_denies,),
@@ -53,6 +70,20 @@ CAUSES = (
         says="client `{client}` may not subscribe to `{filter}`",
         evidence=(clues.decision, clues.near_misses),
         remedy=ALLOW,
+    ),
+    publish(
+        "retain-denied",
+        when=(*RETAIN, clues.policy_denies),
+        says="the policy forbids client `{client}` to publish retained messages to `{topic}`",
+        evidence=(clues.decision,),
+        remedy=REMOVE,
+    ),
+    publish(
+        "retain-not-granted",
+        when=(*RETAIN, clues.policy_is_silent),
+        says="client `{client}` may publish to `{topic}`, but not with the retain flag",
+        evidence=(clues.decision, clues.near_misses),
+        remedy="publish without the retain flag, or " + ALLOW,
     ),
     publish(
         "publish-denied",

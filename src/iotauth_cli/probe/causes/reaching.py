@@ -15,7 +15,7 @@ CAUSES = (
         when=(clues.is_not_where_devices_connect,),
         says="`{endpoint}` does not answer, and is not where devices of this account connect",
         evidence=(clues.data_endpoint,),
-        remedy="leave out `--endpoint` and `--port`: `iotauth test-connect {client}{where}`",
+        remedy="leave out `--endpoint` and `--port`: `{again}{where}`",
         reference=CONNECTING,
         answer=UNKNOWN,
     ),
