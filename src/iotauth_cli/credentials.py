@@ -83,8 +83,7 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folder, or say why not, before anything is done that needs it."""
-        for place in (self.directory, self.folder.parent, self.folder):
-            private_directory(place)
+        private_directory(self.folder, top=self.directory)
 
     def save(self, credential: Credential) -> Path:
         self.prepare()

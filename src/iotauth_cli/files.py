@@ -10,20 +10,27 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from iotauth_cli.errors import InputError
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
+PUBLIC_MODE = 0o666  # less what the user's umask takes away
 
 
-def private_directory(path: Path) -> Path:
+def private_directory(path: Path, *, top: Path | None = None) -> Path:
     """Make *path* a directory that only its owner enters and that git ignores; return it.
+
+    With *top*, each directory from there down to *path* is made so.
 
     Raises:
         InputError: it cannot be created, or something else lies there.
     """
+    if top is not None and path != top:
+        private_directory(path.parent, top=top)
     try:
         path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         path.chmod(DIRECTORY_MODE)  # an older directory may be wider than mkdir would make it
@@ -41,14 +48,27 @@ def write_private(path: Path, content: str | bytes, *, overwrite: bool = True) -
     Raises:
         InputError: the place cannot be written, or is taken and *overwrite* is false.
     """
-    data = content.encode() if isinstance(content, str) else content
     if not overwrite and path.exists():
         raise InputError(f"`{path}` exists already")
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[BinaryIO]:
+    """Give a new file that takes the place of *path*, durable, when the block ends well; else it is removed.
+
+    Raises:
+        InputError: the place cannot be written. What was there stays.
+    """
     # The process id keeps two writers apart; the last one to finish wins, whole.
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.unlink(missing_ok=True)
-        create(beside, data)
+        beside.unlink(missing_ok=True)  # of a run that was killed and had this number
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as problem:
         raise cannot("write", path, problem) from problem
@@ -87,6 +107,35 @@ def create(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(descriptor)
+
+
+def lock(descriptor: int) -> bool:
+    """Keep other processes out for as long as *descriptor*, or a child's copy, is open; tell whether that could be.
+
+    Windows has no such lock: there nobody is kept out.
+
+    Raises:
+        OSError: the file system knows no locks.
+    """
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:
+        return True
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def sync_directory(path: Path) -> None:
+    """Make the name of the file at *path* as durable as its content, where a directory can be opened for it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_public(path: Path, text: str, *, overwrite: bool = False) -> None:

@@ -11,12 +11,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from iotauth_cli import files
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations.fleet import handout
 from iotauth_cli.operations.fleet.handout import Handed, Handout, Index
@@ -219,16 +219,16 @@ def test_a_file_that_was_replaced_while_it_was_being_opened_is_opened_again(
 ) -> None:
     """The lock is then one of a file that nobody finds."""
     path = filled(tmp_path / "out.csv", "a", "b")
-    lock = handout.lock
-    locked: list[Path] = []
+    lock = files.lock
+    locked: list[int] = []
 
-    def late(file: BinaryIO, of: Path) -> None:
+    def late(descriptor: int) -> bool:
         if not locked:
             handout.without_lines(path, handout.places_of(path, {"b"}))
-        locked.append(of)
-        lock(file, of)
+        locked.append(descriptor)
+        return lock(descriptor)
 
-    monkeypatch.setattr(handout, "lock", late)
+    monkeypatch.setattr("iotauth_cli.operations.fleet.handout.lock", late)
     opened = Handout.open(path)
     opened.put("c", Secret("x"))
     opened.flush()

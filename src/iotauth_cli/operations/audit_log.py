@@ -23,7 +23,7 @@ from typing import Any
 from iotauth_cli.aws import caller as sts
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import InputError, IotauthError
-from iotauth_cli.files import FILE_MODE, cannot, private_directory, read_text, write_private
+from iotauth_cli.files import FILE_MODE, cannot, lock, private_directory, read_text, write_private
 
 UNKNOWN = "unknown"
 CHAIN_DIGITS = 32  # 128 bits of SHA-256
@@ -86,8 +86,7 @@ class AuditLog:
         Raises:
             InputError: the file cannot be written, or another process does not let go of it.
         """
-        for place in (self.directory, self.folder):
-            private_directory(place)
+        private_directory(self.folder, top=self.directory)
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
             with open(descriptor, "rb+", buffering=0):
@@ -260,8 +259,7 @@ def _known_callers(log: AuditLog) -> dict[str, str | int]:
 def _keep_callers(log: AuditLog, callers: dict[str, str | int]) -> None:
     newest = dict(list(callers.items())[-MOST_CALLERS:])
     with contextlib.suppress(InputError):
-        for place in (log.directory, log.folder):
-            private_directory(place)
+        private_directory(log.folder, top=log.directory)
         write_private(log.folder / "callers.json", json.dumps(newest, indent=2) + "\n")
 
 
@@ -283,18 +281,11 @@ def _lock(descriptor: int) -> None:
     Raises:
         OSError: another one holds it for longer than writing a line takes.
     """
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-    except ImportError:  # Windows: there one line is written at a time, or the chain shows that two were
-        return None
     deadline = time.monotonic() + LOCK_PATIENCE_S
-    while True:
-        try:
-            return flock(descriptor, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(LOCK_PAUSE_S)
+    while not lock(descriptor):  # on Windows it always is: where two lines were written at once, the chain shows it
+        if time.monotonic() > deadline:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        time.sleep(LOCK_PAUSE_S)
 
 
 def _tail(descriptor: int, size: int) -> tuple[str, bool]:

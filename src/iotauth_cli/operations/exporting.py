@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.errors import InputError
-from iotauth_cli.files import cannot
+from iotauth_cli.files import PUBLIC_MODE, replacing
 from iotauth_cli.operations.fleet.selection import Where
 
 COLUMNS = (
@@ -132,16 +131,9 @@ def write(found: Iterable[ClientRecord], path: Path) -> Iterator[int]:
         InputError: it cannot be written. What was there stays.
     """
     is_json = path.suffix.lower() == ".jsonl"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("x", encoding="utf-8", newline="") as file:
-            if not is_json:
-                file.write(header() + "\n")
-            for record in found:
-                file.write((json_line(record) if is_json else csv_line(record)) + "\n")
-                yield 1
-        os.replace(beside, path)
-    except OSError as problem:
-        raise cannot("write", path, problem) from problem
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path, PUBLIC_MODE) as file:
+        if not is_json:
+            file.write(f"{header()}\n".encode())
+        for record in found:
+            file.write(f"{json_line(record) if is_json else csv_line(record)}\n".encode())
+            yield 1

@@ -25,7 +25,7 @@ from typing import Any
 from iotauth_cli.bundle import firmware_template
 from iotauth_cli.device.child import spellings, uninterrupted
 from iotauth_cli.errors import Conflict, InputError
-from iotauth_cli.files import cannot, private_directory, read_text, write_private
+from iotauth_cli.files import cannot, lock, private_directory, read_text, write_private
 from iotauth_cli.secret import Secret
 
 FOLDER = "firmware"
@@ -133,8 +133,8 @@ def opened(iotauth: Path, project: Path | None) -> Iterator[Workplace]:
     """
     name = OWN if project is None else f"{project.name}-{zlib.crc32(str(project.resolve()).encode()):08x}"
     directory = iotauth / FOLDER / name
-    for place in (iotauth, iotauth / FOLDER, directory, directory / "build", directory / "scratch"):
-        private_directory(place)
+    for place in (directory / "build", directory / "scratch"):
+        private_directory(place, top=iotauth)
     lock = locked(directory / LOCK)
     try:
         work = Workplace(directory, project.resolve() if project else directory / "project", lock)
@@ -166,14 +166,12 @@ def locked(path: Path) -> int:
     opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     descriptor = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, 10)  # a shell uses the numbers below
     os.close(opened)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
+    if not lock(descriptor):
         os.close(descriptor)
         raise Conflict(
             "another `iotauth flash` is at work in this project, or what it started still is",
             hint="wait until it ends; two at once would take each other's credential",
-        ) from problem
+        )
     return descriptor
 
 

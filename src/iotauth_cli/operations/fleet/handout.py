@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple
 
 from iotauth_cli.errors import InputError
-from iotauth_cli.files import FILE_MODE, cannot
+from iotauth_cli.files import FILE_MODE, cannot, lock, replacing, sync_directory
 from iotauth_cli.secret import Secret
 
 HEADER = ("client_id", "username", "password")
@@ -207,25 +207,14 @@ def without_lines(path: Path, places: Iterable[int]) -> None:
     left = iter(sorted(places))
     dropped = next(left, None)
     header = "" if is_jsonl(path) else ",".join(header_of(path)) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.unlink(missing_ok=True)  # of a run that was killed and had this number
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-        with open(descriptor, "wb") as file:
-            file.write(header.encode())
-            for at, line in lines_at(path):
-                if at == dropped:
-                    dropped = next(left, None)
-                else:
-                    file.write(line)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(beside, path)
-        sync_directory(path)
-    except OSError as problem:
-        raise cannot("write", path, problem) from problem
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(header.encode())
+        for at, line in lines_at(path):
+            if at == dropped:
+                dropped = next(left, None)
+            else:
+                file.write(line)
+    sync_directory(path)
 
 
 def is_jsonl(path: Path) -> bool:
@@ -326,7 +315,7 @@ def locked(path: Path) -> BinaryIO:
     while True:
         file = open_private(path)
         try:
-            lock(file, path)
+            keep_others_out(file, path)
             if is_at(file, path):
                 return file
         except BaseException:
@@ -372,18 +361,15 @@ def check_private(path: Path, status: os.stat_result, *, is_new: bool) -> None:
         )
 
 
-def lock(file: BinaryIO, path: Path) -> None:
-    """Keep a second process out for as long as *file* is open."""
+def keep_others_out(file: BinaryIO, path: Path) -> None:
     try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-    except ImportError:  # Windows
-        return
-    try:
-        flock(file, LOCK_EX | LOCK_NB)
+        is_ours = lock(file.fileno())
     except OSError as problem:
+        raise cannot("lock", path, problem) from problem
+    if not is_ours:
         raise InputError(
             f"another process is writing `{path}`", hint="wait for it; the same command then goes on where it ended"
-        ) from problem
+        )
 
 
 def whole_size(file: BinaryIO) -> int:
@@ -403,13 +389,3 @@ def write_all(file: BinaryIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]  # a nearly full disk takes a part
-
-
-def sync_directory(path: Path) -> None:
-    """Make the file's name as durable as its content, where a directory can be opened for it."""
-    with suppress(OSError):
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -134,8 +134,7 @@ class Journal:
 
     def _begun(self) -> Handout:
         if self.is_private:
-            for folder in (self.path.parent.parent, self.path.parent):
-                files.private_directory(folder)
+            files.private_directory(self.path.parent, top=self.path.parent.parent)
         else:
             self.ignored = keep_out_of_git(self.path)
         files.write_private(self._note_path, build_note(self.note))

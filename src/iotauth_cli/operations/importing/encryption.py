@@ -17,7 +17,7 @@ from typing import IO
 
 from iotauth_authorizer.credential import fingerprint
 from iotauth_cli.errors import InputError
-from iotauth_cli.files import FILE_MODE, cannot, private_directory
+from iotauth_cli.files import private_directory, remove, replacing
 
 AGE = re.compile(r"(age1|ssh-)\S.*")
 FINGERPRINT = re.compile(r"(0x)?[0-9A-Fa-f]{40}", re.ASCII)
@@ -56,8 +56,7 @@ class Envelope:
             )
         with open(os.devnull, "rb") as nothing, open(os.devnull, "wb") as nowhere:
             self._encrypt(nothing, nowhere)
-        private_directory(self.journal.parent.parent)
-        private_directory(self.journal.parent)
+        private_directory(self.journal.parent, top=self.journal.parent.parent)
 
     def seal(self) -> None:
         """Encrypt the journal to its place and delete it.
@@ -65,18 +64,9 @@ class Envelope:
         Raises:
             InputError: it cannot be encrypted; the journal stays.
         """
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-            with self.journal.open("rb") as plain, os.fdopen(descriptor, "wb") as sealed:
-                self._encrypt(plain, sealed)
-                os.fsync(descriptor)
-            os.replace(beside, self.path)
-            self.journal.unlink()
-        except OSError as problem:
-            raise cannot("write", self.path, problem) from problem
-        finally:
-            beside.unlink(missing_ok=True)
+        with replacing(self.path) as sealed, self.journal.open("rb") as plain:
+            self._encrypt(plain, sealed)
+        remove(self.journal)
 
     def _encrypt(self, plain: IO[bytes], sealed: IO[bytes]) -> None:
         ran = subprocess.run(self._command(), stdin=plain, stdout=sealed, stderr=subprocess.PIPE, check=False)

@@ -111,8 +111,7 @@ class Keyring:
             write_private(self.folder / "signing.json", json.dumps(document, indent=2) + "\n")
 
     def prepare(self) -> None:
-        for place in (self.folder.parent.parent.parent, self.folder.parent.parent, self.folder.parent, self.folder):
-            private_directory(place)
+        private_directory(self.folder, top=self.folder.parent.parent.parent)  # the project's `.iotauth`
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the private keys that are kept here."""
