@@ -80,7 +80,8 @@ NEXT_OF_ERROR: dict[str, str] = {
     "bad-config": "`iotauth config show`",
 }
 
-SHOWN = {"met": "…", "fault": "…", "cause": "…", "reason": "…", "where": "", "aws": "aws"}
+SHOWN = {"met": "…", "fault": "…", "cause": "…", "reason": "…", "step": "this step", "where": "", "aws": "aws"}
+SHOWN["again"] = "iotauth test-connect CLIENT"
 
 
 class Placeholders(dict[str, str]):
