@@ -30,7 +30,7 @@ ROWS = (
         "connect, or leave that last will.",
         CONNECT,
         texts=("connect_failed", "connectFailureReason AUTHORIZATION_FAILED"),
-        causes=("wrong-password", "unknown-client", "disabled", "connect-not-granted"),
+        causes=("wrong-password", "unknown-client", "disabled", "connect-not-granted", "will-not-granted"),
     ),
     ended(
         "AUTH_ERROR",
@@ -44,19 +44,20 @@ ROWS = (
         "The client did what MQTT, or AWS IoT, does not allow: a packet that cannot be, more than 128 KB, QoS 2, "
         "a second CONNECT.",
         CONNECT,
+        causes=("payload-too-large", "qos-2", "topic-too-deep", "topic-too-long"),
     ),
     ended("CONNECTION_LOST", "The network connection broke without DISCONNECT.", "look at the device's network"),
     ended(
         "DUPLICATE_CLIENTID",
         "The same client id connected again and took over. Two devices with one id throw each other out for ever.",
         OWN_ID,
-        causes=("cut-off",),
+        causes=("session-taken-over",),
     ),
     ended(
         "FORBIDDEN_ACCESS",
         "It published or subscribed where its policy does not let it.",
         PERMITTED,
-        causes=("publish-not-granted", "subscribe-not-granted"),
+        causes=("publish-not-granted", "subscribe-not-granted", "retain-not-granted"),
     ),
     ended(
         "MQTT_KEEP_ALIVE_TIMEOUT",
@@ -92,7 +93,14 @@ ROWS = (
         PERMITTED,
         codes=(403,),
         texts=("ForbiddenException", '{"message":"Forbidden"'),
-        causes=("authorizer-missing", "signature-wrong", "no-permission", "wrong-password", "publish-not-granted"),
+        causes=(
+            "authorizer-missing",
+            "signature-wrong",
+            "signature-not-encoded",
+            "no-permission",
+            "wrong-password",
+            "publish-not-granted",
+        ),
     ),
     http(
         "400 InvalidRequest",
@@ -121,9 +129,10 @@ ROWS = (
         "More than 128 KB in one message.",
         "send less at once",
         codes=(413,),
+        causes=("payload-too-large",),
         texts=("RequestEntityTooLargeException",),
     ),
-    http("429 Throttling", "Too many requests a second.", "go slower", codes=(429,)),
+    http("429 Throttling", "Too many requests a second.", "go slower", codes=(429,), causes=("throttled",)),
     http(
         "500 InternalFailure",
         "Something failed on AWS IoT's side.",

@@ -30,7 +30,7 @@ ROWS = (
         "its policy does not allow, or because another device took its client id.",
         PERMITTED,
         codes=(-3,),
-        causes=("publish-not-granted", "subscribe-not-granted"),
+        causes=("publish-not-granted", "subscribe-not-granted", "session-taken-over"),
     ),
     state(
         "MQTT_CONNECT_FAILED",

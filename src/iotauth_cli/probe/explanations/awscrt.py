@@ -95,7 +95,7 @@ ROWS = (
         "No answer came in time. AWS IoT answers neither PUBLISH nor SUBSCRIBE with QoS 2.",
         CONNECT,
         codes=(5129,),
-        causes=("connect-unanswered",),
+        causes=("qos-2", "connect-unanswered"),
     ),
     error(
         "AWS_ERROR_MQTT_PROTOCOL_ERROR",

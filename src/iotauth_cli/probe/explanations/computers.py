@@ -69,6 +69,7 @@ ROWS = (
         "The payload is too large for MQTT; AWS IoT takes 128 KB.",
         "send less at once",
         codes=(9,),
+        causes=("payload-too-large",),
     ),
     paho("MQTT_ERR_AUTH", "It may not.", CONNECT, codes=(11,), causes=TURNED_AWAY),
     paho(
@@ -226,7 +227,7 @@ ROWS = (
         CONNECT,
         codes=(104,),
         texts=("Connection reset by peer",),
-        causes=("wrong-endpoint", "handshake-broken-off", *TURNED_AWAY[:4]),
+        causes=("port-for-certificates", "wrong-endpoint", "handshake-broken-off", *TURNED_AWAY[:4]),
     ),
     system(
         "EPIPE",

@@ -244,7 +244,7 @@ ROWS = (
         "The other side reset the connection: a port that wants a certificate, a proxy, or AWS IoT's no to CONNECT.",
         CONNECT,
         codes=(-0x0050,),
-        causes=("wrong-endpoint", "handshake-broken-off", *TURNED_AWAY[:4]),
+        causes=("port-for-certificates", "wrong-endpoint", "handshake-broken-off", *TURNED_AWAY[:4]),
     ),
     net(
         "MBEDTLS_ERR_NET_CONNECT_FAILED",

@@ -97,7 +97,7 @@ ROWS = (
         "It may not connect with these credentials.",
         CONNECT,
         codes=(0x86,),
-        causes=("wrong-password", "unknown-client", "wrong-username"),
+        causes=("wrong-password", "unknown-client", "wrong-username", "password-in-base64"),
     ),
     reason(
         "Not authorized",
@@ -123,7 +123,7 @@ ROWS = (
         "each other out for ever.",
         "give each device its own client id: `iotauth client add CLIENT --topic TOPIC`",
         codes=(0x8E,),
-        causes=("cut-off",),
+        causes=("session-taken-over",),
     ),
     reason(
         "Topic filter invalid",
@@ -136,6 +136,7 @@ ROWS = (
         "The topic is none: no wildcards, 8 levels and 256 bytes at most, and `$…` is reserved.",
         PERMITTED,
         codes=(0x90,),
+        causes=("topic-too-deep", "topic-too-long"),
     ),
     reason(
         "Packet identifier in use",
@@ -164,7 +165,11 @@ ROWS = (
         causes=("disabled",),
     ),
     reason(
-        "QoS not supported", "AWS IoT takes QoS 0 and 1.", "publish, and leave a will, with QoS 0 or 1", codes=(0x9B,)
+        "QoS not supported",
+        "AWS IoT takes QoS 0 and 1.",
+        "publish, and leave a will, with QoS 0 or 1",
+        codes=(0x9B,),
+        causes=("qos-2",),
     ),
     reason(
         "Subscription identifiers not supported",

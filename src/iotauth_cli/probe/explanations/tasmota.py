@@ -29,7 +29,7 @@ ROWS = (
         "does not allow. Tasmota publishes to `tele/`, `stat/` and subscribes to `cmnd/`: FullTopic must fit the row.",
         PERMITTED,
         codes=(-3,),
-        causes=("publish-not-granted", "subscribe-not-granted"),
+        causes=("publish-not-granted", "subscribe-not-granted", "session-taken-over"),
     ),
     rc(
         "Tasmota rc -2",
