@@ -21,6 +21,13 @@ CERTIFICATE = {
     "names": ["*.iot.eu-west-1.amazonaws.com"],
 }
 DEVICE = {"client_id": "thermo-1", "username": USERNAME, "password": True, "packet_bytes": 108}
+CHAIN = {
+    "chain": ["Amazon RSA 2048 M01"],
+    "root": "Amazon Root CA 1",
+    "root_not_after": "2038-01-17T00:00:00Z",
+}
+UPGRADE = {"path": "/mqtt", "carrier": "headers", "headers": ["x-amz-customauthorizer-name", "token"]}
+REQUEST = {"topic": "a", "bytes": 56, "qos": 1, "retain": True, "headers": ["x-iotauth-client-id"]}
 SHORT = {**DEVICE, "password": False}
 STAGES: list[tuple[StageName, dict[str, Any], Symptom | None, str]] = [
     ("dns", {"addresses": ["127.0.0.1", "::1"]}, None, "127.0.0.1, ::1"),
@@ -28,6 +35,19 @@ STAGES: list[tuple[StageName, dict[str, Any], Symptom | None, str]] = [
     ("tcp", {"address": "::1", "port": 443}, None, "::1, port 443"),
     ("tcp", {"tried": ["::1: timeout", "127.0.0.1: port-closed"]}, Symptom.PORT_CLOSED, "127.0.0.1: port-closed"),
     ("tls", {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", **CERTIFICATE}, None, "valid until 2027-02-01"),
+    (
+        "tls",
+        {"version": "TLSv1.3", "cipher": "x", **CERTIFICATE, **CHAIN},
+        None,
+        "root `Amazon Root CA 1`, valid until",
+    ),
+    ("upgrade", {**UPGRADE, "status": 101, "subprotocol": "mqtt"}, None, "101, sub-protocol `mqtt`"),
+    ("upgrade", {**UPGRADE, "status": 403, "reason": "status 403, `Forbidden`"}, Symptom.REFUSED, "status 403"),
+    ("request", {**REQUEST, "status": 200, "answer": "200 OK", "message": "OK"}, None, "200 OK, `OK`"),
+    ("request", {**REQUEST, "reason": "403 Forbidden"}, Symptom.REFUSED, "`a`, QoS 1, retained, 56 bytes"),
+    ("connect", {**DEVICE, "reason": "accepted", "will": "a/gone", "terms": ["QoS up to 1"]}, None, "will on `a/gone`"),
+    ("stay", {"lasted_s": 2.5}, None, "still connected after 2.5 s"),
+    ("stay", {"lasted_s": 2.5, "reason": "closed before 9 s were over"}, Symptom.CLOSED, "closed before 9 s"),
     ("tls", {"error": "certificate has expired", **CERTIFICATE}, Symptom.EXPIRED, "Amazon RSA 2048 M01"),
     ("tls", {"error": "closed", "server_name": None}, Symptom.CLOSED, "no server name sent"),
     ("alpn", {"offered": ["mqtt"], "selected": "mqtt"}, None, "offered `mqtt`, selected `mqtt`"),

@@ -110,6 +110,7 @@ CA = Path("ca.pem")
 
 ALL = allow("iot:*", "*")
 NO_PUBACK: Where = ("publish", Symptom.CLOSED)
+STAYING: Where = ("stay", Symptom.CLOSED)
 REJECTED: Where = ("request", Symptom.REJECTED)
 SOCKET, HTTP = Manner("websocket"), Manner("http", "headers")
 WILL, RETAIN = {"will": "doors/gone"}, {"retain": True}
@@ -294,6 +295,12 @@ TABLE: list[tuple[str, Case, str]] = [
         "allow `iot:Receive`",
     ),
     ("session-taken-over", case_of(("publish", Symptom.CLOSED), IN_ORDER, facts={"code": 0x8E}), "client show door-7"),
+    ("session-ended", case_of(STAYING, IN_ORDER, facts={"code": 0x98, "lasted_s": 2}), "client show door-7"),
+    (
+        "ended-without-a-word",
+        case_of(STAYING, IN_ORDER, facts={"lasted_s": 2}, errand={"stay_s": 9.0}),
+        "test-connect door-7 --mqtt5 --stay 9",
+    ),
     ("wrong-server-name", case_of(HUNG_UP, NOT_CALLED, asked_for="other.example.com"), f"(SNI): `{AWS_HOST}`"),
     ("wrong-server-name", case_of(("tls", Symptom.CLOSED), asked_for="other.example.com"), f"(SNI): `{AWS_HOST}`"),
     ("no-server-name", case_of(("tls", Symptom.CLOSED), facts={"server_name": None}), "connect to the name"),
@@ -402,6 +409,7 @@ CONFUSABLE = {
         case_of(NO_PUBACK, answering(ALL), publish="$aws/rules/r/1/2/3/4/5/6/7/8"),
         "cut-off",
     ),
+    "ended-with-a-code-that-says-neither": (case_of(STAYING, IN_ORDER, facts={"code": 0x8D}), "cut-off"),
     "closed-in-the-middle-without-a-code": (case_of(NO_PUBACK, answering(ALL)), "cut-off"),
     "not-called-and-permission-not-seen": (case_of(HUNG_UP, replace(NOT_CALLED, permission=None)), "connect-refused"),
 }

@@ -59,6 +59,8 @@ def test_a_good_walk_names_every_stage_and_brings_the_message_back(authority: Au
     assert stages["tls"].facts["subject"] == "localhost"
     assert stages["tls"].facts["issuer"] == "test CA"
     assert stages["tls"].facts["server_name"] == "localhost"
+    assert (stages["tls"].facts["root"], stages["tls"].facts["chain"]) == ("test CA", [])
+    assert stages["tls"].facts["root_not_after"].endswith("Z")
     assert stages["alpn"].facts == {"offered": ["mqtt"], "selected": "mqtt"}
     assert stages["connect"].facts["username"] == "thermo-1?x-amz-customauthorizer-name=iotauth"
     assert stages["receive"].facts["topic"] == "sensors/thermo-1"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.connect import Asking, Diagnosis, Report, Stage, Started
+    from iotauth_cli.operations.repeat import Summary, Try
 
 Facts = Mapping[str, Any]
 INDENT = "    "  # what belongs to a step stands under its name
@@ -47,6 +48,10 @@ def duration(ms: float) -> str:
     return f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"
 
 
+def precise(ms: float) -> str:
+    return f"{ms:.1f} ms" if ms < 100 else duration(ms)
+
+
 def wrapped(text: str, width: int, indent: str = INDENT) -> list[str]:
     return textwrap.wrap(
         text,
@@ -73,6 +78,9 @@ def tcp(facts: Facts) -> Iterator[str]:
 def tls(facts: Facts) -> Iterator[str]:
     yield f"{facts['version']}, {facts['cipher']}"
     yield from certificate(facts)
+    if facts.get("chain"):
+        through = ", ".join(f"`{name}`" for name in facts["chain"])
+        yield f"trusted by root `{facts['root']}`, valid until {facts['root_not_after'][:10]}, through {through}"
 
 
 def certificate(facts: Facts) -> Iterator[str]:
@@ -139,6 +147,10 @@ def receive(_facts: Facts) -> Iterator[str]:
     yield "the message came back"
 
 
+def stay(facts: Facts) -> Iterator[str]:
+    yield f"still connected after {facts['lasted_s']:g} s"
+
+
 def end(_facts: Facts) -> Iterator[str]:
     yield "disconnected"
 
@@ -155,6 +167,7 @@ TELL: Mapping[str, Tell] = {
     "subscribe": subscribe,
     "publish": publish,
     "receive": receive,
+    "stay": stay,
     "end": end,
 }
 ABOUT: Mapping[str, Tell] = {
@@ -165,6 +178,36 @@ ABOUT: Mapping[str, Tell] = {
     "subscribe": lambda facts: iter([f"filter `{facts['filter']}`"]),
     "publish": lambda facts: iter([f"topic `{facts['topic']}`"]),
 }
+
+
+def try_lines(done: Try, width: int) -> list[str]:
+    """Return one try in a line: how long it took, or what stopped it."""
+    report, number = done.report, f"{done.number:>{len(str(done.of))}}"
+    last = report.stages[-1]
+    if report.ok:
+        return [f"ok  {number}  {duration(sum(stage.ms for stage in report.stages)):>7}"]
+    cause = report.diagnosis.cause if report.diagnosis else str(last.symptom)
+    return wrapped(f"no  {number}  {duration(last.ms):>7}  {last.name}: {failure(last)[0]} ({cause})", width)
+
+
+def progress(seen: Summary, event: Started | Stage | Asking | Try) -> str:
+    """Return the line that says how far the tries have come, and what is being waited for."""
+    now = waiting(event) if not hasattr(event, "report") else ""
+    return f"{seen.count} of {seen.of or '…'} tries, {seen.ok} ok{'; ' + now if now else ''}"
+
+
+def summary(seen: Summary, width: int) -> list[str]:
+    """Return what the tries came to: counts, causes, and the times of each step."""
+    of = f" of {seen.of}" if seen.count < seen.of else ""
+    unknown = seen.count - seen.ok - seen.refused
+    counts = [f"{seen.ok} ok", f"{seen.refused} refused"] + ([f"{unknown} without an answer"] if unknown else [])
+    lines = ["", f"{seen.count}{of} {'try' if seen.count == 1 else 'tries'}: {', '.join(counts)}"]
+    for cause, count in seen.causes.most_common():
+        lines += wrapped(f"{count} × {cause}: {seen.sentences[cause]}", width)
+    lines += ["", f"{'step':<9}  {'ok':>5}  {'min':>8}  {'median':>8}  {'max':>8}"] if seen.stages else []
+    for name, (count, *times) in seen.stages.items():
+        lines.append(f"{name:<9}  {count:>5}  " + "  ".join(f"{precise(ms):>8}" for ms in times))
+    return lines
 
 
 def verdict(report: Report, width: int) -> list[str]:

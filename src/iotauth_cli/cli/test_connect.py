@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from iotauth_cli.operations.connect import Asking, Report, Stage, Started
+    from iotauth_cli.operations.repeat import Try
 
 Slot = Literal["new", "old"]
 Carrier = Literal["username", "headers", "query"]
@@ -60,6 +61,15 @@ def connect(
     ] = None,
     retain: Annotated[bool, typer.Option("--retain", help="Publish retained, and remove the message again.")] = False,
     will: Annotated[str | None, typer.Option(metavar="TOPIC", help="Leave a will there.")] = None,
+    stay: Annotated[
+        float, typer.Option(metavar="S", min=0, max=86_400, help="Stay connected so long, to see who ends it.")
+    ] = 0.0,
+    repeat: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=1_000_000, help="Do it N times, and sum it up.")
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(metavar="S", min=0, max=86_400, help="With `--repeat`: begin a try every S seconds.")
+    ] = None,
     mistake: Annotated[
         Mistake | None, typer.Option(metavar="NAME", help=f"Make a device's mistake: {', '.join(get_args(Mistake))}.")
     ] = None,
@@ -78,6 +88,7 @@ def connect(
     Example: iotauth test-connect thermo-1
     """
     from iotauth_cli.operations.connect import Visit, knock, manner_of, mistake_words, prepare
+    from iotauth_cli.operations.repeat import tries
 
     context = ctx.obj
     visit = Visit(
@@ -96,6 +107,7 @@ def connect(
         manner=manner_of(is_websocket=websocket, is_http=http, is_mqtt5=mqtt5, carrier=credentials_in),
         retain=retain,
         will=will,
+        stay_s=stay,
         mistake=mistake,
     )
     prepared = prepare(context.session, context.store, context.wish(), visit, where=context.places)
@@ -103,6 +115,10 @@ def connect(
         context.output.say(FIRST_USE)
     if mistake:
         context.output.say(f"on purpose, the device {mistake_words(mistake)}")
+    if repeat is not None:
+        return tell_all(context.output, tries(context.session, prepared, times=repeat, every_s=every or 0.0))
+    if every is not None:
+        raise InputError("`--every` is about tries, and there is one", hint="say how many with `--repeat`")
     report = tell(context.output, knock(context.session, prepared))
     return 0 if report.ok else REFUSED if report.was_refused else UNKNOWN
 
@@ -135,3 +151,23 @@ def tell(output: Output, events: Generator[Started | Stage | Asking, None, Repor
         output.waiting()
     output.result(report.as_document(), render.verdict(report, width))
     return report
+
+
+def tell_all(output: Output, events: Generator[Started | Stage | Asking | Try, None, None]) -> int:
+    """Show each try in a line as it ends, and sum up what was seen, also after Ctrl-C."""
+    from iotauth_cli.cli import render_connect as render
+    from iotauth_cli.operations.repeat import Summary, Try
+
+    width, seen = terminal_width(), Summary()
+    try:
+        for event in events:
+            if isinstance(event, Try):
+                seen.add(event)
+                output.waiting()
+                output.show(*render.try_lines(event, width))
+            output.waiting(render.progress(seen, event))
+    finally:
+        output.waiting()
+        if seen.count:
+            output.result(seen.as_document(), render.summary(seen, width))
+    return 0 if seen.ok == seen.count else REFUSED if seen.refused else UNKNOWN

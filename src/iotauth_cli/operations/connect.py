@@ -51,6 +51,7 @@ class Visit:
     manner: Manner = PLAIN
     retain: bool = False
     will: str | None = None
+    stay_s: float = 0.0
     mistake: str | None = None
 
     @property
@@ -126,7 +127,7 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, whe
             topic is none.
         AwsError: AWS IoT did not say where devices connect.
     """
-    wanted = Errand(visit.publish, visit.subscribe, retain=visit.retain, will=visit.will)
+    wanted = Errand(visit.publish, visit.subscribe, retain=visit.retain, will=visit.will, stay_s=visit.stay_s)
     check(wanted)
     client_id, kept = choose_client(store, visit)
     authorizer = visit.authorizer or (kept.authorizer if kept else settings.authorizer)
@@ -165,8 +166,9 @@ def errand_of(visit: Visit, chosen: Errand) -> Errand:
     """Return what can be done in this manner: one HTTPS request publishes, and does nothing else."""
     if visit.manner.transport != "http":
         return chosen
-    if visit.subscribe is not None or visit.will is not None:
-        raise InputError("over HTTPS a device can only publish", hint="leave out `--subscribe` and `--will`")
+    if visit.subscribe is not None or visit.will is not None or visit.stay_s:
+        hint = "leave out `--subscribe`, `--will` and `--stay`"
+        raise InputError("over HTTPS a device can only publish", hint=hint)
     if chosen.publish is None:
         raise InputError("over HTTPS a device can only publish, and no topic is known", hint="name one: `--publish`")
     return replace(chosen, subscribe=None)

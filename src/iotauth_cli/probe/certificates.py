@@ -46,6 +46,28 @@ def from_peer(peer: Mapping[str, Any]) -> Certificate:
     )
 
 
+def chain_of(tls: ssl.SSLSocket) -> list[Certificate]:
+    """Return the chain that was verified, the server's own certificate first, the root that vouches last.
+
+    Python has a public name for it since 3.13; before, the socket's inner object has it. Empty if neither does.
+    """
+    inner = getattr(tls, "_sslobj", None)
+    give = getattr(tls, "get_verified_chain", None) or getattr(inner, "get_verified_chain", None)
+    chain = give() if give is not None else None
+    return [from_der(each) if isinstance(each, bytes) else from_peer(each.get_info()) for each in chain or ()]
+
+
+def root_facts(chain: Sequence[Certificate]) -> dict[str, Any]:
+    """Return who signed for whom, up to the root: of a root alone there is nothing to tell."""
+    if len(chain) < 2:
+        return {}
+    return {
+        "chain": [each.subject for each in chain[1:-1]],
+        "root": chain[-1].subject,
+        "root_not_after": stamp(chain[-1].not_after),
+    }
+
+
 def spelled(kind: str, value: str) -> str:
     """Return an alternative name as people write it: ssl gives `::1` in eight groups."""
     return str(ipaddress.ip_address(value)) if kind == "IP Address" else value

@@ -10,7 +10,7 @@ import base64
 from datetime import datetime, timezone
 
 from iotauth_authorizer.credential import PREFIX, is_intact
-from iotauth_authorizer.event import ANSWER_LIMIT_S
+from iotauth_authorizer.event import ANSWER_LIMIT_S, MIN_TIMER_S
 from iotauth_authorizer.grants import MAX_TOPIC_BYTES, MAX_TOPIC_SLASHES
 from iotauth_authorizer.username import SIGNATURE
 from iotauth_cli.policy.evaluate import EXPLICIT_DENY, IMPLICIT_DENY
@@ -137,6 +137,10 @@ def code_is(code: int) -> Condition:
     return lambda case: case.failed.facts.get("code") == code
 
 
+def gave_no_code(case: Case) -> bool:
+    return "code" not in case.failed.facts
+
+
 def publishes_at_qos_2(case: Case) -> bool:
     return case.attempt.errand.qos == 2
 
@@ -255,6 +259,7 @@ STEPS: dict[StageName, str] = {
     "subscribe": "SUBSCRIBE",
     "publish": "PUBLISH",
     "receive": "the message",
+    "stay": "while connected",
     "end": "DISCONNECT",
 }
 
@@ -327,6 +332,15 @@ def topic_size(case: Case) -> str:
         f"it has {topic.count('/')} slashes and {len(topic.encode())} bytes; AWS IoT takes {MAX_TOPIC_SLASHES} and "
         f"{MAX_TOPIC_BYTES}"
     )
+
+
+def lasted(case: Case) -> str | None:
+    """How long the connection lasted; an authorizer's time limit is five minutes at least."""
+    seconds = case.failed.facts.get("lasted_s")
+    if seconds is None:
+        return None
+    limit = f", so the authorizer's limit, {MIN_TIMER_S} s at least, is not it" if seconds < MIN_TIMER_S else ""
+    return f"the connection lasted {seconds:g} s{limit}"
 
 
 def calls(case: Case) -> str | None:

@@ -67,6 +67,7 @@ def names_of(case: Case) -> Mapping[str, Any]:
         "server_name": attempt.endpoint.server_name or "",
         "again": f"iotauth test-connect {attempt.login.client_id}{case.names.manner}",
         "step": STEPS[failed.name],
+        "stay": f"{attempt.errand.stay_s:g}",
         "will": attempt.errand.will,
         "endpoint": str(attempt.endpoint),
         "ca_file": attempt.endpoint.ca_file,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WILL = b"iotauth test-connect"  # the will's payload; DISCONNECT drops it
 KEEP_ALIVE_S = 30  # the least that AWS IoT accepts without raising it
 MAX_FIELD_BYTES = 65_535  # MQTT 3.1.1, section 1.5.3
+PING_CHECK_S = 1.0  # how often to see whether a ping is due
 REFUSED_SUBSCRIPTION = 0x80  # SUBACK return codes from here on say no
 
 
@@ -192,6 +193,20 @@ class Session:
             return Finding({**self.ended(waited, "the message")}, waited)
         topic = next(topic for topic, got in self.messages if got == payload)
         return Finding({"topic": topic, "bytes": len(payload)})
+
+    def stay(self, seconds: float) -> Finding:
+        """Stay connected for *seconds*, pinging as a device does, and see whether the broker ends it."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.turn(min(left, PING_CHECK_S))
+            self.client.loop_misc()
+            if self.client.socket() is None:
+                lasted = seconds - (end - time.monotonic())
+                return Finding(
+                    {**self.ended(Symptom.CLOSED, f"{seconds:g} s were over"), "lasted_s": round(lasted, 1)},
+                    Symptom.CLOSED,
+                )
+        return Finding({"lasted_s": seconds})
 
     def end(self, retained: str | None = None) -> Finding:
         """Say DISCONNECT, so that no will is published; before it, remove the message *retained* on a topic."""

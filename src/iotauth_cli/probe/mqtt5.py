@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 SESSION_TAKEN_OVER = 0x8E
+ADMINISTRATIVE_ACTION = 0x98
 QOS_NOT_SUPPORTED = 0x9B
 
 # paho's name of a property: how it is told

@@ -17,7 +17,7 @@ from iotauth_authorizer import username
 from iotauth_cli.secret import MASK, Secret
 
 StageName = Literal[
-    "dns", "tcp", "tls", "alpn", "upgrade", "request", "connect", "subscribe", "publish", "receive", "end"
+    "dns", "tcp", "tls", "alpn", "upgrade", "request", "connect", "subscribe", "publish", "receive", "stay", "end"
 ]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
@@ -142,7 +142,8 @@ def mask_parameters(text: str) -> str:
 class Errand:
     """What to do once inside. A message is expected back only where *subscribe* matches *publish*.
 
-    *qos*, *retain* and *payload_bytes* are the message's; *will* is the topic of a will that CONNECT leaves.
+    *qos*, *retain* and *payload_bytes* are the message's; *will* is the topic of a will that CONNECT leaves,
+    *stay_s* how long to stay connected in the end.
     """
 
     publish: str | None = None
@@ -151,6 +152,7 @@ class Errand:
     retain: bool = False
     will: str | None = None
     payload_bytes: int | None = None
+    stay_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import iotauth_authorizer
 from iotauth_cli.errors import InputError
-from iotauth_cli.probe.certificates import ca_facts, from_der, from_peer
+from iotauth_cli.probe.certificates import ca_facts, chain_of, from_der, from_peer, root_facts
 from iotauth_cli.probe.stages import Endpoint, Finding, Symptom
 
 AMAZON_ROOTS = Path(iotauth_authorizer.__file__).with_name("roots.pem")
@@ -111,6 +111,7 @@ def success_facts(endpoint: Endpoint, tls: ssl.SSLSocket) -> dict[str, Any]:
         "cipher": cipher[0] if cipher else None,
         "server_name": sent_name(endpoint),
         **(from_peer(peer).facts() if peer else {}),
+        **root_facts(chain_of(tls)),
     }
 
 

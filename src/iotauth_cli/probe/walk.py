@@ -87,6 +87,8 @@ class Way:
             yield "publish", lambda: self.session.publish(publish, self.payload, qos=qos, retain=retain)
         if publish is not None and subscribe is not None and topic_matches(subscribe, publish):
             yield "receive", lambda: self.session.receive(self.payload)
+        if self.errand.stay_s:
+            yield "stay", lambda: self.session.stay(self.errand.stay_s)
         retained = publish if self.errand.retain else None
         yield "end", lambda: self.session.end(retained)
 

@@ -6,17 +6,38 @@ from iotauth_cli.probe import clues
 from iotauth_cli.probe.cause import ANY_END, ENTRANCE, UNKNOWN, Cause
 from iotauth_cli.probe.causes.references import LOGGING, MQTT, POLICY_ACTIONS, TRANSPORT, TROUBLESHOOTING
 from iotauth_cli.probe.causes.remedies import AWS_IOT_LOG, FUNCTION_LOG
-from iotauth_cli.probe.mqtt5 import SESSION_TAKEN_OVER
+from iotauth_cli.probe.mqtt5 import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
 from iotauth_cli.probe.stages import STAGES, Symptom
 
 CAUSES = (
     Cause(
         "session-taken-over",
-        stages=("connect", "subscribe", "publish", "receive", "end"),
+        stages=("connect", "subscribe", "publish", "receive", "stay", "end"),
         symptoms=ANY_END,
         when=(clues.code_is(SESSION_TAKEN_OVER),),
         says="another connection has taken client id `{client}` over, and the broker ended this one",
         remedy="give each device a client id of its own, or stop the other one: `iotauth client show {client}{where}`",
+        reference=MQTT,
+    ),
+    Cause(
+        "session-ended",
+        stages=("subscribe", "publish", "receive", "stay", "end"),
+        symptoms=ANY_END,
+        when=(clues.code_is(ADMINISTRATIVE_ACTION),),
+        says="somebody had the broker end the session of client `{client}`, or the authorizer's time limit has passed",
+        evidence=(clues.lasted,),
+        remedy="see whether the client is still let in, and for how long: `iotauth client show {client}{where}`",
+        reference=MQTT,
+    ),
+    Cause(
+        "ended-without-a-word",
+        stages=("stay",),
+        symptoms=ANY_END,
+        when=(clues.gave_no_code,),
+        says="the broker ended the connection and gave no reason: either another one has taken client id `{client}` "
+        "over, or the session was ended on purpose",
+        evidence=(clues.lasted,),
+        remedy="MQTT 5 tells which: `{again} --mqtt5 --stay {stay}{where}`",
         reference=MQTT,
     ),
     Cause(
