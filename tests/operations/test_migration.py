@@ -18,7 +18,7 @@ from iotauth_authorizer.record import ClientRecord, from_item, key, to_item
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.errors import IotauthError
 from iotauth_cli.operations import migration
-from iotauth_cli.operations.fleet.changing import change
+from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.migration import Counts, Found
 from iotauth_cli.secret import Secret
 from support_emulator import running_emulator

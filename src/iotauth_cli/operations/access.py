@@ -20,8 +20,9 @@ from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.errors import Conflict, InputError, IotauthError
+from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.operations import clients
+from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.connect import Visit, find_endpoint
 from iotauth_cli.operations.rotation import holds
 from iotauth_cli.probe.stages import Errand, Login, Stage, Symptom
@@ -29,7 +30,6 @@ from iotauth_cli.probe.walk import walk
 
 PATIENCE_S = 5.0  # until AWS IoT says that a connection is gone which it has ended
 KNOCK_S = 5.0  # for one step of the reconnect; the row stands, whether it is refused or nobody answers
-TRIES = 5  # at a row that others are changing too; disabling must not lose against a note
 
 Reconnect = Literal["refused", "let-in"]
 
@@ -93,9 +93,14 @@ def disable(place: Place, client_id: str, *, now: int, disconnect: bool = True) 
         InputError: its row cannot be read; the function refuses such a client anyway.
         Conflict: others kept changing the row.
     """
-    before, after = insist(place.table, client_id, lambda row: row._replace(enabled=False, updated_at=now))
-    working = working_credential(place.store, before)
-    return Changed(after, not before.enabled, revoke(place, client_id, working, now=now) if disconnect else None)
+    found = clients.find(place.table, client_id)
+    row, is_new = change(place.table, found, lambda row: disabled(row, now))  # must not lose against a note
+    working = working_credential(place.store, row)
+    return Changed(row, not is_new, revoke(place, client_id, working, now=now) if disconnect else None)
+
+
+def disabled(row: ClientRecord, now: int) -> ClientRecord:
+    return row._replace(enabled=False, updated_at=now) if row.enabled else row
 
 
 def enable(place: Place, client_id: str, *, now: int) -> Changed:
@@ -135,23 +140,6 @@ def working_credential(store: Store, row: ClientRecord) -> Credential | None:
     except InputError:  # a broken file is no reason to leave anybody connected
         return None
     return kept if kept is not None and holds(row, kept.password) else None
-
-
-def insist(
-    table: ClientTable, client_id: str, change: Callable[[ClientRecord], ClientRecord]
-) -> tuple[ClientRecord, ClientRecord]:
-    """Make a change that goes with any other; return the row before and after it."""
-    for left in reversed(range(TRIES)):
-        row = clients.find(table, client_id)
-        after = change(row)
-        if after._replace(updated_at=row.updated_at) == row:
-            return row, row
-        try:
-            return row, table.change(row, after)
-        except Conflict:
-            if not left:
-                raise
-    raise AssertionError("the last try returns or raises")
 
 
 def revoke(place: Place, client_id: str, credential: Credential | None, *, now: int) -> Revocation:

@@ -18,7 +18,7 @@ from iotauth_authorizer.record import SLOT_NAMES, ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.workers import Line, run
 from iotauth_cli.errors import IotauthError, NotFound
-from iotauth_cli.operations.fleet.changing import change
+from iotauth_cli.operations.changing import change
 
 SHOWN = 10
 

@@ -120,6 +120,11 @@ def pending_name(record: ClientRecord) -> str | None:
     return next((name for name, slot in record.slots.items() if slot.state == "pending"), None)
 
 
+def pending_slot(record: ClientRecord) -> Slot | None:
+    name = pending_name(record)
+    return None if name is None else record.slots[name]
+
+
 def slot_of(record: ClientRecord, secret: Secret) -> str | None:
     """Return the slot that holds *secret*, or None."""
     text = secret.reveal().encode()

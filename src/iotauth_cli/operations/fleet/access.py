@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
 
 from iotauth_authorizer.dynamodb import Client
 from iotauth_authorizer.record import ClientRecord
-from iotauth_cli.aws import iot_data, workers
+from iotauth_cli.aws import iot_data
 from iotauth_cli.aws.client_table import NO_TABLE, BrokenRow, ClientTable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import IotauthError, NotFound
-from iotauth_cli.operations.fleet.changing import change
-from iotauth_cli.operations.fleet.outcome import Outcome
+from iotauth_cli.operations.changing import change
+from iotauth_cli.operations.fleet.outcome import Outcome, outcomes_of
 from iotauth_cli.operations.fleet.selection import Where
 
 __all__ = ["Outcome", "Switch"]
 
 SESSIONS_AT_ONCE = 8  # boto3 keeps ten connections for all threads
-
-_Results = Generator[tuple[ClientRecord, "Outcome | IotauthError | None"], None, None]
 
 
 @dataclass(frozen=True)
@@ -48,13 +44,7 @@ class Switch:
         """
         if self.disconnect:
             self.session.client(iot_data.SERVICE)  # made in one thread, used in all
-        run = cast(_Results, workers.run(self.table, self.meant(), self.work, limit=SESSIONS_AT_ONCE))
-        with contextlib.closing(run) as results:
-            for record, result in results:
-                if isinstance(result, IotauthError):
-                    yield Outcome(record.client_id, "failed", error=result)
-                elif result is not None:
-                    yield result
+        yield from outcomes_of(self.table, self.meant(), self.work, limit=SESSIONS_AT_ONCE)
 
     def meant(self) -> Iterator[ClientRecord]:
         """Yield the clients that are selected. Who has an unreadable row is refused anyway."""

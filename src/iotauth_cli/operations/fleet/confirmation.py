@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
 
 from iotauth_authorizer.dynamodb import Client
 from iotauth_authorizer.record import ClientRecord
-from iotauth_cli.aws import workers
 from iotauth_cli.aws.client_table import NO_TABLE, BrokenRow, ClientTable
 from iotauth_cli.credentials import Store
-from iotauth_cli.errors import Conflict, IotauthError, NotFound
+from iotauth_cli.errors import Conflict, NotFound
+from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.client_rotation import tidy
-from iotauth_cli.operations.fleet.changing import change
-from iotauth_cli.operations.fleet.lag import pending_slot
-from iotauth_cli.operations.fleet.outcome import Outcome
+from iotauth_cli.operations.fleet.outcome import Outcome, outcomes_of
 from iotauth_cli.operations.fleet.selection import Where
-from iotauth_cli.operations.rotation import finish
+from iotauth_cli.operations.rotation import finish, pending_slot
 
 __all__ = ["Confirmation", "Outcome"]
-
-_Results = Generator[tuple[ClientRecord, "Outcome | IotauthError | None"], None, None]
 
 
 class Unseen(Exception):
@@ -49,13 +43,7 @@ class Confirmation:
         Raises:
             IotauthError: what stops all of them, such as keys or the network.
         """
-        run = cast(_Results, workers.run(self.table, self.under_way(), self.work))
-        with contextlib.closing(run) as results:
-            for record, result in results:
-                if isinstance(result, IotauthError):
-                    yield Outcome(record.client_id, "failed", error=result)
-                elif result is not None:
-                    yield result
+        yield from outcomes_of(self.table, self.under_way(), self.work)
 
     def under_way(self) -> Iterator[ClientRecord]:
         """Yield the clients that are selected and have a rotation to confirm. An unreadable row has none to see."""

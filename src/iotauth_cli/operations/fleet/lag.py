@@ -12,6 +12,7 @@ from typing import Literal
 
 from iotauth_authorizer.credential import Slot
 from iotauth_authorizer.record import ClientRecord
+from iotauth_cli.operations.rotation import is_over, pending_slot
 
 LagKind = Literal["unseen", "grace", "token"]
 
@@ -39,11 +40,7 @@ def lag(record: ClientRecord, now: int) -> Lag | None:
     return None
 
 
-def pending_slot(record: ClientRecord) -> Slot | None:
-    return next((slot for slot in record.slots.values() if slot.state == "pending"), None)
-
-
 def counting(record: ClientRecord, now: int) -> Slot | None:
     """Return the retiring secret that still counts at *now*, if there is one."""
     retiring = (slot for slot in record.slots.values() if slot.state == "retiring")
-    return next((slot for slot in retiring if slot.expires_at is None or slot.expires_at > now), None)
+    return next((slot for slot in retiring if not is_over(slot, now)), None)

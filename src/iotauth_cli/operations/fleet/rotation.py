@@ -11,20 +11,19 @@ import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from iotauth_authorizer.credential import GENERATED, Slot, needs_rehash, new_secret, verify
 from iotauth_authorizer.dynamodb import Client
 from iotauth_authorizer.record import SLOT_NAMES, ClientRecord
-from iotauth_cli.aws import workers
 from iotauth_cli.aws.client_table import NO_TABLE, BrokenRow, ClientTable
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.errors import Conflict, InputError, IotauthError, NotFound
+from iotauth_cli.errors import Conflict, InputError, NotFound
+from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.client_rotation import credential_of
-from iotauth_cli.operations.fleet.changing import change
 from iotauth_cli.operations.fleet.journal import Journal
 from iotauth_cli.operations.fleet.lag import lag
-from iotauth_cli.operations.fleet.outcome import Outcome, Why
+from iotauth_cli.operations.fleet.outcome import Outcome, Why, outcomes_of
 from iotauth_cli.operations.fleet.selection import Where, is_expired
 from iotauth_cli.operations.rotation import begin, is_over, pending_name
 from iotauth_cli.operations.signing.issue import known_tokens
@@ -62,9 +61,6 @@ class Task(NamedTuple):
         return f"Task({self.client_id!r}, …)"
 
 
-_Results = Generator[tuple["Task", "Outcome | IotauthError | None"], None, None]
-
-
 class Superseded(Exception):
     """Somebody else rotated the client since its secret was handed out; the secret counts nowhere."""
 
@@ -90,23 +86,15 @@ class Rotation:
             IotauthError: what stops all of them, such as keys, the network or a full disk.
         """
         failed = False
-        with contextlib.closing(self.journal):
-            for outcome in self._told():
+        told = outcomes_of(self.table, self.tasks(), self.work)
+        with contextlib.closing(self.journal), contextlib.closing(told):  # no thread is at work when the file is closed
+            for outcome in told:
                 failed = failed or outcome.kind == "failed"
                 if outcome.kind == "dropped":
                     self.journal.drop(outcome.client_id)
                 yield outcome
             if not (failed or self.is_cut):
                 self.journal.finish()
-
-    def _told(self) -> Iterator[Outcome]:
-        run = cast(_Results, workers.run(self.table, self.tasks(), self.work))
-        with contextlib.closing(run) as results:
-            for task, result in results:
-                if isinstance(result, IotauthError):
-                    yield Outcome(task.client_id, "failed", error=result)
-                elif result is not None:
-                    yield result
 
     def tasks(self) -> Iterator[Task]:
         """Yield a task for each client; its secret is durable by then."""

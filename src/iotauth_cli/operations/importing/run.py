@@ -22,7 +22,7 @@ from iotauth_cli.aws import bulk
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable, read
 from iotauth_cli.aws.workers import LIMIT, Line, run
 from iotauth_cli.errors import IotauthError
-from iotauth_cli.operations.fleet.changing import change
+from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.importing.outlet import Outlet
 from iotauth_cli.operations.importing.rows import Parser, Wanted
 from iotauth_cli.operations.importing.source import Source

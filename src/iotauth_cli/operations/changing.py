@@ -1,12 +1,13 @@
-"""One client of many changed, in a worker's thread: what others changed meanwhile is looked at again."""
+"""One row changed beside others who change it too: what they did meanwhile is looked at again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from iotauth_authorizer.record import ClientRecord
-from iotauth_cli.aws.client_table import BrokenRow, ClientTable
-from iotauth_cli.errors import Conflict, InputError
+from iotauth_cli.aws.client_table import ClientTable
+from iotauth_cli.errors import Conflict
+from iotauth_cli.operations import clients
 
 ATTEMPTS = 5  # two operators at work on one client meet once or twice, not five times
 
@@ -34,13 +35,4 @@ def change(table: ClientTable, record: ClientRecord, step: Step) -> tuple[Client
             left -= 1
             if not left:
                 raise
-        record = read_again(table, record.client_id)
-
-
-def read_again(table: ClientTable, client_id: str) -> ClientRecord:
-    found = table.find(client_id)
-    if found is None:
-        raise table.unknown(client_id)
-    if isinstance(found, BrokenRow):
-        raise InputError(f"the row of client `{client_id}` has become unreadable: {found.reason}")
-    return found
+        record = clients.find(table, record.client_id)
