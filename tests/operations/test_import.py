@@ -29,7 +29,7 @@ from iotauth_cli.operations.fleet import handout
 from iotauth_cli.operations.importing import errand, run
 from iotauth_cli.operations.importing.errand import Wish
 from iotauth_cli.operations.signing.issue import Signer, TokenWish
-from support import REPOSITORY
+from support import REPOSITORY, require_peer
 from support_bulk import Table
 from support_import import FLEET, NOW, Place, failing_at_every, secrets, standing
 from support_table import HANG_UP, error, serving
@@ -394,3 +394,23 @@ def test_clients_of_a_signed_authorizer_are_handed_their_tokens(tmp_path: Path) 
             assert from_item(table.items[handed.client_id]).token == TokenNote(NOW, is_required=True)
         with pytest.raises(InputError, match="`doors` wants signed tokens"):
             place.run(place.fleet("d,secret", header="client_id,password"), token=TokenWish(signer))
+
+
+@pytest.mark.parametrize("is_tracked", [False, True])
+def test_git_does_not_get_the_hand_out(tmp_path: Path, is_tracked: bool) -> None:
+    """A file that git does not know is ignored before a secret lies there; one that it keeps is refused."""
+    table = Table()
+    out = tmp_path / "secrets.csv"
+    for words in (["init", "--quiet"], ["add", "--force", out.name] if is_tracked else ["status", "--short"]):
+        out.touch()
+        subprocess.run([require_peer("git"), "-C", str(tmp_path), *words], check=True, capture_output=True)
+    out.unlink()
+    with standing(tmp_path, table) as place:
+        if is_tracked:
+            with pytest.raises(InputError, match=r"git tracks `.*secrets.csv`"):
+                place.run(place.fleet("thermo-1"))
+            assert not out.exists()
+            assert not table.items
+        else:
+            place.run(place.fleet("thermo-1"))
+            assert (tmp_path / ".gitignore").read_text() == "/secrets.csv\n"

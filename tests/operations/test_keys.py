@@ -163,3 +163,11 @@ def test_a_token_for_a_client_names_it_and_rides_in_its_user_name(made: Made) ->
     assert issued.device_username == (
         f"door-7?x-amz-customauthorizer-name=doors&door-token={TOKEN}&x-amz-customauthorizer-signature={encoded}"
     )
+
+
+def test_git_does_not_get_a_private_key(tmp_path: Path) -> None:
+    """It is ignored before it lies there; the public half may go with the project."""
+    subprocess.run([require_peer("git"), "init", "--quiet", str(tmp_path)], check=True)
+    made = keys.generate(tmp_path / "doors.pem")
+    assert made.ignored == "/doors.pem"
+    assert (tmp_path / ".gitignore").read_text() == "/doors.pem\n"

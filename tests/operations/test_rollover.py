@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from iotauth_cli.operations.signing import keyring as keyrings
 from iotauth_cli.operations.signing import resign, rollover
 from iotauth_cli.operations.signing.keyring import Keyring
 from iotauth_cli.operations.signing.resign import Totals
+from support import require_peer
 from support_installation import WISH, Account
 
 NOW = 1763640000  # 2025-11-20
@@ -226,6 +228,14 @@ def test_clients_that_are_kept_elsewhere_are_left_or_written_to_a_file(doors: Do
     assert doors.sign(out=out) == Totals(as_it_was=3)
     assert out.read_text() == first
     assert doors.status().unseen == (*IDS, "door-3")
+
+
+def test_git_does_not_get_the_user_names(tmp_path: Path) -> None:
+    """With their signatures they are passwords."""
+    subprocess.run([require_peer("git"), "init", "--quiet", str(tmp_path)], check=True)
+    assert resign.check_out(tmp_path / "names.csv") == "/names.csv"
+    assert resign.check_out(tmp_path / "names.csv") is None
+    assert (tmp_path / ".gitignore").read_text() == "/names.csv\n"
 
 
 def test_a_file_of_something_else_is_not_overwritten(doors: Doors, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def roll_over(
     own = key or public_key
     pem = keys.public_of(own, passphrase_file=passphrase_file(context)) if own else None
     if out is not None:
-        resign.check_out(out)
+        context.output.say(*render.ignored(resign.check_out(out)))
     begun = rollover.begin(context.session, keyring, now=now, bits=bits, public_key=pem)
     context.note(key=begun.roll_over.new)
     context.output.say(*begun.changes)

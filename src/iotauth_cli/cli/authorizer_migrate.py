@@ -80,8 +80,8 @@ def move_clients(context: Context, move: Move, dry_run: bool, out: Path | None) 
     from iotauth_cli.operations.signing import migration, resign
 
     now = int(time.time())
-    if out is not None:
-        resign.check_out(out)
+    if out is not None and not dry_run:
+        context.output.say(*render_signing.ignored(resign.check_out(out)))
     plan = migration.plan(context.session, context.store, context.wish(), move, now=now)
     context.note(authorizer=move.source, target=move.target)
     if dry_run:

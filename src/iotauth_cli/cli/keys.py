@@ -56,6 +56,8 @@ def generate(
     context = ctx.obj
     made = keys.generate(file, bits=bits, passphrase=passphrase(context, passphrase_stdin))
     context.output.facts(render.made_document(made), render.made(made, context.shown))
+    if made.ignored:
+        context.output.say(f"git now ignores the private key: `.gitignore` has `{made.ignored}`")
     create = context.command(f"authorizer create --signed --public-key {made.public_at}")
     context.output.say(f"next: {create}")
 

@@ -77,6 +77,10 @@ def afterwards(
     return lines
 
 
+def ignored(line: str | None) -> list[str]:
+    return [f"git now ignores the file: `.gitignore` has `{line}`"] if line else []
+
+
 def interrupted(counts: Counts | None) -> str:
     done = clients(counts.done if counts else 0)
     return f"stopped after {done}; run the same command again to go on"

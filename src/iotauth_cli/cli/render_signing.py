@@ -227,3 +227,7 @@ def gone(move: Move, settled: int) -> str:
 
 def gone_document(found: migration.Status, settled: int) -> dict[str, Any]:
     return {**ends_document(found.move), "settled": settled, "locked_out": list(found.lagging)}
+
+
+def ignored(line: str | None) -> list[str]:
+    return [f"git now ignores the user names, which are secrets: `.gitignore` has `{line}`"] if line else []

@@ -33,6 +33,23 @@ def is_ignored(repository: Path, path: Path) -> bool:
     return pattern(path.relative_to(repository)) in (read_text(repository / ".gitignore") or "").splitlines()
 
 
+def keep_out(path: Path, hint: str) -> str | None:
+    """Let git pass over the secret that is about to lie at *path*; return the line of .gitignore that had to be added.
+
+    *hint* says where else it could go.
+
+    Raises:
+        InputError: git keeps versions of it already.
+    """
+    place = path.parent.resolve() / path.name  # git sees nothing behind a symbolic link
+    repository = repository_of(place)
+    if repository is None:
+        return None
+    if is_tracked(repository, place):
+        raise InputError(f"git tracks `{path}`, so the secrets would go into the next commit", hint=hint)
+    return None if is_ignored(repository, place) else ignore(repository, place)
+
+
 def ignore(repository: Path, path: Path) -> str:
     """Add *path* to the repository's .gitignore and return the line that does it.
 

@@ -16,6 +16,7 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError, NotFound
 from iotauth_cli.files import read_text, write_private, write_public
+from iotauth_cli.operations import git
 from iotauth_cli.operations.signing.issue import (
     Signed,
     Signer,
@@ -39,7 +40,10 @@ OPEN_IT = "pipe its passphrase in with `--passphrase-stdin`, or name a file: `IO
 
 @dataclass(frozen=True)
 class Made:
-    """A key pair that was written: the private key and, beside it, its public half."""
+    """A key pair that was written: the private key and, beside it, its public half.
+
+    *ignored* is the line that .gitignore got for the private one.
+    """
 
     private_at: Path
     public_at: Path
@@ -47,6 +51,7 @@ class Made:
     bits: int
     fingerprint: str
     is_encrypted: bool
+    ignored: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,10 @@ def generate(path: Path, *, bits: int = tokens.MIN_BITS, passphrase: Secret | No
             )
     pem = tokens.generate(bits, passphrase)
     public_pem = tokens.public_key_pem(tokens.load_private_key(pem, passphrase, is_own=True))
+    ignored = git.keep_out(path, "give another name: `iotauth keys generate FILE`")
     write_private(path, pem.reveal(), overwrite=False)
     write_public(public_at, public_pem)
-    return Made(path, public_at, public_pem, bits, tokens.fingerprint(public_pem), passphrase is not None)
+    return Made(path, public_at, public_pem, bits, tokens.fingerprint(public_pem), passphrase is not None, ignored)
 
 
 def public_path(path: Path) -> Path:

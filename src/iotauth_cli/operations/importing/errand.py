@@ -11,6 +11,7 @@ from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError
+from iotauth_cli.operations import git
 from iotauth_cli.operations.clients import ANY_ACCOUNT
 from iotauth_cli.operations.importing import run, source
 from iotauth_cli.operations.importing.encryption import Envelope
@@ -40,7 +41,10 @@ class Wish:
 
 @dataclass
 class Errand:
-    """An import that is under way: *checked* is complete when `check` has ended."""
+    """An import that is under way: *checked* is complete when `check` has ended.
+
+    *ignored* is the line that .gitignore got for the hand-out.
+    """
 
     table: ClientTable
     store: Store
@@ -48,6 +52,7 @@ class Errand:
     source: Source
     parser: Parser
     checked: Checked = field(default_factory=Checked)
+    ignored: str | None = None
 
     def check(self) -> Iterator[int]:
         """Read the whole file; yield how many more rows were read. Nothing is written anywhere."""
@@ -115,6 +120,8 @@ class Errand:
         wish = self.wish
         example = Credential("x", "x", Secret(""), wish.authorizer, self.table.name, (), (), wish.now)
         path = envelope.journal if envelope is not None else wish.secrets_out
+        if envelope is None and path is not None:
+            self.ignored = git.keep_out(path, "choose a place outside of the repository with `--secrets-out`")
         if path is not None:
             return FileOutlet(path, example, self.parser, wish.token)
         return StoreOutlet(self.store, example, self.parser, wish.token)

@@ -22,6 +22,7 @@ from iotauth_cli.aws.workers import Line, run
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import Conflict, InputError, IotauthError
 from iotauth_cli.files import write_private
+from iotauth_cli.operations import git
 from iotauth_cli.operations.signing.issue import Signer, signer_of, with_token
 from iotauth_cli.operations.signing.keyring import Keyring, RollOver
 from iotauth_cli.operations.signing.rollover import require_roll_over
@@ -187,16 +188,17 @@ def noted(row: ClientRecord, issued_at: int) -> ClientRecord:
     return row._replace(token=(row.token or TokenNote())._replace(issued_at=issued_at))
 
 
-def check_out(path: Path) -> None:
-    """Refuse to write over a file that is something else.
+def check_out(path: Path) -> str | None:
+    """Refuse to write over a file that is something else, and have git pass it over; return the line that does it.
 
     Raises:
-        InputError: it has another first line, or its directory is not there.
+        InputError: it has another first line, its directory is not there, or git tracks it.
     """
     if not path.parent.is_dir():
         raise InputError(f"there is no directory `{path.parent}`", hint=f"make it: `mkdir -p {path.parent}`")
     if path.exists() and not path.read_bytes().startswith(as_csv([]).encode()):
         raise InputError(f"`{path}` exists and is no file of user names", hint="name a file that does not exist yet")
+    return git.keep_out(path, "choose a place outside of the repository with `--tokens-out`")
 
 
 def as_csv(lines: list[tuple[str, str]]) -> str:
