@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Iterator
 
 import pytest
 
 from iotauth_cli.operations import connect
 from iotauth_cli.operations.connect import Report, Visit
-from iotauth_cli.probe.stages import Manner, Stage
+from iotauth_cli.probe.stages import Manner, Started
 from support_broker import PUBLISH, accepting, listening, server_context
 from support_causes import ALLOW_ALL, CLIENT, TOPIC, Breakage, World
 from support_world import connected, finish
@@ -41,16 +42,29 @@ def status(text: str) -> bytes:
     return f"HTTP/1.1 {text}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 
 
-def with_its_id_used_twice(world: World, **members: object) -> Report:
-    """Let another device log in under the same client id while this one is inside."""
+@contextlib.contextmanager
+def inside(world: World, step: str, **members: object) -> Iterator[Iterator[object]]:
+    """Yield what is left of a walk that has come to *step*, so that something can happen to the device meanwhile."""
     place = world.place
     visit = Visit(CLIENT, timeout_s=8, **members)  # type: ignore[arg-type]
     events = connect.knock(place.session, connect.prepare(place.session, place.store, place.wish, visit))
     for event in events:
-        if isinstance(event, Stage) and event.name == "connect":
+        if isinstance(event, Started) and event.name == step:
             break
-    with connected(place, CLIENT):
-        return finish(events)
+    yield events
+
+
+def with_its_id_used_twice(world: World, step: str = "subscribe", **members: object) -> Report:
+    """Let another device log in under the same client id while this one is inside."""
+    with inside(world, step, **members) as rest, connected(world.place, CLIENT):
+        return finish(rest)
+
+
+def thrown_out(world: World) -> Report:
+    """Have an operator end the session, as `client disable` does."""
+    with inside(world, "stay", manner=Manner(is_mqtt5=True), stay_s=5) as rest:
+        world.emulator.client("iot-data").delete_connection(clientId=CLIENT)
+        return finish(rest)
 
 
 def late(world: World) -> Report:
@@ -116,6 +130,12 @@ BREAKAGES = (
         lambda world: with_its_id_used_twice(world, manner=Manner(is_mqtt5=True)),
     ),
     Breakage("cut-off", "MQTT 3.1.1 says nothing", with_its_id_used_twice),
+    Breakage(
+        "ended-without-a-word",
+        "its id connects again",
+        lambda world: with_its_id_used_twice(world, "stay", stay_s=5),
+    ),
+    Breakage("session-ended", "an operator ends it", thrown_out),
     Breakage("connect-unanswered", "CONNACK comes late", late),
     Breakage(
         "message-not-delivered",
