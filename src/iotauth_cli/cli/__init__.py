@@ -32,6 +32,8 @@ COMMANDS: Commands = {
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "explain": ("iotauth_cli.cli.explain:explain", "Say what a code or a message means."),
     "policy": ("iotauth_cli.cli.policy:group", "Ask what policies allow."),
+    "listen": ("iotauth_cli.cli.listen:listen", "Show messages as they come."),
+    "publish": ("iotauth_cli.cli.publish:publish", "Publish a message."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
     "audit": ("iotauth_cli.cli.audit:group", "See what was changed from this project."),
     "config": ("iotauth_cli.cli.config:group", "Show settings and where they come from."),

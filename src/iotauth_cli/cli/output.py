@@ -105,13 +105,25 @@ class Output(NamedTuple):
                 write_line(emphasise(line, sys.stdout))
             sys.stdout.flush()
 
-    def stream(self, document: Any, line: str) -> None:
-        """Print one of results that have no end, at once; under ``--json`` each is a document on a line of its own."""
+    def stream(self, document: Any, line: str, *below: str) -> None:
+        """Print one of results that have no end, at once; under ``--json`` each is a document on a line of its own.
+
+        *below* are lines of somebody else's, in which backticks are backticks.
+        """
         if self.as_json:
             write_line(as_text(document, indent=None))
         else:
-            write_line(emphasise(line, sys.stdout))
+            write_line("\n".join([emphasise(line, sys.stdout), *map(harmless, below)]))
         sys.stdout.flush()
+
+    def payload(self, content: bytes) -> None:
+        """Print bytes of somebody else's at once: unchanged into a pipe or a file, harmless at a terminal."""
+        if sys.stdout.isatty():
+            write_line(harmless(content.decode(errors="backslashreplace")), end="")
+            sys.stdout.flush()
+        else:
+            self.raw(content)
+            getattr(sys.stdout, "buffer", sys.stdout).flush()
 
     def waiting(self, text: str = "") -> None:
         """Name what is being waited for, on a line that the next one replaces; nothing unless stderr is a terminal."""
@@ -189,6 +201,10 @@ class Output(NamedTuple):
         except UnicodeDecodeError:
             # `from None`: the cause quotes what was read.
             raise InputError(f"the {what} on stdin is not UTF-8 text") from None
+
+    def read_bytes(self) -> bytes:
+        """Read all of stdin as it is."""
+        return sys.stdin.buffer.read()
 
     def confirm(self, question: str) -> bool:
         """Ask before something is lost. Without a terminal only ``--yes`` means yes."""
