@@ -110,11 +110,21 @@ BREAKAGES = (
     ),
     Breakage("will-not-granted", "a will elsewhere", lambda world: world.knock(will="wills/thermo-1")),
     Breakage(
+        "will-not-granted",
+        "another function",
+        lambda world: world.granted("n6", CONNECT, ("Allow", "iot:Publish", f"{ARN}:topic/{TOPIC}"), will="wills/x"),
+    ),
+    Breakage(
         "will-denied",
         "a Deny",
         lambda world: world.granted("d5", ALLOW_ALL, ("Deny", "iot:Publish", f"{ARN}:topic/wills/*"), will="wills/x"),
     ),
     Breakage("retain-not-granted", "no RetainPublish", lambda world: world.knock(retain=True)),
+    Breakage(
+        "retain-not-granted",
+        "another function",
+        lambda world: world.granted("n7", CONNECT, SUBSCRIBE, PUBLISH_ALL, RECEIVE, retain=True),
+    ),
     Breakage(
         "retain-denied",
         "a Deny",

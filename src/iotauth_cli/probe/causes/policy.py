@@ -31,6 +31,13 @@ CAUSES = (
     ),
     connect(
         "will-not-granted",
+        when=(*WILL, clues.policy_is_silent, clues.function_is_ours),
+        says="client `{client}` may connect, but not leave a will on `{will}`, so it may not connect with one",
+        evidence=(clues.calls, clues.decision, clues.near_misses),
+        remedy="leave it on a topic that it may publish to: `iotauth client show {client}{where}` lists them",
+    ),
+    connect(
+        "will-not-granted",
         when=(*WILL, clues.policy_is_silent),
         says="client `{client}` may connect, but not leave a will on `{will}`, so it may not connect with one",
         evidence=(clues.calls, clues.decision, clues.near_misses),
@@ -77,6 +84,13 @@ CAUSES = (
         says="the policy forbids client `{client}` to publish retained messages to `{topic}`",
         evidence=(clues.decision,),
         remedy=REMOVE,
+    ),
+    publish(
+        "retain-not-granted",
+        when=(*RETAIN, clues.policy_is_silent, clues.function_is_ours),
+        says="client `{client}` may publish to `{topic}`, but not with the retain flag",
+        evidence=(clues.decision, clues.near_misses),
+        remedy="grant it: `iotauth client update {client} --retain{where}`; or publish without the retain flag",
     ),
     publish(
         "retain-not-granted",
