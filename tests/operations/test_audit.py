@@ -17,6 +17,7 @@ from iotauth_cli.errors import InputError
 from iotauth_cli.operations import audit
 from iotauth_cli.operations.audit import Audit, Limits
 from iotauth_cli.operations.audit_rules import ALL_RULES, DAY_S, Finding, examine, levels
+from iotauth_cli.operations.fleet import listing
 from iotauth_cli.operations.fleet.selection import Where
 from support import REPOSITORY
 
@@ -219,7 +220,7 @@ def test_a_short_list_is_sorted_by_severity_and_a_long_one_passes(monkeypatch: p
     """High before low, as far as that can be held in memory."""
     low, high = (Finding("a", "expired", "low", "", ""), Finding("b", "plain-password", "high", "", ""))
     assert list(audit.in_order(iter([low, high]))) == [high, low]
-    monkeypatch.setattr(audit, "SORTED_UP_TO", 1)
+    monkeypatch.setattr(listing, "SORTED_UP_TO", 1)
     assert list(audit.in_order(iter([low, high]))) == [low, high]
 
 

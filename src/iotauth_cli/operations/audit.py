@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, islice
 
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
@@ -25,12 +24,12 @@ from iotauth_cli.operations.audit_rules import (
     levels,
     some,
 )
+from iotauth_cli.operations.fleet.listing import sorted_if_short
 from iotauth_cli.operations.fleet.selection import Where
 
 __all__ = ["Audit", "Finding", "Limits", "check_ignored", "in_order"]
 
 MOST_NAMES = 10_000  # remembered of those that were looked up, and looked up at all
-SORTED_UP_TO = 1000  # findings; more are shown as they are found
 
 
 @dataclass
@@ -106,10 +105,7 @@ def foreign(record: ClientRecord, names: Names) -> str | None:
 
 def in_order(found: Iterator[Finding]) -> Iterator[Finding]:
     """Sort a short list by severity, rule and client; let a long one pass as it comes."""
-    head = list(islice(found, SORTED_UP_TO + 1))
-    if len(head) > SORTED_UP_TO:
-        return chain(head, found)
-    return iter(sorted(head, key=lambda each: (SEVERITIES.index(each.severity), each.rule, each.client_id)))
+    return sorted_if_short(found, lambda each: (SEVERITIES.index(each.severity), each.rule, each.client_id))
 
 
 def check_ignored(names: tuple[str, ...]) -> frozenset[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
@@ -14,8 +14,10 @@ from iotauth_cli.operations.fleet.selection import Where, is_expired
 
 __all__ = ["Listed", "count", "every", "in_order"]
 
-SORTED_UP_TO = 1000  # clients; a longer list is shown as it is read
+SORTED_UP_TO = 1000  # lines; a longer list is shown as it is read
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+Value = TypeVar("Value")
 
 
 class Listed(NamedTuple):
@@ -45,10 +47,13 @@ def every(
 
 def in_order(found: Iterator[Listed]) -> Iterator[Listed]:
     """Sort a short list by client id; let a long one pass as it comes."""
+    return sorted_if_short(found, lambda each: each.client_id)
+
+
+def sorted_if_short(found: Iterator[Value], order: Callable[[Value], Any]) -> Iterator[Value]:
+    """Sort up to a thousand values by *order*; more pass as they come, since they are never held whole."""
     head = list(islice(found, SORTED_UP_TO + 1))
-    if len(head) <= SORTED_UP_TO:
-        return iter(sorted(head, key=lambda each: each.client_id))
-    return chain(head, found)
+    return chain(head, found) if len(head) > SORTED_UP_TO else iter(sorted(head, key=order))
 
 
 def count(table: ClientTable, where: Where, now: int) -> int:
