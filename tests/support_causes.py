@@ -11,6 +11,8 @@ from typing import Any
 
 from iotauth_cli.aws import lambda_
 from iotauth_cli.aws.session import Session
+from iotauth_cli.cli import Root
+from iotauth_cli.cli.lazy import LazyGroup
 from iotauth_cli.errors import AccessDenied
 from iotauth_cli.operations import authorizers, injection, keys
 from iotauth_cli.operations.connect import Report, Visit
@@ -174,4 +176,14 @@ class Breakage:
         return report
 
 
-__all__ = ["CLIENT", "TOPIC", "Breakage", "Closed", "World", "world"]
+def assert_typable(line: str) -> None:
+    """Hold *line* to the program: a command that there is, with options that it has."""
+    command: Any = Root()
+    given = line.split()
+    while isinstance(command, LazyGroup):
+        command = command.load(given.pop(0))
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {word for word in given if word.startswith("--")} <= options, line
+
+
+__all__ = ["CLIENT", "TOPIC", "Breakage", "Closed", "World", "assert_typable", "world"]

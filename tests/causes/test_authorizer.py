@@ -44,14 +44,15 @@ def with_its_key_removed(world: World) -> Report:
         iot.update_authorizer(authorizerName=SIGNED.authorizer, tokenSigningPublicKeys=before)
 
 
-def with_another_token(world: World) -> Report:
+def with_another_token(world: World, **members: object) -> Report:
     kept = world.signed.store.load(SIGNED_CLIENT)
     assert kept is not None
-    return world.knock_signed(username=kept.device_username.replace("token=", "token=x", 1))
+    return world.knock_signed(username=kept.device_username.replace("token=", "token=x", 1), **members)
 
 
-def without_token(world: World) -> Report:
-    return world.knock_signed(username=f"{SIGNED_CLIENT}?x-amz-customauthorizer-name={SIGNED.authorizer}")
+def without_token(world: World, **members: object) -> Report:
+    username = f"{SIGNED_CLIENT}?x-amz-customauthorizer-name={SIGNED.authorizer}"
+    return world.knock_signed(username=username, **members)
 
 
 def with_a_raw_signature(world: World) -> Report:
@@ -100,6 +101,8 @@ BREAKAGES = (
     Breakage("authorizer-inactive", "switched off", inactive),
     Breakage("signature-missing", "no token", without_token),
     Breakage("signature-wrong", "another token", with_another_token),
+    Breakage("signature-wrong", "over HTTPS", lambda world: with_another_token(world, manner=HTTP)),
+    Breakage("signature-missing", "over HTTPS", lambda world: without_token(world, manner=HTTP)),
     Breakage("signature-wrong", "the key removed", with_its_key_removed),
     Breakage("token-with-newline", "a line end", lambda world: world.knock_signed(mistake="token-newline")),
     Breakage("signature-not-encoded", "as it is", with_a_raw_signature),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from iotauth_cli.probe.causes import CAUSES
+from iotauth_cli.probe.explanations.ours import in_general
 from support import REPOSITORY
+from support_causes import assert_typable
 
 NAMED = re.compile(r'Breakage\(\s*"([a-z0-9-]+)"')
 NOT_BROKEN = {
@@ -31,3 +33,10 @@ def test_every_cause_is_broken_or_there_is_a_reason_why_not() -> None:
 
 def test_at_least_45_causes_are_broken_for_real() -> None:
     assert len(broken()) >= 45
+
+
+def test_every_command_in_a_remedy_can_be_typed() -> None:
+    """A remedy that the program refuses would be worse than none."""
+    for cause in CAUSES:
+        for line in re.findall(r"`iotauth ([^`]+)`", in_general(cause.remedy)):
+            assert_typable(line)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from iotauth_cli.operations import connect
 from iotauth_cli.operations.connect import Report, Visit
+from iotauth_cli.operations.emulator import advance_clock
 from iotauth_cli.probe.stages import Manner, Started
 from support_broker import PUBLISH, accepting, listening, server_context
 from support_causes import ALLOW_ALL, CLIENT, TOPIC, Breakage, World
-from support_world import connected, finish
+from support_emulator import running_emulator
+from support_world import connected, finish, installed
 
 HTTP = Manner("http", "headers")
 CONNECT = ("Allow", "iot:Connect", "*")
@@ -163,3 +166,19 @@ BREAKAGES = (
 def test_what_ends_inside_is_found_out(breakage: Breakage, broken_world: World) -> None:
     """Precisely this is wrong, and precisely this is said."""
     breakage.is_found_out_in(broken_world)
+
+
+def test_a_connection_whose_time_is_over_is_not_told_that_it_cannot_be(tmp_path: Path) -> None:
+    """On an emulator whose clock is put forward a day passes in no time, and the authorizer's limit with it."""
+    with running_emulator(tmp_path) as emulator, installed(emulator, tmp_path) as place:
+        visit = Visit(CLIENT, manner=Manner(is_mqtt5=True), stay_s=5)
+        events = connect.knock(place.session, connect.prepare(place.session, place.store, place.wish, visit))
+        for event in events:
+            if isinstance(event, Started) and event.name == "stay":
+                break
+        advance_clock(emulator.state_dir, 25 * 3600, pinging=True)
+        report = finish(events)
+    assert report.diagnosis is not None
+    assert report.diagnosis.cause == "session-ended"
+    assert "time limit has passed" in report.diagnosis.sentence
+    assert "is not it" not in " ".join(report.diagnosis.evidence)

@@ -6,7 +6,6 @@ import errno
 import os
 import re
 from importlib import import_module
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +13,6 @@ from hypothesis import strategies as st
 
 from iotauth_authorizer import authorize, event
 from iotauth_cli import errors
-from iotauth_cli.cli import Root
-from iotauth_cli.cli.lazy import LazyGroup
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations import explain
 from iotauth_cli.probe.causes import CAUSES
@@ -23,6 +20,7 @@ from iotauth_cli.probe.explanation import Explanation
 from iotauth_cli.probe.explanations import EXPLANATIONS, FAMILIES
 from iotauth_cli.probe.explanations.ours import ANSWERS, ERRORS, REASONS
 from support import REPOSITORY
+from support_causes import assert_typable
 
 ASKED: list[tuple[str, list[str]]] = [
     ("-4", ["MQTT_CONNECTION_TIMEOUT", "LWMQTT_NETWORK_TIMEOUT", "Tasmota rc -4"]),
@@ -177,15 +175,6 @@ def test_every_command_to_type_next_exists() -> None:
     for row in EXPLANATIONS:
         for line in re.findall(r"`iotauth ([^`]+)`", row.next):
             assert_typable(line)
-
-
-def assert_typable(line: str) -> None:
-    command: Any = Root()
-    given = line.split()
-    while isinstance(command, LazyGroup):
-        command = command.load(given.pop(0))
-    options = {name for parameter in command.params for name in parameter.opts}
-    assert {word for word in given if word.startswith("--")} <= options, line
 
 
 def test_paho_says_the_same() -> None:
