@@ -69,6 +69,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str
     shell.run("secrets", "scan", ".iotauth", check=False)
     shell.run("client", "audit", "--json", check=False)
     shell.run("audit", "log", "--json")
+    shell.run("doctor", "--debug", check=False)
+    shell.run("doctor", "--json", check=False)
     rendering = ("secrets", "render", "--out", str(tmp_path_factory.mktemp("rendered")), "--debug")
     networked = (*rendering, "generated-1", "--wifi-ssid", "barn", "--wifi-password-stdin")
     for name in ("header", "nvs-bin", "qr"):  # as a file, a child's files and arguments, a picture

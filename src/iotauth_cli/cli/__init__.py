@@ -31,6 +31,7 @@ COMMANDS: Commands = {
     "flash": ("iotauth_cli.cli.flash:flash", "Put a client's credential on a board.", MUTATES),
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "explain": ("iotauth_cli.cli.explain:explain", "Say what a code or a message means."),
+    "doctor": ("iotauth_cli.cli.doctor:doctor", "Check the whole installation.", MUTATES),
     "policy": ("iotauth_cli.cli.policy:group", "Ask what policies allow."),
     "listen": ("iotauth_cli.cli.listen:listen", "Show messages as they come."),
     "publish": ("iotauth_cli.cli.publish:publish", "Publish a message."),

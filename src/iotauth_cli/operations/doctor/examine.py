@@ -1,0 +1,113 @@
+"""Run checks side by side and tell what they found, in the order of the table.
+
+Each check has a thread of its own, which is left behind when its time is over: neither the C resolver
+nor boto3's retries can be stopped from outside. So a run takes no longer than its slowest check, and
+Ctrl-C ends it at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from iotauth_cli.errors import AccessDenied, IotauthError
+from iotauth_cli.operations.doctor.finding import Check, Finding, Repair, Result, Unseen
+from iotauth_cli.operations.doctor.scene import Premises, Scene
+
+
+@dataclass(frozen=True)
+class Began:
+    """This check is waited for now."""
+
+    check: Check
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything that was found."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(result.ok for result in self.results)
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What can be mended safely, each once."""
+        return tuple(dict.fromkeys(result.repair for result in self.results if result.repair is not None))
+
+
+class Running:
+    """A check at work on a thread of its own."""
+
+    def __init__(self, check: Check, scene: Scene) -> None:
+        self.check = check
+        self.scene = scene
+        self.began = time.monotonic()
+        self.found: list[Result] = []
+        self.bugs: list[BaseException] = []
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.found.append(result_of(self.check, self.scene))
+        except BaseException as problem:  # told to whoever waits, not to the thread's end
+            self.bugs.append(problem)
+
+    @property
+    def is_over(self) -> bool:
+        return not self.thread.is_alive()
+
+    def result(self) -> Result:
+        """Wait for what is found, no longer than the check may take."""
+        limit_s = self.scene.premises.timeout_s
+        self.thread.join(max(0.0, self.began + limit_s - time.monotonic()))
+        if self.bugs:
+            raise self.bugs[0]
+        if self.found:
+            return self.found[0]
+        return Result(self.check, "warning", f"no answer within {limit_s:g} s", "iotauth doctor --timeout 60")
+
+
+def examine(premises: Premises, checks: Sequence[Check]) -> Iterator[Began | Result]:
+    """Carry out *checks*; yield each result, and before one that takes time, that it is waited for."""
+    scene = Scene(premises)
+    for are_last in (False, True):
+        running = [Running(check, scene) for check in checks if check.is_last is are_last]
+        for each in running:
+            if not each.is_over:
+                yield Began(each.check)
+            result = each.result()
+            if result.needs is not None:
+                scene.denied.append(result.needs)
+            yield result
+
+
+def carry_out(premises: Premises, repairs: Sequence[Repair]) -> Iterator[Repair]:
+    """Mend one after the other; yield each when it is done.
+
+    Raises:
+        IotauthError: one failed; those before it are done.
+    """
+    for repair in repairs:
+        repair.apply(premises.door)
+        yield repair
+
+
+def result_of(check: Check, scene: Scene) -> Result:
+    """Carry out one check; what it cannot see is a result too."""
+    try:
+        outcome = check.look(scene)
+    except AccessDenied as denied:
+        return Result(check, "unseen", f"needs {denied.action}", needs=denied.action)
+    except Unseen as why:
+        return Result(check, "unseen", str(why))
+    except IotauthError as problem:
+        return Result(check, "unseen", problem.message)
+    if isinstance(outcome, Finding):
+        return Result(check, outcome.severity, outcome.sentence, outcome.fix, outcome.repair)
+    return Result(check, "fine", outcome)
