@@ -25,6 +25,7 @@ from iotauth_authorizer.event import MAX_POLICY_DOCUMENT_CHARACTERS, MAX_POLICY_
 MAX_CLIENT_ID_BYTES = 128
 MAX_TOPIC_BYTES = 256
 MAX_TOPIC_SLASHES = 7
+_SHOWN_CHARACTERS = 300  # in a message: more than the longest that is allowed
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _INEXPRESSIBLE = re.compile(rf"[*?]|\$[{{(]|{_CONTROL.pattern}")  # what a policy would read as its own
@@ -273,6 +274,8 @@ def _bytes(text: str, kind: str) -> int:
 
 
 def _shown(text: str) -> str:
+    if len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]}…"
     return f"`{text}`" if text.isprintable() else f"`{ascii(text)[1:-1]}`"
 
 

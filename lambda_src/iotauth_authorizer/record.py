@@ -39,6 +39,7 @@ SLOT_NAMES = ("A", "B")
 SLOT_STATES: tuple[SlotState, ...] = get_args(SlotState)
 _STATE_OF_TEXT: Mapping[str, SlotState] = {state: state for state in SLOT_STATES}
 KEY = "Client_ID"
+MAX_NUMBER = 10**15  # thirty million years: no point in time, and more than a calendar can show
 
 Item = dict[str, dict[str, Any]]  # as DynamoDB's JSON has it: {"Client_ID": {"S": "thermo-1"}}
 
@@ -196,9 +197,12 @@ def _text(item: Mapping[str, Any], name: str) -> str | None:
 def _number(item: Mapping[str, Any], name: str) -> int | None:
     digits = _value(item, name, "N")
     try:
-        return None if digits is None else int(digits)
+        number = None if digits is None else int(digits)
     except ValueError as error:
         raise MalformedRecord(f"`{name}` is not a whole number") from error
+    if number is not None and not -MAX_NUMBER <= number <= MAX_NUMBER:
+        raise MalformedRecord(f"`{name}` is larger than any time")
+    return number
 
 
 def _truth(item: Mapping[str, Any], name: str) -> bool:

@@ -440,3 +440,11 @@ def test_principal_ids_are_stable_and_tell_clients_apart() -> None:
     assert principal_id("door-7") == "door7xe326ab91a9dece167dbc"
     ids = ["door-7", "door7", "door_7", "d-oor7", "DOOR7", "x" * 127 + "a", "x" * 127 + "b"]
     assert len({principal_id(each) for each in ids}) == len(ids)
+
+
+def test_a_name_of_any_length_makes_a_short_sentence() -> None:
+    """It is shown to somebody, who gave a whole file for a name."""
+    for check in (validate_client_id, validate_topic_filter):
+        with pytest.raises(ValueError, match=r"a…` is longer than") as caught:
+            check("a" * 1_000_000)
+        assert len(str(caught.value)) < 400

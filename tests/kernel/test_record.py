@@ -175,6 +175,8 @@ def test_attributes_that_we_do_not_know_are_let_be() -> None:
         pytest.param({"Username": {"BOOL": True}}, id="user name is a truth"),
         pytest.param({"Expires": {"S": "tomorrow"}}, id="date in words"),
         pytest.param({"Expires": {"N": "1.5"}}, id="half a second"),
+        pytest.param({"Expires": {"N": "9" * 30}}, id="date that no calendar has"),
+        pytest.param({"Created": {"N": f"-{'9' * 16}"}}, id="date before there were any"),
         pytest.param({"publish_topics": {"S": "a"}}, id="one topic without its list"),
         pytest.param({"publish_topics": {"L": [{"N": "1"}]}}, id="topic is a number"),
         pytest.param({"Tags": {"M": {"a": {"N": "1"}}}}, id="tag is a number"),

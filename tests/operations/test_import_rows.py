@@ -60,6 +60,7 @@ def test_the_template_is_for_rows_that_name_no_topic() -> None:
         ({"topic": "x", "tags": "berlin"}, "tags are not written as"),
         ({"topic": "x", "tags": '{"a": 1}'}, "something else than texts"),
         ({"topic": "x", "note": "n" * 3000}, "longer than 2048 bytes"),
+        ({"topic": "x", "username": "a\nb"}, "user name has a line end"),
         ({"topic": "x", "note": "\ud800"}, "half a character"),
         ({"topic": "x", "username": "a?b"}, "has a `\\?`"),
         ({"topic": "x", "password": 12345}, "password is no text"),

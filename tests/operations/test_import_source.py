@@ -99,6 +99,17 @@ def test_json_lines_say_what_a_csv_says(tmp_path: Path) -> None:
     ]
 
 
+def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """Which of the two was meant, nobody knows; the header of a .csv is held to the same."""
+    lines = ['{"client_id": "a", "client_id": "b"}', '{"topic": "a", "topics": "b"}', '{"tags": {"a": "1", "a": "2"}}']
+    rows = read(tmp_path, "\n".join(lines), "fleet.jsonl")
+    assert [row.problem for row in rows] == [
+        "has a member twice",
+        "has two members that mean the same",
+        "has a member twice",
+    ]
+
+
 def test_a_mosquitto_password_file_is_read_as_it_is(tmp_path: Path) -> None:
     """The name is the client id; comments are left out."""
     rows = read(tmp_path, "# ours\ndoor-7:$7$101$a$b\nbroken\n", "passwd", hashed=True)

@@ -105,6 +105,7 @@ WORDS = {
     "disabled": "disabled",
     "expired": "expired",
     "unreadable": "the row cannot be read",
+    "unwritable": "there is a line end in the client id or the user name, which a file of secrets cannot hold",
     "superseded": "rotated by somebody else meanwhile; taken out of the file again",
     "gone": "removed by somebody else meanwhile; taken out of the file again",
 }

@@ -127,6 +127,16 @@ def test_what_is_skipped_is_named_with_its_reason(fleet: Fleet, store: Store, ou
     assert handed(out).keys() == {"fine"}
 
 
+def test_a_row_that_no_line_of_the_file_can_hold_does_not_stop_the_others(
+    fleet: Fleet, store: Store, out: Path
+) -> None:
+    """Rows are also written by hand, and a user name may have a line end in it."""
+    fleet.add("a", "c")
+    fleet.add("b", username="b\nc")
+    assert kinds(rotate(fleet.table, store, out)) == {"a": "rotated", "b": "unwritable", "c": "rotated"}
+    assert handed(out).keys() == {"a", "c"}
+
+
 def test_who_is_named_by_the_selection_is_meant(fleet: Fleet, store: Store, out: Path) -> None:
     """`--where enabled=no` says that the disabled ones are to be rotated."""
     fleet.add("off", enabled=False)

@@ -11,7 +11,7 @@ from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.errors import IotauthError
 
 Kind = Literal["rotated", "confirmed", "switched", "done", "skipped", "dropped", "open", "failed"]
-Why = Literal["unseen", "crowded", "disabled", "expired", "unreadable", "superseded", "gone"]
+Why = Literal["unseen", "crowded", "disabled", "expired", "unreadable", "unwritable", "superseded", "gone"]
 
 
 class Outcome(NamedTuple):

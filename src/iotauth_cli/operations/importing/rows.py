@@ -160,6 +160,8 @@ class Parser:
             raise ValueError("it could do nothing: the row has no topic, and no `--template` gives it one")
         if record.username is not None and "?" in record.username:
             raise ValueError("its user name has a `?`, which begins the authorizer's name")
+        if record.username is not None and ("\n" in record.username or "\r" in record.username):
+            raise ValueError("its user name has a line end in it")
         for text in (record.username, record.note, *record.tags, *record.tags.values()):
             check_text(text or "")
         try:

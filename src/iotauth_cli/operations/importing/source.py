@@ -36,6 +36,10 @@ DELIMITERS = ",;\t"
 Cell = Hashable  # text; from JSON also a number, a truth, a tuple for a list, pairs for an object
 
 
+class Twice(ValueError):
+    """A JSON object has a member twice. Which of them counts is anybody's guess."""
+
+
 class Raw(NamedTuple):
     """A row as the file has it: the cells in the order of `Source.columns`, or why it cannot be read."""
 
@@ -102,7 +106,10 @@ class Source:
             if not line.strip():
                 continue
             try:
-                found = json.loads(line)
+                found = json.loads(line, object_pairs_hook=members)
+            except Twice:
+                yield Raw(number, (), "has a member twice")
+                continue
             except (ValueError, RecursionError):
                 yield Raw(number, (), "is no JSON")
                 continue
@@ -111,7 +118,9 @@ class Source:
                 continue
             named = {column_name(name): frozen(value) for name, value in found.items()}
             unknown = named.keys() - set(COLUMNS)
-            if unknown:
+            if len(named) < len(found):  # under another name: `topic` and `topics`
+                yield Raw(number, (), "has two members that mean the same")
+            elif unknown:
                 yield Raw(number, (), f"has a member `{min(unknown)}` that means nothing here")
             else:
                 yield Raw(number, tuple(named.get(name, "") for name in self.columns))
@@ -121,6 +130,13 @@ class Source:
             if line.strip() and not line.startswith("#"):
                 name, colon, text = line.rstrip("\n").partition(":")
                 yield Raw(number, (name, text), None if colon else "has no `:` between name and hash")
+
+
+def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Twice
+    return found
 
 
 @contextlib.contextmanager
