@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from iotauth_cli.cli import render_messages as render
 from iotauth_cli.cli.context import Context
 from iotauth_cli.errors import AwsError
 from iotauth_cli.operations import messages
@@ -215,6 +216,32 @@ def test_a_cut_connection_comes_back(bells: Desk, emulator: RunningEmulator) -> 
     assert isinstance(heard, Message)
     assert heard.payload == b"again"
     events.close()
+
+
+def test_one_that_is_refused_when_it_comes_back_is_told_to_ask(bells: Desk, emulator: RunningEmulator) -> None:
+    """Locked out meanwhile: after three attempts the command that has the reason, and none that has another."""
+    who = participant(Wanted("bell-1"))
+    events = messaging.listen(who.line, ["bells/1"], qos=1, end=time.monotonic() + 60, pause=lambda _s: None)
+    assert next(events) == Connected()
+    bells("client", "disable", "bell-1", "--yes")
+    cuts = [next(events) for _ in range(4)]
+    events.close()
+    bells("client", "enable", "bell-1")
+    assert cuts[0] == Cut("closed", 1.0, 1)
+    assert cuts[2] == Cut("closed before CONNACK", 4.0, 3, was_refused=True)
+    said = [render.cut(each, who, lambda words: words) for each in cuts if isinstance(each, Cut)]
+    assert [len(lines) for lines in said] == [1, 1, 2, 1]
+    assert said[2][1] == "ask why: test-connect bell-1"
+    assert "perhaps a device is connected as `bell-1`" in render.cut(Cut("closed", 4, 3), who, str)[1]
+
+
+def test_a_use_of_a_new_secret_is_said_to_be_one(bells: Desk) -> None:
+    """In a rotation the old secret's grace begins with the new one's first use, whoever makes it."""
+    bells("client", "add", "spare-1", "--topic", "bells/7", "--quiet")
+    bells("client", "rotate", "spare-1", "--quiet")
+    told = bells("publish", "bells/7", "x", "--as", "spare-1")
+    bells("client", "remove", "spare-1", "--yes")
+    assert "this counts as a use of the new secret" in told.text
 
 
 def test_a_wrong_password_is_not_let_in(bells: Desk) -> None:

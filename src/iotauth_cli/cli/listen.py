@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.messages import Connected, Cut, Explained, Message, Participant, Refused
 
 TOO_FEW, REFUSED = 1, 1
+FIRST_USE = (
+    "the function cannot tell you from the device: this counts as a use of the new secret, and the old one's "
+    "grace begins"
+)
 
 
 def listen(
@@ -35,6 +39,7 @@ def listen(
 ) -> int:
     """Show messages as they come, as a client or with your own AWS keys, until Ctrl-C.
 
+    Whoever listens as a client throws out the device that is connected as this client; `--operator` disturbs nobody.
     Exits with 1 if a subscription is refused, or if `--for` ends before `--count` messages have come.
 
     Example: iotauth listen 'sensors/#' --as thermo-1
@@ -48,6 +53,8 @@ def listen(
     who = messages.take_part(context.session, context.store, wanted)
     filters = messages.filters_for(who, topics or (), lifecycle=lifecycle)
     for_s = messages.parse_time(for_) if for_ is not None else messages.FOREVER
+    if who.is_first_use:
+        context.output.say(FIRST_USE)
     show = teller(context.output, who, is_lifecycle=lifecycle, is_raw=raw, is_one=count == 1)
     seen, refused = 0, None
     for event in messages.listen(who, filters, qos=qos, for_s=for_s):
@@ -60,9 +67,11 @@ def listen(
                 return 0
         else:
             tell_line(context, event, who, filters)
-    if refused is None and count is not None:
+    if refused is not None:
+        return REFUSED
+    if count is not None:
         context.output.say(f"{seen} of {count} messages came within {for_}")
-    return REFUSED if refused else TOO_FEW if count is not None else 0
+    return TOO_FEW if count is not None else 0
 
 
 def teller(
@@ -95,7 +104,7 @@ def tell_line(context: Any, event: Connected | Cut, who: Participant, filters: I
     from iotauth_cli.operations.messages import Cut
 
     if isinstance(event, Cut):
-        context.output.say(*render.cut(event, who, context.command("listen --operator")))
+        context.output.say(*render.cut(event, who, context.command))
     else:
         context.output.say(*render.connected(who, list(filters), again=event.again))
 

@@ -34,12 +34,13 @@ def publish(
 ) -> int:
     """Publish a message, as a client or with your own AWS keys. What was published is never shown.
 
+    Whoever publishes over MQTT as a client throws out the device that is connected as this client.
     Exits with 0 if AWS IoT took it, 1 if it refused it.
 
     Example: iotauth publish sensors/thermo-1 '{"celsius": 21.5}'
     """
     from iotauth_cli.cli import render_messages as render
-    from iotauth_cli.cli.listen import tell_refusal
+    from iotauth_cli.cli.listen import FIRST_USE, tell_refusal
     from iotauth_cli.operations import messages
 
     context = ctx.obj
@@ -48,6 +49,8 @@ def publish(
     wanted = messages.Wanted(client, operator, websocket, mqtt5 or content_type is not None, timeout)
     messages.check_sending(topic, payload, how, wanted)
     who = messages.take_part(context.session, context.store, wanted)
+    if who.is_first_use:
+        context.output.say(FIRST_USE)
     sent = []
     for event in messages.publish(context.session, who, topic, payload, how):
         if isinstance(event, messages.Refused):

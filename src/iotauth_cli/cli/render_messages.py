@@ -10,7 +10,7 @@ import json
 import re
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ INDENT = "  "
 MAX_WIDTH = 100  # longer lines are hard to read
 HEX_SHOWN = 256  # bytes of a binary payload
 BYTES_A_LINE = 16
+MANY = 3  # connections in a row that did not last
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 LABELS = {
     "content_type": "content type",
@@ -160,14 +161,18 @@ def connected(who: Participant, filters: list[str], *, again: bool) -> list[str]
     return [f"listening {name} at {who.line.endpoint} to {', '.join(f'`{each}`' for each in filters)}"]
 
 
-def cut(found: Cut, who: Participant, hint: str) -> list[str]:
+def cut(found: Cut, who: Participant, command: Callable[[str], str]) -> list[str]:
+    """Return what is said when the connection is gone; what to do about it, once that is worth a thought."""
     lines = [f"the connection is gone: {found.reason}; trying again in {found.wait_s:g} s"]
-    if found.times >= 3 and not who.is_operator:
-        lines.append(
-            f"a device that is connected as `{who.client_id}` would be thrown out by this, and throw it out again; "
-            f"watch without disturbing: {hint}"
-        )
-    return lines
+    if found.times != MANY or who.is_operator:
+        return lines
+    if found.was_refused:
+        return [*lines, f"ask why: {command(f'test-connect {who.client_id}')}"]
+    return [
+        *lines,
+        f"perhaps a device is connected as `{who.client_id}`, and each throws the other out; "
+        f"listen without disturbing it: {command('listen --operator')}",
+    ]
 
 
 def refusal(found: Refused, explained: Explained, hint: str, width: int) -> list[str]:

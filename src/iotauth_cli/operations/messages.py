@@ -55,10 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Participant:
-    """Who takes part, and the line to talk on. *kept* is the client's credential, None for the operator.
-
-    *secrets* must not be shown, whatever message they come in.
-    """
+    """Who takes part, and the line to talk on. *kept* is the client's credential, None for the operator."""
 
     line: Line
     kept: Credential | None = None
@@ -77,7 +74,13 @@ class Participant:
         return EVERYTHING if self.kept is None else self.kept.subscribe
 
     @property
+    def is_first_use(self) -> bool:
+        """Whether this uses the new secret of a rotation, for all that is known here for the first time."""
+        return self.kept is not None and self.kept.previous is not None
+
+    @property
     def secrets(self) -> tuple[Secret, ...]:
+        """What must not be shown, whatever message it comes in."""
         kept = self.kept
         return tuple(each for each in (kept.password, kept.previous, kept.token) if each) if kept else ()
 

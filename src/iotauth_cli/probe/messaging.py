@@ -23,12 +23,13 @@ class Connected:
 class Cut:
     """The connection was cut, or could not be opened again; the next attempt is *wait_s* away.
 
-    *times* counts how often in a row it did not last.
+    *times* counts how often in a row it did not last; *was_refused*: the last time it was not even let in.
     """
 
     reason: str
     wait_s: float
     times: int = 1
+    was_refused: bool = False
 
 
 def listen(
@@ -66,14 +67,14 @@ def listen(
         except NotConnected as problem:
             if not was_connected:
                 raise
-            reason = problem.reason
+            reason, was_refused = problem.reason, problem.is_refusal
         except HungUp as problem:
-            reason = problem.reason
+            reason, was_refused = problem.reason, False
         finally:
             conversation.close()
         failures = 1 if time.monotonic() - began >= LASTING_S else failures + 1
         wait_s = min(FIRST_WAIT_S * 2 ** (failures - 1), LONGEST_WAIT_S)
-        yield Cut(reason, wait_s, failures)
+        yield Cut(reason, wait_s, failures, was_refused)
         left = end - time.monotonic()
         pause(max(0.0, min(wait_s, left)))
         if left <= wait_s:
