@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from iotauth_cli import token as tokens
 from iotauth_cli.aws import iot
 from iotauth_cli.aws.session import Session
-from iotauth_cli.credentials import Credential, Store
+from iotauth_cli.credentials import Store
 from iotauth_cli.errors import InputError, NotFound
 from iotauth_cli.files import read_text, write_private, write_public
 from iotauth_cli.operations import git
@@ -25,6 +25,7 @@ from iotauth_cli.operations.signing.issue import (
     signer_of,
     token_wish,
     with_token,
+    without_secret,
 )
 from iotauth_cli.operations.signing.keyring import TOKEN_KEY_NAME, Keyring
 from iotauth_cli.secret import Secret
@@ -84,8 +85,7 @@ class ForClient:
 
     @property
     def device_username(self) -> str:
-        without = Credential(self.client_id, self.client_id, Secret(""), self.authorizer, "", (), (), 0)
-        return with_token(without, self.signed).device_username
+        return with_token(without_secret(self.client_id, None, self.authorizer), self.signed).device_username
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iotauth_authorizer.record import ClientRecord, TokenNote
-from iotauth_authorizer.username import build_token
+from iotauth_authorizer.username import build_token, parse_token
 from iotauth_cli import token as tokens
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError
@@ -92,6 +92,24 @@ def known_tokens(store: Store, authorizer: str) -> TokenWish | None:
 
 def with_token(credential: Credential, signed: Signed) -> Credential:
     return replace(credential, token=signed.token, signature=signed.signature, token_key_name=signed.token_key_name)
+
+
+def without_secret(client_id: str, username: str | None, authorizer: str) -> Credential:
+    """Return the credential of a client whose password is kept elsewhere: enough to compose its user name."""
+    return Credential(client_id, username or client_id, Secret(""), authorizer, "", (), (), 0)
+
+
+def issued_by(kept: Credential, public_pem: str) -> int | None:
+    """Return when the token in *kept* was issued, if that key has signed it; else None."""
+    if kept.token is None or kept.signature is None:
+        return None
+    found = parse_token(kept.token.reveal())
+    return found[1] if found is not None and tokens.verify(kept.token.reveal(), kept.signature, public_pem) else None
+
+
+def noted(row: ClientRecord, **members: Any) -> ClientRecord:
+    """Return *row* with these members of its token's note, the others as they are."""
+    return row._replace(token=(row.token or TokenNote())._replace(**members))
 
 
 def signer_of(keyring: Keyring, passphrase: Secret | None = None) -> Signer | None:

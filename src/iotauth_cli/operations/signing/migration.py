@@ -18,23 +18,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from iotauth_authorizer.record import ClientRecord, TokenNote
-from iotauth_authorizer.username import parse_token
+from iotauth_authorizer.record import ClientRecord
 from iotauth_cli import token as tokens
 from iotauth_cli.aws import iot
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.aws.workers import Line, run
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.errors import Conflict, InputError, IotauthError, NotFound
-from iotauth_cli.files import write_private
+from iotauth_cli.errors import InputError, IotauthError, NotFound
 from iotauth_cli.operations import authorizers
 from iotauth_cli.operations.authorizers import Plan, Step, Wish
-from iotauth_cli.operations.signing.issue import Signer, signer_of, with_token
+from iotauth_cli.operations.changing import change
+from iotauth_cli.operations.signing.issue import Signer, issued_by, noted, signer_of, with_token, without_secret
 from iotauth_cli.operations.signing.keyring import Keyring
-from iotauth_cli.operations.signing.resign import Outcome, Resigned, as_csv, check_out
-from iotauth_cli.operations.signing.rollover import SOME, clients
-from iotauth_cli.secret import Secret
+from iotauth_cli.operations.signing.resign import Outcome, Resigned, check_out, resigned
+from iotauth_cli.operations.signing.rollover import lockout
 
 __all__ = ["Kind", "Move", "Plan", "Resigned", "Status", "Step"]
 
@@ -132,20 +130,7 @@ class Issue:
 
     def events(self) -> Iterator[Resigned]:
         """Do it for each row of the table; yield what came of each, in no order. *out* is written whole at the end."""
-        lines: list[tuple[str, str]] = []
-        for row, result in run(self.table, self.rows(), self.issue):
-            if isinstance(result, IotauthError):
-                yield Resigned(row.client_id, "failed", result.message)
-                continue
-            outcome, username = result
-            if username is not None:
-                lines.append((row.client_id, username))
-            yield Resigned(row.client_id, outcome)
-        if self.out is not None:
-            write_private(self.out, as_csv(sorted(lines)))
-
-    def rows(self) -> Iterator[ClientRecord]:
-        return concerned(self.table, self.move)
+        return resigned(self.table, concerned(self.table, self.move), self.issue, self.out)
 
     def issue(self, client: Line, row: ClientRecord) -> tuple[Outcome, str | None]:
         """Do it for one client. Called in threads, each with its own *client*."""
@@ -176,8 +161,7 @@ class Issue:
         if is_noted and row.token is not None and row.token.issued_at == issued_at:
             was_kept = kept is None or kept.authorizer == self.move.target
             return ("as it was" if was_kept else "signed"), self.line(kept, credential)
-        note = (row.token or TokenNote())._replace(issued_at=issued_at)
-        change(table, row, note)
+        change(table, row, lambda found: noted(found, issued_at=issued_at))
         return "signed", self.line(kept, credential)
 
     def without_token(
@@ -187,7 +171,7 @@ class Issue:
         credential = self.moved(row, kept)
         is_done = row.token is not None and not row.token.is_required
         if not is_done:
-            change(table, row, (row.token or TokenNote())._replace(is_required=False, unsigned_at=None))
+            change(table, row, lambda found: noted(found, is_required=False, unsigned_at=None))
         if kept is not None and kept != credential:
             self.store.save(credential)
             is_done = False
@@ -197,16 +181,13 @@ class Issue:
         """Return the credential for the target, without a token."""
         if kept is not None:
             return replace(kept, authorizer=self.move.target, token=None, signature=None, token_key_name=None)
-        user = row.username or row.client_id
-        return Credential(row.client_id, user, Secret(""), self.move.target, self.table.name, (), (), 0)
+        return without_secret(row.client_id, row.username, self.move.target)
 
     def issued_in(self, kept: Credential | None, signer: Signer) -> int | None:
         """Return when the stored token was issued, if it is one for the target; else None."""
-        if kept is None or kept.authorizer != self.move.target or kept.token is None or kept.signature is None:
+        if kept is None or kept.authorizer != self.move.target:
             return None
-        found = parse_token(kept.token.reveal())
-        is_right = tokens.verify(kept.token.reveal(), kept.signature, tokens.public_key_pem(signer.key))
-        return found[1] if found is not None and is_right else None
+        return issued_by(kept, tokens.public_key_pem(signer.key))
 
     def line(self, kept: Credential | None, credential: Credential) -> str | None:
         return credential.device_username if kept is None else None
@@ -222,19 +203,6 @@ def concerned(table: ClientTable, move: Move) -> Iterator[ClientRecord]:
             continue
         if (row.token is None or not row.token.is_required) if move.to == "signed" else row.token is not None:
             yield row
-
-
-def change(table: ClientTable, row: ClientRecord, note: TokenNote | None) -> None:
-    """Write the row's note; once more if somebody changed the row meanwhile."""
-    try:
-        table.change(row, row._replace(token=note))
-    except Conflict:
-        found = table.find(row.client_id)
-        if not isinstance(found, ClientRecord):
-            raise
-        if note is not None and found.token is not None:  # what the function noted meanwhile stays
-            note = note._replace(seen_at=found.token.seen_at)
-        table.change(found, found._replace(token=note))
 
 
 # --- who has arrived ------------------------------------------------------------------------------
@@ -275,13 +243,7 @@ def check_retirement(found: Status, *, force: bool) -> None:
     """
     if found.ok or force:
         return
-    names = ", ".join(f"`{name}`" for name in found.lagging[:SOME])
-    more = f" and {len(found.lagging) - SOME} more" if len(found.lagging) > SOME else ""
-    raise Conflict(
-        f"{clients(len(found.lagging))} would be locked out, not having shown up at authorizer "
-        f"`{found.move.target}`: {names}{more}",
-        hint="give them their new user names and wait; `--retire --force` locks them out",
-    )
+    raise lockout(found.lagging, f"shown up at authorizer `{found.move.target}`", "user names")
 
 
 def plan_retirement(session: Session, wish: Wish, move: Move) -> Plan | None:
@@ -301,9 +263,11 @@ def plan_retirement(session: Session, wish: Wish, move: Move) -> Plan | None:
 def settle(table: ClientTable, move: Move) -> Iterator[str]:
     """Let the rows say that the move is over: that a token is required, or nothing of tokens. Yield who was changed."""
 
+    def settled(row: ClientRecord) -> ClientRecord:
+        return row._replace(token=None) if move.to == "unsigned" else noted(row, is_required=True)
+
     def work(client: Line, row: ClientRecord) -> None:
-        note = None if move.to == "unsigned" else (row.token or TokenNote())._replace(is_required=True)
-        change(replace(table, client=client), row, note)
+        change(replace(table, client=client), row, settled)
 
     unsettled = (row for row in concerned(table, move) if not is_settled(row, move))
     for row, result in run(table, unsettled, work):

@@ -9,28 +9,29 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from iotauth_authorizer.record import ClientRecord, TokenNote
-from iotauth_authorizer.username import parse_token
+from iotauth_authorizer.record import ClientRecord
 from iotauth_cli import token as tokens
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.workers import Line, run
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.errors import Conflict, InputError, IotauthError
+from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.files import write_private
 from iotauth_cli.operations import git
-from iotauth_cli.operations.signing.issue import Signer, signer_of, with_token
+from iotauth_cli.operations.changing import change
+from iotauth_cli.operations.signing.issue import Signer, issued_by, noted, signer_of, with_token, without_secret
 from iotauth_cli.operations.signing.keyring import Keyring, RollOver
 from iotauth_cli.operations.signing.rollover import require_roll_over
-from iotauth_cli.secret import Secret
 
 COLUMNS = ("client_id", "username")
 
 Outcome = Literal["signed", "as it was", "left", "failed"]
+Sign = Callable[[Line, ClientRecord], tuple[Outcome, "str | None"]]  # the user name, if it is to be written to a file
 
 
 @dataclass(frozen=True)
@@ -111,17 +112,7 @@ class Run:
         Raises:
             InputError: *out* cannot be written. It is written whole at the end, and the same again.
         """
-        lines: list[tuple[str, str]] = []
-        for row, result in run(self.table, self.rows(), self.sign):
-            if isinstance(result, IotauthError):
-                yield Resigned(row.client_id, "failed", result.message)
-                continue
-            outcome, username = result
-            if username is not None:
-                lines.append((row.client_id, username))
-            yield Resigned(row.client_id, outcome)
-        if self.out is not None:
-            write_private(self.out, as_csv(sorted(lines)), overwrite=True)
+        yield from resigned(self.table, self.rows(), self.sign, self.out)
 
     def rows(self) -> Iterator[ClientRecord]:
         for row in self.table.rows():
@@ -142,7 +133,7 @@ class Run:
             self.store.save(with_token(kept, self.signer.issue(row.client_id, issued_at)))
         elif row.token is not None and row.token.issued_at == issued_at:
             return "as it was", None
-        note(table, row, issued_at)
+        change(table, row, lambda found: noted(found, issued_at=issued_at))
         return "signed", None
 
     def hand_out(self, table: ClientTable, row: ClientRecord) -> tuple[Outcome, str | None]:
@@ -152,20 +143,17 @@ class Run:
         assert row.token is not None
         has_new = row.token.issued_at is not None and row.token.issued_at > self.roll_over.since
         issued_at = row.token.issued_at if has_new and row.token.issued_at else self.next_issue(row)
-        note(table, row, issued_at)
+        change(table, row, lambda found: noted(found, issued_at=issued_at))
         return ("as it was" if has_new else "signed"), self.username(row, issued_at)
 
     def username(self, row: ClientRecord, issued_at: int) -> str:
-        user = row.username or row.client_id
-        without = Credential(row.client_id, user, Secret(""), self.authorizer, self.table.name, (), (), 0)
+        without = without_secret(row.client_id, row.username, self.authorizer)
         return with_token(without, self.signer.issue(row.client_id, issued_at)).device_username
 
     def issued_in(self, kept: Credential) -> int | None:
         """Return when the stored token was issued if the new key has signed it, else None."""
-        found = parse_token(kept.token.reveal()) if kept.token is not None else None
-        if found is None or found[1] <= self.roll_over.since or kept.token is None or kept.signature is None:
-            return None
-        return found[1] if tokens.verify(kept.token.reveal(), kept.signature, self.public_pem) else None
+        issued_at = issued_by(kept, self.public_pem)
+        return issued_at if issued_at is not None and issued_at > self.roll_over.since else None
 
     def next_issue(self, row: ClientRecord) -> int:
         """Return a time later than the roll-over's and than any token of the client: times tell tokens apart."""
@@ -173,19 +161,20 @@ class Run:
         return max(self.now, self.roll_over.since + 1, (before or 0) + 1)
 
 
-def note(table: ClientTable, row: ClientRecord, issued_at: int) -> None:
-    """Let the row say that a token of that time was issued; once more if somebody changed it meanwhile."""
-    try:
-        table.change(row, noted(row, issued_at))
-    except Conflict:
-        found = table.find(row.client_id)
-        if not isinstance(found, ClientRecord):
-            raise
-        table.change(found, noted(found, issued_at))
-
-
-def noted(row: ClientRecord, issued_at: int) -> ClientRecord:
-    return row._replace(token=(row.token or TokenNote())._replace(issued_at=issued_at))
+def resigned(table: ClientTable, rows: Iterable[ClientRecord], sign: Sign, out: Path | None) -> Iterator[Resigned]:
+    """Let *sign* do it for each of *rows*; yield what came of each. *out* is written whole at the end."""
+    lines: list[tuple[str, str]] = []
+    with closing(run(table, rows, sign)) as results:
+        for row, result in results:
+            if isinstance(result, IotauthError):
+                yield Resigned(row.client_id, "failed", result.message)
+                continue
+            outcome, username = result
+            if username is not None:
+                lines.append((row.client_id, username))
+            yield Resigned(row.client_id, outcome)
+    if out is not None:
+        write_private(out, as_csv(sorted(lines)))
 
 
 def check_out(path: Path) -> str | None:

@@ -14,6 +14,7 @@ not documented: it is always written whole, and looked at afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from iotauth_cli import token as tokens
@@ -223,17 +224,18 @@ def check_retirement(found: Status, *, force: bool) -> None:
     """
     if found.ok or force:
         return
-    names = ", ".join(f"`{name}`" for name in found.lagging[:SOME])
-    more = f" and {len(found.lagging) - SOME} more" if len(found.lagging) > SOME else ""
-    raise Conflict(
-        f"{clients(len(found.lagging))} would be locked out, not having shown a token of key "
-        f"`{found.roll_over.new}`: {names}{more}",
-        hint="give them their new tokens and wait; `--retire --force` locks them out",
+    raise lockout(found.lagging, f"shown a token of key `{found.roll_over.new}`", "tokens")
+
+
+def lockout(lagging: Sequence[str], what: str, given: str) -> Conflict:
+    """Return the refusal to lock clients out that have not yet done *what*; they need their new *given* for it."""
+    count = "1 client" if len(lagging) == 1 else f"{len(lagging):,} clients"
+    names = ", ".join(f"`{name}`" for name in lagging[:SOME])
+    more = f" and {len(lagging) - SOME:,} more" if len(lagging) > SOME else ""
+    return Conflict(
+        f"{count} would be locked out, not having {what}: {names}{more}",
+        hint=f"give them their new {given} and wait; `--retire --force` locks them out",
     )
-
-
-def clients(count: int) -> str:
-    return "1 client" if count == 1 else f"{count} clients"
 
 
 def retire(session: Session, keyring: Keyring, found: Status) -> Retired:
