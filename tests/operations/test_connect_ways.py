@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from iotauth_cli.errors import InputError
 from iotauth_cli.operations.connect import Report, Visit, manner_of
 from iotauth_cli.probe.stages import Carrier, Manner, Stage
 from iotauth_cli.secret import Secret
+from support import missing
 from support_emulator import running_emulator
 from support_world import TOPIC, Place, answering, document, installed
 
 SOCKET, SOCKET_HEADERS, SOCKET_QUERY = (Manner("websocket", c) for c in ("username", "headers", "query"))
 HTTP, HTTP_QUERY = Manner("http", "headers"), Manner("http", "query")
 FIVE, SOCKET_FIVE = Manner(is_mqtt5=True), Manner("websocket", is_mqtt5=True)
+CRT = Manner(client="awscrt")
 EVERY_WAY = {"-".join((m.words, m.carrier)): m for m in (SOCKET, SOCKET_HEADERS, SOCKET_QUERY, HTTP, HTTP_QUERY, FIVE)}
 
 
@@ -125,9 +128,22 @@ def test_a_retained_message_needs_its_own_grant_and_is_removed_again(place: Plac
     assert TOPIC not in [each["topic"] for each in kept.list_retained_messages()["retainedTopics"]]
 
 
+def test_awss_own_client_comes_to_the_same_diagnosis(place: Place) -> None:
+    """Its error names are shown, and the other side is asked as ever."""
+    if importlib.util.find_spec("awscrt") is None:
+        missing("awscrt is not installed")
+    assert place.knock(manner=CRT).ok
+    wrong = place.knock(manner=CRT, password=Secret("wrong"))
+    assert cause_of(wrong) == "wrong-password"
+    assert "AWS_ERROR_MQTT_UNEXPECTED_HANGUP" in stage(wrong, "connect").facts["reason"]
+    assert cause_of(place.knock(manner=CRT, publish="elsewhere/1")) == "publish-not-granted"
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"is_http": True, "is_mqtt5": True}, "`--http` and `--mqtt5`"),
     ({"is_http": True, "is_websocket": True}, "`--http` and `--websocket`"),
+    ({"is_http": True, "client": "awscrt"}, "over MQTT 3.1.1 alone"),
+    ({"is_mqtt5": True, "client": "awscrt"}, "over MQTT 3.1.1 alone"),
     ({"is_http": True, "carrier": "username"}, "no user name"),
     ({"carrier": "headers"}, "MQTT has no headers"),
     ({"is_mqtt5": True, "carrier": "query"}, "MQTT has no query"),

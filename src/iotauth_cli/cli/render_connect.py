@@ -119,10 +119,19 @@ def posted(facts: Facts) -> Iterator[str]:
 
 
 def connect(facts: Facts) -> Iterator[str]:
-    yield f"{facts['reason']}, packet of {facts['packet_bytes']} bytes"
+    yield f"{facts['reason']}{size(facts)}"
     yield f"user name `{facts['username']}`"
+    yield by(facts)
     yield from will(facts)
     yield ", ".join(facts.get("terms", ()))
+
+
+def size(facts: Facts) -> str:
+    return f", packet of {facts['packet_bytes']} bytes" if "packet_bytes" in facts else ""
+
+
+def by(facts: Facts) -> str:
+    return f"by `{facts['client']}`, which makes a connection of its own" if "client" in facts else ""
 
 
 def will(facts: Facts) -> Iterator[str]:
@@ -130,7 +139,8 @@ def will(facts: Facts) -> Iterator[str]:
 
 
 def device(facts: Facts) -> Iterator[str]:
-    yield f"user name `{facts['username']}`, packet of {facts['packet_bytes']} bytes"
+    yield f"user name `{facts['username']}`{size(facts)}"
+    yield by(facts)
     yield "" if facts["password"] else "no password was sent"
     yield from will(facts)
 

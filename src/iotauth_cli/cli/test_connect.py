@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.repeat import Try
 
 Slot = Literal["new", "old"]
+Client = Literal["paho", "awscrt"]
 Carrier = Literal["username", "headers", "query"]
 Mistake = Literal[
     "no-alpn",
@@ -55,6 +56,9 @@ def connect(
     websocket: Annotated[bool, typer.Option("--websocket", help="Speak MQTT in a WebSocket.")] = False,
     http: Annotated[bool, typer.Option("--http", help="Publish with one HTTPS request.")] = False,
     mqtt5: Annotated[bool, typer.Option("--mqtt5", help="Speak MQTT 5, whose broker gives reasons.")] = False,
+    library: Annotated[
+        Client, typer.Option("--client", metavar="NAME", help="Speak MQTT with `paho`, or AWS's own `awscrt`.")
+    ] = "paho",
     credentials_in: Annotated[
         Carrier | None,
         typer.Option(metavar="PLACE", help="Name authorizer and token in `username`, `headers` or `query`."),
@@ -104,7 +108,7 @@ def connect(
         subscribe=subscribe,
         timeout_s=timeout,
         is_old=slot == "old",
-        manner=manner_of(is_websocket=websocket, is_http=http, is_mqtt5=mqtt5, carrier=credentials_in),
+        manner=manner_of(is_websocket=websocket, is_http=http, is_mqtt5=mqtt5, carrier=credentials_in, client=library),
         retain=retain,
         will=will,
         stay_s=stay,

@@ -20,7 +20,7 @@ from iotauth_cli.probe.cause import REFUSED
 from iotauth_cli.probe.diagnose import Diagnosis, diagnose
 from iotauth_cli.probe.errand import check, choose
 from iotauth_cli.probe.evidence import Attempt, AuthorizerFound, Case, Names, OtherSide
-from iotauth_cli.probe.stages import PLAIN, Carrier, Endpoint, Errand, Login, Manner, Stage, Started, Transport
+from iotauth_cli.probe.stages import PLAIN, Carrier, Client, Endpoint, Errand, Login, Manner, Stage, Started, Transport
 from iotauth_cli.probe.walk import walk
 from iotauth_cli.secret import Secret
 
@@ -174,7 +174,9 @@ def errand_of(visit: Visit, chosen: Errand) -> Errand:
     return replace(chosen, subscribe=None)
 
 
-def manner_of(*, is_websocket: bool, is_http: bool, is_mqtt5: bool, carrier: Carrier | None) -> Manner:
+def manner_of(
+    *, is_websocket: bool, is_http: bool, is_mqtt5: bool, carrier: Carrier | None, client: Client = "paho"
+) -> Manner:
     """Return how to talk.
 
     Raises:
@@ -187,8 +189,11 @@ def manner_of(*, is_websocket: bool, is_http: bool, is_mqtt5: bool, carrier: Car
         raise InputError("an HTTPS request has no user name", hint="give `--credentials-in headers` or `query`")
     if carrier not in (None, "username") and not (is_http or is_websocket):
         raise InputError(f"MQTT has no {carrier}", hint="add `--websocket` or `--http`")
+    if client != "paho" and (is_http or is_websocket or is_mqtt5):
+        hint = "leave out `--client`, or `--http`, `--websocket` and `--mqtt5`"
+        raise InputError(f"`{client}` is tried over MQTT 3.1.1 alone", hint=hint)
     transport: Transport = "http" if is_http else "websocket" if is_websocket else "mqtt"
-    return Manner(transport, carrier or ("headers" if is_http else "username"), is_mqtt5)
+    return Manner(transport, carrier or ("headers" if is_http else "username"), is_mqtt5, client)
 
 
 def choose_client(store: Store, visit: Visit) -> tuple[str, Credential | None]:

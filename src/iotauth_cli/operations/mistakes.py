@@ -36,6 +36,8 @@ class Mistake:
 
 def at_endpoint(**changes: Any) -> Callable[[Knock], Knock]:
     def make(knock: Knock) -> Knock:
+        if "server_name" in changes and knock.manner.client != "paho":
+            raise InputError(f"`{knock.manner.client}` sends the right server name", hint="leave out `--client`")
         endpoint: Endpoint = replace(knock.endpoint, **changes)
         return replace(knock, endpoint=endpoint)
 
@@ -127,6 +129,12 @@ def topic_too_deep(knock: Knock) -> Knock:
     return replace(knock, errand=replace(knock.errand, publish=topic))
 
 
+def qos_2(knock: Knock) -> Knock:
+    if knock.manner.client != "paho":
+        raise InputError(f"`{knock.manner.client}` knows no QoS 2", hint="leave out `--client`")
+    return over_mqtt(in_errand(qos=2))(knock)
+
+
 MISTAKES: Mapping[str, Mistake] = {
     "no-alpn": Mistake("offers no ALPN", over_mqtt(at_endpoint(alpn=()))),
     "wrong-alpn": Mistake(f"offers ALPN `{OTHER_ALPN}`", over_mqtt(at_endpoint(alpn=(OTHER_ALPN,)))),
@@ -138,7 +146,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "two-question-marks": Mistake("appends parameters with a second `?`", another_question_mark),
     "unencoded-signature": Mistake("sends its signature without percent-encoding", signature_not_encoded),
     "token-newline": Mistake("sends its token with a line end", token_with_newline),
-    "qos-2": Mistake("publishes at QoS 2", over_mqtt(in_errand(qos=2))),
+    "qos-2": Mistake("publishes at QoS 2", qos_2),
     "large-payload": Mistake(f"publishes {TOO_LARGE_BYTES} bytes", in_errand(payload_bytes=TOO_LARGE_BYTES)),
     "deep-topic": Mistake("publishes to a topic with too many levels", topic_too_deep),
 }

@@ -51,6 +51,7 @@ class Symptom(str, Enum):
 
 
 Transport = Literal["mqtt", "websocket", "http"]
+Client = Literal["paho", "awscrt"]
 Carrier = Literal["username", "headers", "query"]
 
 
@@ -59,12 +60,14 @@ class Manner:
     """How the device talks: MQTT over TLS, MQTT in a WebSocket, or one HTTPS request that publishes.
 
     *carrier* is where the authorizer's name, the token and its signature travel: in CONNECT's user name,
-    or in the headers or the query string of the HTTP request. *is_mqtt5* is MQTT 5 instead of 3.1.1.
+    or in the headers or the query string of the HTTP request. *is_mqtt5* is MQTT 5 instead of 3.1.1,
+    *client* the library that speaks MQTT.
     """
 
     transport: Transport = "mqtt"
     carrier: Carrier = "username"
     is_mqtt5: bool = False
+    client: Client = "paho"
 
     @property
     def speaks_http(self) -> bool:
@@ -86,7 +89,12 @@ class Manner:
         """Test-connect's flags for this manner, to be put behind a command."""
         transport = {"mqtt": "", "websocket": " --websocket", "http": " --http"}[self.transport]
         is_usual = self.carrier == ("headers" if self.transport == "http" else "username")
-        return transport + ("" if is_usual else f" --credentials-in {self.carrier}") + " --mqtt5" * self.is_mqtt5
+        return (
+            transport
+            + ("" if is_usual else f" --credentials-in {self.carrier}")
+            + " --mqtt5" * self.is_mqtt5
+            + ("" if self.client == "paho" else f" --client {self.client}")
+        )
 
 
 PLAIN = Manner()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from iotauth_cli.probe import http_publish, reach, tls, websocket
+from iotauth_cli.probe.awscrt import CrtSession
 from iotauth_cli.probe.carriage import headers_of
 from iotauth_cli.probe.mqtt import Session
 from iotauth_cli.probe.stages import PLAIN, Endpoint, Errand, Finding, Login, Manner, Stage, StageName, Started
@@ -61,7 +62,11 @@ class Way:
         if manner.transport == "websocket":
             websocket.prepare()
         self.context = tls.build_context(endpoint)
-        self.session = Session(endpoint, login, self.context, timeout_s, manner, errand.will)
+        self.session: Session | CrtSession = (
+            CrtSession(endpoint, login, timeout_s, errand.will)
+            if manner.client == "awscrt"
+            else Session(endpoint, login, self.context, timeout_s, manner, errand.will)
+        )
         self.payload = payload_of(errand)
         self.addresses: tuple[reach.Address, ...] = ()
         self.socket: socket.socket | None = None
