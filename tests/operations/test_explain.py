@@ -110,10 +110,10 @@ def test_what_is_no_symptom_is_not_taken_for_one(line: str) -> None:
 
 def test_a_misspelt_name_leads_to_the_near_ones() -> None:
     """They are named and not told as if they had been asked for."""
-    found = explain.explain("AWS_ERROR_MQTT_UNEXPECTD_HANGUP")
+    found = explain.answer("AWS_ERROR_MQTT_UNEXPECTD_HANGUP")
     assert found.rows == ()
     assert found.near[0] == "AWS_ERROR_MQTT_UNEXPECTED_HANGUP"
-    assert explain.explain("xyzzy").near == ()
+    assert explain.answer("xyzzy").near == ()
 
 
 def test_lines_of_a_log_are_told_once_each() -> None:
@@ -145,7 +145,7 @@ def test_every_code_is_found_in_its_family(row: Explanation) -> None:
 @given(st.text())
 def test_any_text_gets_an_answer(text: str) -> None:
     """A log may hold anything."""
-    explain.explain(text)
+    explain.answer(text)
 
 
 # --- the table is right -------------------------------------------------------------------------

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iotauth_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iotauth_cli.cli.output import Output
+    from iotauth_cli.operations.explain import Found
 
 
 def explain(
@@ -39,19 +45,40 @@ def explain(
         shown = render.family(operation.family_named(asked)) if asked else render.families()
         output.result(*shown)
         return 0
+    if not asked and sys.stdin.isatty():
+        raise InputError("there is nothing to explain", hint="give it a code: `iotauth explain -4`")
     if asked in ("", "-"):
-        if sys.stdin.isatty():
-            raise InputError("there is nothing to explain", hint="give it a code: `iotauth explain -4`")
-        found = operation.survey(sys.stdin)
-        output.result(render.survey_document(found), render.survey(found))
-        if not found:
-            output.say("nothing in these lines is known; give the code alone: `iotauth explain CODE`")
-        return 0 if found else 1
-    answer = operation.explain(asked)
+        return explain_lines(output)
+    answer = operation.answer(asked)
     output.result(answer.as_document(), render.found(answer))
     if not answer.rows:
         output.say(render.unknown(answer))
     return 0 if answer.rows else 1
+
+
+def explain_lines(output: Output) -> int:
+    """Explain what comes in on stdin, as it comes: a log may have no end."""
+    from iotauth_cli.cli import render_explain as render
+    from iotauth_cli.operations import explain as operation
+
+    told: list[tuple[int, Found]] = []
+    for number, found in operation.survey(lines_of_stdin()):
+        output.show(*([""] if told else []), *render.line(number, found))
+        told.append((number, found))
+    if output.as_json:
+        output.result(render.lines_document(told))
+    if not told:
+        output.say("nothing in these lines is known; give the code alone: `iotauth explain CODE`")
+    return 0 if told else 1
+
+
+def lines_of_stdin() -> Iterator[str]:
+    """Yield lines of text; what a serial port made of some of them is no text, and does no harm."""
+    if hasattr(sys.stdin, "buffer"):
+        for line in sys.stdin.buffer:
+            yield line.decode("utf-8", "replace")
+    else:  # a test's
+        yield from sys.stdin
 
 
 # A code may begin with a minus sign: `explain -4` is no option.

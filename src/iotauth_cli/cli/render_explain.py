@@ -100,17 +100,14 @@ def short(asked: str) -> str:
     return asked if len(asked) <= ASKED else asked[:ASKED] + "…"
 
 
-def survey(found: list[tuple[int, Found]]) -> list[str]:
-    """Return what lines of a log mean. The lines themselves are not said again: a secret may stand in them."""
-    lines: list[str] = []
-    for number, each in found:
-        lines += [*([""] if lines else []), f"line {number}:", *blocks(each.rows)]
-    return lines
+def line(number: int, found: Found) -> list[str]:
+    """Return what a line of a log means. The line itself is not said again: a secret may stand in it."""
+    return [f"line {number}:", *blocks(found.rows)]
 
 
-def survey_document(found: list[tuple[int, Found]]) -> dict[str, Any]:
-    lines = [{"line": number, "explanations": each.as_document()["explanations"]} for number, each in found]
-    return {"ok": bool(found), "lines": lines}
+def lines_document(told: list[tuple[int, Found]]) -> dict[str, Any]:
+    lines = [{"line": number, "explanations": found.as_document()["explanations"]} for number, found in told]
+    return {"ok": bool(told), "lines": lines}
 
 
 def families() -> tuple[list[dict[str, Any]], list[str]]:

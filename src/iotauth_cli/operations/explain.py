@@ -21,9 +21,21 @@ from iotauth_cli.probe.explanation import Explanation, Family
 from iotauth_cli.probe.explanations import EXPLANATIONS, FAMILIES
 from iotauth_cli.probe.explanations.ours import in_general
 
-__all__ = ["Explanation", "Family", "Found", "explain", "families", "family_named", "rows_of", "survey", "told_causes"]
+__all__ = [
+    "Explanation",
+    "Family",
+    "Found",
+    "answer",
+    "explain",
+    "families",
+    "family_named",
+    "rows_of",
+    "survey",
+    "told_causes",
+]
 
 NEAR = 3
+LINE = 2000  # characters of a line of a log that are read; a dump in one line says no more by being long
 NEAR_ENOUGH = 0.6  # of difflib's ratio; 0.5 finds likenesses where there are none
 DISTINCT_LENGTH = 12  # letters from which on a single word stands for itself in a longer line
 NUMBER = re.compile(r"(?<![\w.:/])([-−–]?(?:0[xX][0-9a-fA-F]+|\d+))(?![\w:]|\.\d|[-/]\d)")
@@ -92,23 +104,26 @@ def rows_of(family: Family) -> tuple[Explanation, ...]:
 
 
 def explain(asked: str) -> Found:
-    """Return what *asked* means: a code, a name, or a line of a log with one in it."""
+    """Return what *asked* means, and nothing like it: a code, a name, or a line of a log with one in it."""
     asked = " ".join(asked.split())
-    rows = whole(asked) or within(asked) or numbers(asked)
-    return Found(asked, rows, () if rows else near(asked))
+    return Found(asked, whole(asked) or within(asked) or numbers(asked))
 
 
-def survey(lines: Iterable[str]) -> list[tuple[int, Found]]:
-    """Return what lines of a log mean, each with its number; what was told before is not told again."""
+def answer(asked: str) -> Found:
+    """Return what *asked* means, or else the names that are spelt like it."""
+    found = explain(asked)
+    return found if found.rows else Found(found.asked, near=near(found.asked))
+
+
+def survey(lines: Iterable[str]) -> Iterator[tuple[int, Found]]:
+    """Yield what lines of a log mean, each with its number; what was told before is not told again."""
     told: set[Explanation] = set()
-    found = []
     for number, line in enumerate(lines, 1):
-        here = explain(line)
+        here = explain(line[:LINE])
         rows = tuple(row for row in here.rows if row not in told)
         told.update(rows)
         if rows:
-            found.append((number, Found(here.asked, rows)))
-    return found
+            yield number, Found(here.asked, rows)
 
 
 # --- three ways to read a question --------------------------------------------------------------
