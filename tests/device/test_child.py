@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,22 @@ def test_closing_ends_the_child_and_whatever_it_has_started(tmp_path: Path) -> N
             time.sleep(0.01)
         else:
             pytest.fail("the grandchild still runs")
+
+
+def test_ctrl_c_while_the_child_is_being_started_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is running by then, and nobody would know of it: it is waited for, and ended."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: Any, **named: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, **named))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(KeyboardInterrupt):
+        next(talk(python("import time; print('up', flush=True); time.sleep(60)")))
+    assert started[0].returncode is not None
 
 
 def test_what_cannot_be_started_is_said() -> None:

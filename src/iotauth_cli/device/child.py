@@ -32,6 +32,7 @@ ENDS_WITHIN_S = 3.0  # what a child gets to end by itself
 GUARD = """exec 9<&0
 (trap '' TERM; cat <&9; kill -TERM 0; sleep 1; kill -KILL 0) >/dev/null 2>&1 &
 exec "$@" 9<&- </dev/null"""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 KEPT_LINES = 400  # of what it said, to explain how it ended
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PRIVATE_UMASK = 0o077  # objects and images of a build hold the secret
@@ -106,11 +107,13 @@ def talk(call: Call, mask: Mask | None = None, *, silent_after_s: float = SILENT
         DeviceError: it could not be started.
     """
     began = time.monotonic()
-    process = start(call)
     said: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(process, said), daemon=True).start()
     kept: list[str] = []
+    process = None
     try:
+        with postponed():  # else Ctrl-C could fall between the child's start and our knowing it
+            process = start(call)
+        threading.Thread(target=_listen, args=(process, said), daemon=True).start()
         for piece in _lines(said, silent_after_s):
             if isinstance(piece, float):
                 yield Silence(piece, kept[-1] if kept else "")
@@ -121,7 +124,8 @@ def talk(call: Call, mask: Mask | None = None, *, silent_after_s: float = SILENT
             yield line
         return Ended(process.wait(), tuple(kept), time.monotonic() - began)
     finally:
-        end(process)
+        if process is not None:
+            end(process)
 
 
 def start(call: Call) -> subprocess.Popen[bytes]:
@@ -220,12 +224,26 @@ def terminable() -> Iterator[None]:
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Finish what is inside, however often Ctrl-C is pressed: it clears up behind a secret."""
-    before = {number: _set(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: _set(number, signal.SIG_IGN) for number in ENDING}
     try:
         yield
     finally:
         for number, handler in before.items():
             _set(number, handler)
+
+
+@contextlib.contextmanager
+def postponed() -> Iterator[None]:
+    """Let what would end us wait until what is inside is done. A child that is started there ignores nothing."""
+    came: list[int] = []
+    before = {number: _set(number, lambda number, _frame: came.append(number)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            _set(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _set(number: int, handler: object) -> object:
