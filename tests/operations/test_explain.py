@@ -5,7 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
+import ssl
+import subprocess
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,8 +23,10 @@ from iotauth_cli.probe.causes import CAUSES
 from iotauth_cli.probe.explanation import Explanation
 from iotauth_cli.probe.explanations import EXPLANATIONS, FAMILIES
 from iotauth_cli.probe.explanations.ours import ANSWERS, ERRORS, REASONS
-from support import REPOSITORY
+from support import REPOSITORY, require_peer
+from support_broker import broker
 from support_causes import assert_typable
+from support_tls import IN_DATE, NOT_YET, OVER, Authority, Span
 
 ASKED: list[tuple[str, list[str]]] = [
     ("-4", ["MQTT_CONNECTION_TIMEOUT", "LWMQTT_NETWORK_TIMEOUT", "Tasmota rc -4"]),
@@ -199,6 +205,44 @@ def test_the_operating_system_says_the_same() -> None:
         if row.codes:
             assert errno.errorcode[row.codes[0]] == row.name
             assert os.strerror(row.codes[0]) in row.texts
+
+
+def said_by_mosquitto(*options: str) -> str:
+    """Return what mosquitto_pub says as it fails at a port where nothing listens."""
+    command = [require_peer("mosquitto_pub"), "-h", "127.0.0.1", "-p", "1", "-t", "a", "-m", "b", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20).stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [((), "ECONNREFUSED"), (("--cafile", "/nowhere.pem"), "Error: Problem setting TLS options: File not found.")],
+    ids=["port", "root"],
+)
+def test_what_mosquitto_says_is_explained(options: tuple[str, ...], name: str) -> None:
+    assert [row.name for row in explain.explain(said_by_mosquitto(*options)).rows] == [name]
+
+
+SPANS = {
+    "in date": (IN_DATE, "unable to get local issuer certificate"),
+    "over": (OVER, "certificate has expired"),
+    "not yet": (NOT_YET, "certificate is not yet valid"),
+}
+
+
+@pytest.mark.parametrize(("span", "name"), SPANS.values(), ids=SPANS)
+def test_what_python_says_of_a_certificate_is_explained(tmp_path: Path, span: Span, name: str) -> None:
+    """Of the two rows the line names, the second says why."""
+    authority = Authority(tmp_path)
+    trusted = Authority(tmp_path, "another CA") if span == IN_DATE else authority
+    context = ssl.create_default_context(cafile=str(trusted.file))
+    with (
+        broker(authority.leaf(span=span)) as peer,
+        socket.create_connection(("localhost", peer.port)) as opened,
+        pytest.raises(ssl.SSLError) as refused,
+    ):
+        context.wrap_socket(opened, server_hostname="localhost")
+    found = explain.explain(str(refused.value)).rows
+    assert {row.name for row in found} == {"CERTIFICATE_VERIFY_FAILED", name}
 
 
 def test_the_rig_of_pubsubclient_says_the_same() -> None:

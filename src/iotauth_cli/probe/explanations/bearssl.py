@@ -33,13 +33,6 @@ def alert(number: int, name: str, means: str, causes: tuple[str, ...] = ()) -> E
 
 ROWS = (
     error(
-        "bad fingerprint",
-        "The server's key has another fingerprint than the one that is set.",
-        "let Tasmota check the root instead: `SetOption132 0`",
-        codes=(1,),
-        causes=("foreign-ca", "wrong-endpoint"),
-    ),
-    error(
         "BR_ERR_UNSUPPORTED_VERSION",
         "What answers speaks a version of TLS that is not known here, or no TLS at all.",
         FROM_HERE,

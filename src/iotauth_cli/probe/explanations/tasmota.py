@@ -84,4 +84,11 @@ ROWS = (
         codes=(-1004,),
         causes=("foreign-ca",),
     ),
+    tls(
+        "Tasmota TLS error 1",
+        "The server's key has another fingerprint than the one that is set.",
+        "let it check the root instead: `SetOption132 0`",
+        codes=(1,),
+        causes=("foreign-ca", "wrong-endpoint"),
+    ),
 )
