@@ -22,6 +22,7 @@ from iotauth_cli.errors import AwsError
 from iotauth_cli.operations import messages
 from iotauth_cli.operations.messages import Connected, Cut, Message, Participant, Published, Refused, Sending, Wanted
 from iotauth_cli.probe import messaging
+from iotauth_cli.probe.conversation import Conversation
 from support import require_peer
 from support_desk import Desk
 from support_emulator import RunningEmulator
@@ -177,7 +178,13 @@ def test_a_refused_publish_is_explained(bells: Desk, mqtt5: tuple[str, ...], qos
     """AWS IoT hangs up without a word; the policy has the reason, and the exit code is 1."""
     told = bells("publish", "bells/2", "x", "--qos", qos, *mqtt5)
     assert told.code == 1
-    assert told.lines[0].startswith("! refused to publish to `bells/2`: ")
+    how = {
+        ("0", ()): "the connection was closed before an answer to a ping",
+        ("1", ()): "the connection was closed before PUBACK",
+        ("0", ("--mqtt5",)): "answered with DISCONNECT 0x87 not authorized",
+        ("1", ("--mqtt5",)): "answered with PUBACK 0x87 not authorized",
+    }[qos, mqtt5]
+    assert told.lines[0] == f"! refused to publish to `bells/2`: {how}"
     assert "! no: client `bell-1` may not publish to `bells/2`" in told.lines
     assert "! because    no statement allows iot:Publish on topic/bells/2" in told.lines
 
@@ -233,6 +240,31 @@ def test_one_that_is_refused_when_it_comes_back_is_told_to_ask(bells: Desk, emul
     assert [len(lines) for lines in said] == [1, 1, 2, 1]
     assert said[2][1] == "ask why: test-connect bell-1"
     assert "perhaps a device is connected as `bell-1`" in render.cut(Cut("closed", 4, 3), who, str)[1]
+
+
+@pytest.mark.parametrize("mqtt5", [False, True], ids=["3.1.1", "5"])
+def test_one_that_is_thrown_out_says_so_as_far_as_it_knows(bells: Desk, mqtt5: bool) -> None:
+    """MQTT 5 has a word for it."""
+    with listening(Wanted("bell-1", is_mqtt5=mqtt5), "bells/1") as events:
+        send("bells/1", b"x", Wanted("bell-1"))
+        reason = "DISCONNECT 0x8e session taken over, `the same client id connected again`" if mqtt5 else "closed"
+        assert next(events) == Cut(reason, 1.0, 1)
+
+
+def test_silence_is_no_refusal(bells: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An acknowledgement that does not come leaves open what happened: exit code 3, and what to do."""
+    monkeypatch.setattr(Conversation, "_attend", without_acknowledgements(Conversation._attend))
+    told = bells("publish", "bells/1", "x", "--timeout", "0.2")
+    assert told.code == 3
+    assert "no PUBACK within 0.2 s" in told.text
+
+
+def without_acknowledgements(attend: Any) -> Any:
+    def deaf(self: Conversation, client: Any) -> None:
+        attend(self, client)
+        client.on_publish = None
+
+    return deaf
 
 
 def test_a_use_of_a_new_secret_is_said_to_be_one(bells: Desk) -> None:

@@ -233,7 +233,7 @@ def publish(
     """Publish *payload* as often as wanted; a refusal ends it.
 
     Raises:
-        AwsError: there is no way to AWS IoT, or no way in, or it hung up between two messages.
+        AwsError: there is no way to AWS IoT, or no way in, or it hung up.
     """
     if not how.is_http:
         yield from publish_over_mqtt(who, topic, payload, how)
@@ -271,7 +271,10 @@ def publish_over_mqtt(
     except NotConnected as problem:
         raise turned_away(who, problem) from None
     except HungUp as problem:
-        raise AwsError(f"{who.line.endpoint} ended the connection between two messages: {problem.reason}") from None
+        raise AwsError(
+            f"it is not known whether {who.line.endpoint} took the message: {problem.reason}",
+            hint="run the same command again; at QoS 1 a message may come twice",
+        ) from None
     finally:
         conversation.close()
 

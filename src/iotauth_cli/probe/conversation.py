@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from iotauth_cli.errors import InputError
 from iotauth_cli.probe import reach, tls, websocket
+from iotauth_cli.probe.message_properties import content, properties_of
 from iotauth_cli.probe.mqtt import KEEP_ALIVE_S, REFUSED_SUBSCRIPTION, check_login, send_at_once
 from iotauth_cli.probe.mqtt5 import words
 from iotauth_cli.probe.stages import Endpoint, Finding, Login, Symptom
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 TICK_S = 1.0  # paho looks at its keep-alive at least that often
 PINGREQ = b"\xc0\x00"  # MQTT 3.1.1, section 3.12
 PINGRESP_SEEN = "Received PINGRESP"  # paho tells of it in its log alone
+
+NOT_AUTHORIZED = 0x87  # MQTT 5, 3.14.2.1
+
+Verb = Literal["subscribe", "publish"]
 
 WORDS = {
     Symptom.PORT_CLOSED: "nothing listens there",
@@ -72,7 +77,7 @@ class Message:
 class Refused:
     """The broker does not let it be done; where it only hung up, *is_certain* is false."""
 
-    verb: Literal["subscribe", "publish"]
+    verb: Verb
     topic: str
     reason: str
     is_certain: bool = False
@@ -88,11 +93,18 @@ class NotConnected(Exception):
 
 
 class HungUp(Exception):
-    """The connection ended, or an answer did not come."""
+    """The connection ended, or an answer did not come: *is_silence*. *code* is that of MQTT 5's DISCONNECT."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, code: int | None = None, is_silence: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.code = code
+        self.is_silence = is_silence
+
+    @property
+    def may_be_refusal(self) -> bool:
+        """Whether this is how AWS IoT refuses: by a close without a word, or with the word for it."""
+        return not self.is_silence and self.code in (None, NOT_AUTHORIZED)
 
 
 class Conversation:
@@ -109,11 +121,12 @@ class Conversation:
         check_login(line.login)
         self.line = line
         self.inbox: deque[Message] = deque()
-        self.reason: Any = None
+        self.reason: Any = None  # CONNACK's
+        self.told = ""
         self.granted: dict[int, Any] = {}
         self.acknowledged: dict[int, Any] = {}
         self.pongs = 0
-        self.last_words: str | None = None  # the broker's own DISCONNECT, MQTT 5
+        self.last_words: HungUp | None = None  # the broker's own DISCONNECT, MQTT 5
         self.client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=line.login.client_id,
@@ -129,8 +142,7 @@ class Conversation:
         """Keep what the broker says where the steps look for it."""
 
         def on_connect(_client: Client, _data: Any, _flags: Any, reason: Any, properties: Any) -> None:
-            self.reason = reason
-            self.last_words = words(reason, properties) if reason.is_failure else None
+            self.reason, self.told = reason, words(reason, properties)
 
         def on_subscribe(_client: Client, _data: Any, mid: int, reasons: list[Any], properties: Any) -> None:
             self.granted[mid] = (reasons[0], properties)
@@ -145,7 +157,7 @@ class Conversation:
 
         def on_disconnect(_client: Client, _data: Any, flags: Any, reason: Any, properties: Any) -> None:
             if flags.is_disconnect_packet_from_server:
-                self.last_words = words(reason, properties)
+                self.last_words = HungUp(f"DISCONNECT {words(reason, properties)}", code=reason.value)
 
         def on_log(_client: Client, _data: Any, _level: Any, text: str) -> None:
             self.pongs += text == PINGRESP_SEEN
@@ -180,9 +192,9 @@ class Conversation:
         try:
             self.wait(lambda: self.reason is not None, "CONNACK")
         except HungUp as problem:
-            raise NotConnected(problem.reason, is_refusal=True) from None
+            raise NotConnected(problem.reason, is_refusal=not problem.is_silence) from None
         if self.reason.is_failure:
-            raise NotConnected(f"CONNACK {self.last_words}", is_refusal=True)
+            raise NotConnected(f"CONNACK {self.told}", is_refusal=True)
 
     def _headers(self, own: dict[str, str]) -> dict[str, str]:
         own.pop("Origin", None)  # a browser's; no device sends one
@@ -193,6 +205,7 @@ class Conversation:
 
         Raises:
             InputError: it is no topic filter.
+            HungUp: the connection ended otherwise than AWS IoT refuses, or no answer came.
         """
         try:
             _, mid = self.client.subscribe(topic_filter, qos=qos)
@@ -201,7 +214,7 @@ class Conversation:
         try:
             self.wait(lambda: mid in self.granted, "SUBACK")
         except HungUp as problem:
-            return Refused("subscribe", topic_filter, problem.reason)
+            return refused("subscribe", topic_filter, problem)
         reason, properties = self.granted[mid or 0]
         if reason.value < REFUSED_SUBSCRIPTION:
             return None
@@ -214,6 +227,7 @@ class Conversation:
 
         Raises:
             InputError: nothing can be published there.
+            HungUp: the connection ended otherwise than AWS IoT refuses, or no answer came.
         """
         try:
             properties = content(content_type) if content_type is not None else None
@@ -226,7 +240,7 @@ class Conversation:
                 return None
             self.wait(lambda: mid in self.acknowledged, "PUBACK")
         except HungUp as problem:
-            return Refused("publish", topic, problem.reason)
+            return refused("publish", topic, problem)
         reason, said = self.acknowledged[mid]
         if not reason.is_failure:
             return None
@@ -285,12 +299,14 @@ class Conversation:
         while not until():
             left = end - time.monotonic()
             if left <= 0:
-                raise HungUp(f"no {what} within {self.line.timeout_s:g} s")
+                raise HungUp(f"no {what} within {self.line.timeout_s:g} s", is_silence=True)
             try:
                 self.turn(left)
             except HungUp as problem:
                 if until():
                     return
+                if problem.code is not None:
+                    raise
                 raise HungUp(f"{problem.reason} before {what}") from None
 
     def turn(self, patience_s: float) -> None:
@@ -303,7 +319,7 @@ class Conversation:
 
         sock: Any = self.client.socket()
         if sock is None:
-            raise HungUp(self.last_words or "closed")
+            raise self.last_words or HungUp("closed")
         # What TLS has decrypted already no longer shows in select.
         decrypted = bool(sock.pending())
         wishes = [sock] if self.client.want_write() else []
@@ -314,7 +330,7 @@ class Conversation:
         if code == MQTTErrorCode.MQTT_ERR_SUCCESS and self.client.socket() is not None:
             code = self.client.loop_misc()
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise HungUp(self.last_words or "closed")
+            raise self.last_words or HungUp("closed")
 
     def close(self) -> None:
         """Say DISCONNECT, so that the broker knows it for our own wish, and drop the socket."""
@@ -323,6 +339,17 @@ class Conversation:
         sock = self.client.socket()
         if sock is not None:
             sock.close()
+
+
+def refused(verb: Verb, topic: str, problem: HungUp) -> Refused:
+    """Return *problem* as the refusal that it may be.
+
+    Raises:
+        HungUp: it is none.
+    """
+    if not problem.may_be_refusal:
+        raise problem
+    return Refused(verb, topic, problem.reason, is_certain=problem.code is not None)
 
 
 def not_connected(line: Line, error: OSError) -> NotConnected:
@@ -366,32 +393,3 @@ def open_tls(endpoint: Endpoint, timeout_s: float) -> ssl.SSLSocket:
 def why(finding: Finding) -> str:
     known = WORDS.get(finding.symptom) if finding.symptom else None
     return known or str(finding.facts.get("error", finding.symptom))
-
-
-def content(content_type: str) -> Any:
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
-
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.ContentType = content_type
-    return properties
-
-
-NAMES = {  # MQTT 5, 3.3.2.3: paho's names and ours
-    "ContentType": "content_type",
-    "ResponseTopic": "response_topic",
-    "CorrelationData": "correlation_data",
-    "MessageExpiryInterval": "expires_in_s",
-    "PayloadFormatIndicator": "payload_format",
-    "UserProperty": "user_properties",
-}
-
-
-def properties_of(properties: Any) -> dict[str, Any]:
-    """Return a message's properties under their names in words; bytes as hex."""
-    found = {ours: getattr(properties, theirs) for theirs, ours in NAMES.items() if hasattr(properties, theirs)}
-    if "correlation_data" in found:
-        found["correlation_data"] = bytes(found["correlation_data"]).hex()
-    if "user_properties" in found:
-        found["user_properties"] = [list(pair) for pair in found["user_properties"]]
-    return found
