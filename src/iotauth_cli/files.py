@@ -8,6 +8,7 @@ nothing and the user's profile protects the file instead.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from iotauth_cli.errors import InputError
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as on a memory card
 PUBLIC_MODE = 0o666  # less what the user's umask takes away
 
 
@@ -36,10 +38,19 @@ def private_directory(path: Path, *, top: Path | None = None) -> Path:
         path.chmod(DIRECTORY_MODE)  # an older directory may be wider than mkdir would make it
     except OSError as problem:
         raise cannot("create the directory", path, problem) from problem
-    with contextlib.suppress(FileExistsError):
-        # A .gitignore of its own also protects a project that has no repository yet.
-        create(path / ".gitignore", b"*\n")
+    # A .gitignore of its own also protects a project that has no repository yet.
+    if not is_written(path / ".gitignore"):
+        remove(path / ".gitignore")
+        write_once(path / ".gitignore", "*\n")
     return path
+
+
+def is_written(path: Path) -> bool:
+    """Tell whether *path* is there and not empty: what a full disk has left of a file protects nothing."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def write_private(path: Path, content: str | bytes, *, overwrite: bool = True) -> None:
@@ -48,10 +59,13 @@ def write_private(path: Path, content: str | bytes, *, overwrite: bool = True) -
     Raises:
         InputError: the place cannot be written, or is taken and *overwrite* is false.
     """
-    if not overwrite and path.exists():
-        raise InputError(f"`{path}` exists already")
+    data = content.encode() if isinstance(content, str) else content
+    if not overwrite:
+        if not write_once(path, data):
+            raise InputError(f"`{path}` exists already")
+        return
     with replacing(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(data)
 
 
 @contextlib.contextmanager
@@ -77,7 +91,7 @@ def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[BinaryIO]:
             beside.unlink(missing_ok=True)
 
 
-def write_once(path: Path, content: str) -> bool:
+def write_once(path: Path, content: str | bytes) -> bool:
     """Put *content* at *path*, whole and 0600, unless something is there; tell whether it was put there.
 
     Of two processes that do so at once, one succeeds.
@@ -85,11 +99,17 @@ def write_once(path: Path, content: str) -> bool:
     Raises:
         InputError: the place cannot be written.
     """
+    data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}")
     try:
         beside.unlink(missing_ok=True)
-        create(beside, content.encode())
-        os.link(beside, path)  # unlike a rename, it fails where something lies
+        create(beside, data)
+        try:
+            os.link(beside, path)  # unlike a rename, it fails where something lies
+        except OSError as problem:
+            if problem.errno not in NO_LINKS:
+                raise
+            create(path, data)
     except FileExistsError:
         return False
     except OSError as problem:

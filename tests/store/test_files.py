@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from iotauth_cli.errors import InputError
-from iotauth_cli.files import private_directory, read_text, remove, write_private, write_public
+from iotauth_cli.files import private_directory, read_text, remove, write_once, write_private, write_public
 
 posix = pytest.mark.skipif(os.name != "posix", reason="mode bits mean something on POSIX only")
 
@@ -42,6 +43,53 @@ def test_a_private_directory_keeps_itself_out_of_git(tmp_path: Path) -> None:
     (place / ".gitignore").write_text("mine\n")
     private_directory(place)
     assert (place / ".gitignore").read_text() == "mine\n"
+
+
+def test_what_a_full_disk_left_of_a_gitignore_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one would hand the secrets beside it to the next `git add`; and the full disk is named as such."""
+    place = tmp_path / ".iotauth"
+    place.mkdir()
+    (place / ".gitignore").touch()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        for folder in (place, tmp_path / "new"):
+            with pytest.raises(InputError, match=r"cannot write `.*gitignore`: no space left on device"):
+                private_directory(folder)
+    for folder in (place, tmp_path / "new"):
+        assert (private_directory(folder) / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP], ids=errno.errorcode.get)
+def test_a_file_system_without_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A memory card knows none; what is there is left alone there too."""
+
+    def refuse(_source: Path, _target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "begun.json"
+    assert write_once(path, "first")
+    assert not write_once(path, "second")
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_two_who_write_a_new_file_at_once_one_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that the other has shown to AWS already must not be replaced by ours."""
+    path, link = tmp_path / "key.pem", os.link
+
+    def late(source: Path, target: Path) -> None:
+        target.write_text("theirs")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(InputError, match="exists already"):
+        write_private(path, "ours", overwrite=False)
+    assert path.read_text() == "theirs"
 
 
 def test_what_was_there_survives_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
