@@ -112,7 +112,7 @@ ALL = allow("iot:*", "*")
 NO_PUBACK: Where = ("publish", Symptom.CLOSED)
 STAYING: Where = ("stay", Symptom.CLOSED)
 REJECTED: Where = ("request", Symptom.REJECTED)
-SOCKET, HTTP = Manner("websocket"), Manner("http", "headers")
+SOCKET, HTTP, FIVE = Manner("websocket"), Manner("http", "headers"), Manner(is_mqtt5=True)
 WILL, RETAIN = {"will": "doors/gone"}, {"retain": True}
 SIGNED_NAME = f"{USERNAME}&token=door-7.1&{SIGNATURE}=x"
 IN_BASE64 = Secret(base64.b64encode(new_secret().encode()).decode())
@@ -335,7 +335,14 @@ TABLE: list[tuple[str, Case, str]] = [
     ("connect-refused", case_of(HUNG_UP), "aws logs filter-log-events"),
     ("second-connection-failed", case_of(("connect", Symptom.UNTRUSTED)), "run the same command again"),
     ("message-not-delivered", case_of(("receive", Symptom.TIMEOUT), IN_ORDER), "--timeout 30"),
-    ("cut-off", case_of(("publish", Symptom.CLOSED), IN_ORDER), "stop whatever else"),
+    (
+        "message-not-delivered",
+        case_of(("receive", Symptom.TIMEOUT)),
+        "iotauth policy can door-7 receive doors/door-7",
+    ),
+    ("cut-off", case_of(NO_PUBACK, manner=SOCKET), "MQTT 5 tells which: `iotauth test-connect door-7 --websocket"),
+    ("cut-off", case_of(NO_PUBACK, IN_ORDER, manner=Manner(client="awscrt")), "test-connect door-7 --mqtt5`"),
+    ("cut-off", case_of(NO_PUBACK, IN_ORDER, manner=FIVE), "stop whatever else"),
 ]
 
 
@@ -492,3 +499,28 @@ def test_without_the_other_side_nothing_is_claimed_about_it(symptom: Symptom, al
     found = diagnose(case_of(("connect", symptom), alpn=alpn))
     own = {"no-alpn", "wrong-alpn", "connect-unanswered", "connect-refused", "second-connection-failed"}
     assert found.cause in own
+
+
+REMAINING = {
+    "the-policy-cannot-be-seen": (case_of(NO_PUBACK), ("the policy", "another connection")),
+    "the-policy-allows-it": (case_of(NO_PUBACK, IN_ORDER), ("another connection", "the line broke")),
+    "nothing-comes-back-and-nobody-sees-why": (case_of(("receive", Symptom.TIMEOUT)), ("late", "not receive")),
+    "nobody-sees-the-other-side": (case_of(HUNG_UP), ("did not ask the function", "did not like the answer")),
+    "it-ended-while-connected": (case_of(STAYING), ("another one has taken", "ended on purpose")),
+    "the-certificate-or-the-clock": (case_of(("tls", Symptom.EXPIRED), facts=CERTIFICATE), ("has expired", "clock")),
+}
+
+
+@pytest.mark.parametrize(("case", "two"), REMAINING.values(), ids=REMAINING)
+def test_where_two_causes_remain_both_are_named_and_what_tells_them_apart(case: Case, two: tuple[str, str]) -> None:
+    """A guess would be worse: the sentence has both, and the remedy is something to look at."""
+    found = diagnose(case)
+    assert all(cause in found.sentence for cause in two)
+    assert any(word in found.remedy for word in ("tells which", "see which", "compare")), found.remedy
+
+
+def test_in_mqtt_5_the_reason_decides_between_them() -> None:
+    """The same hang-up: taken over, ended on purpose, or not granted; each by its code."""
+    codes = {0x8E: "session-taken-over", 0x98: "session-ended"}
+    for code, cause in codes.items():
+        assert diagnose(case_of(NO_PUBACK, facts={"code": code}, manner=FIVE)).cause == cause

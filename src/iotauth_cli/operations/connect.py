@@ -146,7 +146,6 @@ def prepare(session: Session, store: Store, settings: Wish, visit: Visit, *, whe
             table=kept.table if kept else settings.table,
             place=session.target.label,
             where=where,
-            manner=visit.manner.flags,
             aws=session.target.aws_command,
         ),
         typed=visit.typed,

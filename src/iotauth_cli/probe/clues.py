@@ -89,6 +89,11 @@ def authorizer_is_inactive(case: Case) -> bool:
     return isinstance(found, AuthorizerFound) and not found.is_active
 
 
+def authorizer_is_active(case: Case) -> bool:
+    found = case.other.authorizer
+    return isinstance(found, AuthorizerFound) and found.is_active
+
+
 def signature_is_missing(case: Case) -> bool:
     found, user = case.other.authorizer, case.attempt.user
     wants = isinstance(found, AuthorizerFound) and not found.signing_disabled
@@ -135,6 +140,16 @@ def server_failed(case: Case) -> bool:
 def code_is(code: int) -> Condition:
     """Whether the broker gave this MQTT 5 reason."""
     return lambda case: case.failed.facts.get("code") == code
+
+
+def policy_is_unknown(case: Case) -> bool:
+    """Whether nobody could see what the policy says about the failing step."""
+    return case.decision is None
+
+
+def is_mqtt3(case: Case) -> bool:
+    """Whether the broker could not have given a reason: in MQTT 3.1.1 it only hangs up."""
+    return not case.attempt.manner.is_mqtt5
 
 
 def gave_no_code(case: Case) -> bool:

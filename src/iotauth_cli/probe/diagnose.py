@@ -9,7 +9,7 @@ the evidence that is shown with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_cli.probe.causes import CAUSES
@@ -59,13 +59,15 @@ def names_of(case: Case) -> Mapping[str, Any]:
     attempt, other, failed = case.attempt, case.other, case.failed
     found = other.authorizer if isinstance(other.authorizer, AuthorizerFound) else None
     action, resource = case.asked or ("", "")
+    command = f"iotauth test-connect {attempt.login.client_id}"
     return {
         "client": attempt.login.client_id,
         "user": attempt.user.user if attempt.user else "",
         "host": attempt.endpoint.host,
         "port": attempt.endpoint.port,
         "server_name": attempt.endpoint.server_name or "",
-        "again": f"iotauth test-connect {attempt.login.client_id}{case.names.manner}",
+        "again": f"{command}{attempt.manner.flags}",
+        "in_mqtt5": f"{command}{replace(attempt.manner, is_mqtt5=True, client='paho').flags}",
         "step": STEPS[failed.name],
         "stay": f"{attempt.errand.stay_s:g}",
         "will": attempt.errand.will,

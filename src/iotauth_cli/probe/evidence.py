@@ -163,8 +163,8 @@ class OtherSide:
 class Names:
     """The user's own words for the sentences; *place* is ``AWS eu-west-1`` or ``the emulator``.
 
-    *where* are the flags that a command to type needs to mean the same place, *manner* those of test-connect
-    for the same way there; *aws* is how the AWS CLI is called for it.
+    *where* are the flags that a command to type needs to mean the same place, *aws* is how the
+    AWS CLI is called for it.
     """
 
     authorizer: str
@@ -172,7 +172,6 @@ class Names:
     table: str
     place: str
     where: str = ""
-    manner: str = ""
     aws: str = "aws"
 
 
