@@ -81,6 +81,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, str
     shell.run(*rendering, "chosen-1", "--format", "heder", "--debug", check=False)
     shell.run("emulator", "env")
     shell.run("emulator", "logs")
+    shell.run("logs", "enable", "--yes")
+    shell.run(*wrong, stdin=CHOSEN + "\n", check=False)
+    shell.run("logs", "--debug")
+    shell.run("logs", "--json")
+    shell.run("logs", "status", "--json")
+    shell.run("logs", "disable")
     shell.run("emulator", "status", "--json")
     for client in ("generated-1", "chosen-1"):
         speaking = ("publish", f"canary/{client}", "-", "--as", client)

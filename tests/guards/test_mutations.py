@@ -27,6 +27,7 @@ READING = {
     "keys sign",
     "keys verify",
     "listen",
+    "logs status",
     "policy can",
     "policy lint",
     "policy rules",

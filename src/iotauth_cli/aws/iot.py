@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iotauth_authorizer.grants import ArnScope
+from iotauth_cli.aws.polling import retry
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import NotFound
+from iotauth_cli.errors import AccessDenied, AwsError, NotFound
 
 PRINCIPAL = "iot.amazonaws.com"
+NOT_CONFIGURED = "NotConfiguredException"
 
 
 @dataclass(frozen=True)
@@ -146,3 +149,59 @@ def test_invoke(session: Session, name: str, **contexts: Any) -> InvokeAnswer:
 def data_endpoint(session: Session) -> str:
     """Return the host that devices connect to, the one with Amazon's own roots."""
     return str(session.call("iot", "describe_endpoint", endpointType="iot:Data-ATS")["endpointAddress"])
+
+
+@dataclass(frozen=True)
+class Logging:
+    """The logging options of the region: *level* is the default's, *levels* those of single clients and others."""
+
+    role_arn: str | None
+    level: str
+    is_disabled: bool
+    levels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_on(self) -> bool:
+        return not self.is_disabled and (self.level != "DISABLED" or bool(self.levels))
+
+
+def logging(session: Session) -> Logging | None:
+    """Return how AWS IoT logs; None where that was never set."""
+    try:
+        found = session.call("iot", "get_v2_logging_options")
+    except AwsError as problem:
+        if problem.aws_code == NOT_CONFIGURED:
+            return None
+        raise
+    known = Logging(
+        found.get("roleArn"), found.get("defaultLogLevel", "DISABLED"), bool(found.get("disableAllLogs", False))
+    )
+    if known.is_on or known.is_disabled:
+        return known
+    with contextlib.suppress(AccessDenied):  # single clients may be logged all the same
+        return replace(known, levels=tuple(logging_levels(session)))
+    return known
+
+
+def logging_levels(session: Session) -> Iterator[tuple[str, str]]:
+    """Yield what has a level of its own, `CLIENT_ID thermo-1`, and that level."""
+    for page in session.pages("iot", "list_v2_logging_levels"):
+        for each in page.get("logTargetConfigurations", ()):
+            target = each["logTarget"]
+            if target["targetType"] != "DEFAULT":
+                yield f"{target['targetType']} {target.get('targetName', '')}", each["logLevel"]
+
+
+def set_logging(session: Session, *, role_arn: str, level: str, is_disabled: bool = False) -> None:
+    """Turn AWS IoT's log on or off. A new role may not be known everywhere yet: then it is asked again."""
+
+    def passes(problem: AwsError) -> bool:
+        return problem.aws_code == "InvalidRequestException" and "try again in a few seconds" in problem.message
+
+    retry(
+        lambda: session.call(
+            "iot", "set_v2_logging_options", roleArn=role_arn, defaultLogLevel=level, disableAllLogs=is_disabled
+        ),
+        passes,
+        session.sleep,
+    )

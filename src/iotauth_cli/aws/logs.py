@@ -1,4 +1,4 @@
-"""CloudWatch Logs: the group that a function writes to."""
+"""CloudWatch Logs: the group that a function writes to, and AWS IoT's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.aws.session import Session
+
+IOT_GROUP = "AWSIotLogsV2"
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,12 @@ class LogGroup:
 
 @dataclass(frozen=True)
 class LogEvent:
-    """A line of a log, or several that were written as one. *at_ms* is epoch milliseconds."""
+    """A line of a log, or several that were written as one. *at_ms* is epoch milliseconds, *id* is its group's own."""
 
     stream: str
     at_ms: int
     message: str
+    id: str = ""
 
 
 def group_of(function: str) -> str:
@@ -59,4 +62,4 @@ def events(session: Session, group: str, since_ms: int) -> Iterator[LogEvent]:
     """Yield what was logged in any stream of *group* from *since_ms* on, each stream in its own order."""
     for page in session.pages("logs", "filter_log_events", logGroupName=group, startTime=since_ms):
         for event in page["events"]:
-            yield LogEvent(event["logStreamName"], event["timestamp"], event["message"].rstrip("\n"))
+            yield LogEvent(event["logStreamName"], event["timestamp"], event["message"].rstrip("\n"), event["eventId"])

@@ -32,6 +32,7 @@ COMMANDS: Commands = {
     "test-connect": ("iotauth_cli.cli.test_connect:connect", "Connect as a device would."),
     "explain": ("iotauth_cli.cli.explain:explain", "Say what a code or a message means."),
     "doctor": ("iotauth_cli.cli.doctor:doctor", "Check the whole installation.", MUTATES),
+    "logs": ("iotauth_cli.cli.logs:group", "See who tried to connect, and what happened."),
     "policy": ("iotauth_cli.cli.policy:group", "Ask what policies allow."),
     "listen": ("iotauth_cli.cli.listen:listen", "Show messages as they come."),
     "publish": ("iotauth_cli.cli.publish:publish", "Publish a message."),
