@@ -70,6 +70,18 @@ def test_an_exception_clears_up_and_puts_the_header_back(project: Path, tmp_path
     assert built(work) == ["main.o"]
 
 
+def test_a_header_that_is_a_link_is_a_link_again(project: Path, tmp_path: Path) -> None:
+    """What it leads to was kept out of the project on purpose, and is not written to."""
+    header, elsewhere = project / "include" / "secrets.h", tmp_path / "elsewhere.h"
+    elsewhere.write_text("// mine")
+    header.symlink_to(elsewhere)
+    with opened(tmp_path / ".iotauth", project) as work, work.holding("#define X", [SECRET]):
+        assert header.read_text() == "#define X"
+        assert elsewhere.read_text() == "// mine"
+    assert header.readlink() == elsewhere
+    assert elsewhere.read_text() == "// mine"
+
+
 def test_what_a_killed_run_left_is_cleared_from_any_project(project: Path, tmp_path: Path) -> None:
     """The secret is not known then: everything built since the note goes, and what is older stays."""
     iotauth, header = tmp_path / ".iotauth", project / "include" / "secrets.h"

@@ -96,7 +96,8 @@ class Workplace:
         if kept is not None:
             write_private(self.directory / BACKUP, kept)
         mode = self.secrets_h.stat().st_mode & 0o777 if kept is not None else None
-        write_private(self.directory / NOTE, json.dumps({"secrets_h": str(self.secrets_h), "mode": mode}))
+        link = os.readlink(self.secrets_h) if self.secrets_h.is_symlink() else None
+        write_private(self.directory / NOTE, json.dumps({"secrets_h": str(self.secrets_h), "mode": mode, "link": link}))
 
     def clear(self, secrets: Sequence[bytes]) -> None:
         """Put everything back; with no *secrets* known, remove whatever was built since the note."""
@@ -116,7 +117,10 @@ class Workplace:
         path, backup = Path(note["secrets_h"]), self.directory / BACKUP
         for torn in path.parent.glob(f".{path.name}.*"):  # of a write that was cut off
             torn.unlink()
-        if note["mode"] is None:
+        if note.get("link") is not None:  # a copy in its place could be committed, with the secret in it
+            path.unlink(missing_ok=True)
+            path.symlink_to(note["link"])
+        elif note["mode"] is None:
             path.unlink(missing_ok=True)
         elif backup.exists():
             write_private(path, backup.read_bytes())
