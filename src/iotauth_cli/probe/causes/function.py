@@ -124,9 +124,9 @@ CAUSES = (
     refused(
         "no-valid-answer",
         when=(clues.test_call("no-answer"),),
-        says="function `{function}` gives no answer that AWS IoT takes",
+        says="AWS IoT gets no answer that it takes from function `{function}`",
         evidence=(clues.calls, clues.test_outcome),
-        remedy=f"see its log: {FUNCTION_LOG}",
+        remedy=f"see in its log whether it was asked at all: {FUNCTION_LOG}",
         reference=FUNCTION,
     ),
     refused(
