@@ -281,11 +281,11 @@ def test_a_wrong_password_is_not_let_in(bells: Desk) -> None:
     path = next(Path(".iotauth/credentials/emulator").glob("bell-1*.json"))
     kept = json.loads(path.read_text())
     path.write_text(json.dumps({**kept, "password": "Canary-wrong"}))
-    told = bells("listen", "--for", "5s")
+    told = bells("listen", "--for", "5s", "--emulator")
     path.write_text(json.dumps(kept))
     assert told.code == 3
     assert "client `bell-1` was not let in by localhost:" in told.text
-    assert "hint: ask why: `iotauth test-connect bell-1`" in told.text
+    assert "hint: ask why: `iotauth test-connect bell-1 --emulator`" in told.text
     assert "Canary" not in told.text
 
 

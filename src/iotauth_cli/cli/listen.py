@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -10,9 +11,11 @@ from iotauth_cli.cli.output import Output, terminal_width
 from iotauth_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from iotauth_cli.operations.messages import Connected, Cut, Explained, Message, Participant, Refused
+
+Event = TypeVar("Event")
 
 TOO_FEW, REFUSED = 1, 1
 FIRST_USE = (
@@ -49,7 +52,9 @@ def listen(
     context = ctx.obj
     if raw and (lifecycle or context.output.as_json):
         raise InputError(f"`--raw` and `--{'lifecycle' if lifecycle else 'json'}` exclude each other")
-    wanted = messages.Wanted(client, operator or (lifecycle and client is None), websocket, mqtt5, timeout)
+    wanted = messages.Wanted(
+        client, operator or (lifecycle and client is None), websocket, mqtt5, timeout, context.places
+    )
     who = messages.take_part(context.session, context.store, wanted)
     filters = messages.filters_for(who, topics or (), lifecycle=lifecycle)
     for_s = messages.parse_time(for_) if for_ is not None else messages.FOREVER
@@ -57,7 +62,7 @@ def listen(
         context.output.say(FIRST_USE)
     show = teller(context.output, who, is_lifecycle=lifecycle, is_raw=raw, is_one=count == 1)
     seen, refused = 0, None
-    for event in messages.listen(who, filters, qos=qos, for_s=for_s):
+    for event in watched(context.output, who, messages.listen(who, filters, qos=qos, for_s=for_s)):
         if isinstance(event, messages.Refused):
             refused = event
             tell_refusal(context, event, who)
@@ -72,6 +77,18 @@ def listen(
     if count is not None:
         context.output.say(f"{seen} of {count} messages came within {for_}")
     return TOO_FEW if count is not None else 0
+
+
+def watched(output: Output, who: Participant, events: Iterator[Event]) -> Iterator[Event]:
+    """Pass *events* on; name what is waited for until the first of them."""
+    output.waiting(f"connecting to {who.line.endpoint} …")
+    try:
+        first = next(events, None)
+    finally:
+        output.waiting()
+    if first is not None:
+        yield first
+        yield from events
 
 
 def teller(
@@ -119,6 +136,6 @@ def tell_refusal(context: Any, event: Refused, who: Participant, *, retain: bool
         context.output.stream(render.refusal_document(event, explained), "")
         return
     flag = "--subscribe" if event.verb == "subscribe" else "--publish"
-    hint = context.command(f"test-connect {who.client_id} {flag} {event.topic}")
+    hint = context.command(f"test-connect {shlex.quote(who.client_id)} {flag} {shlex.quote(event.topic)}")
     for line in render.refusal(event, explained, hint, terminal_width()):
         context.output.warn(line)

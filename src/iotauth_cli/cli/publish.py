@@ -40,19 +40,19 @@ def publish(
     Example: iotauth publish sensors/thermo-1 '{"celsius": 21.5}'
     """
     from iotauth_cli.cli import render_messages as render
-    from iotauth_cli.cli.listen import FIRST_USE, tell_refusal
+    from iotauth_cli.cli.listen import FIRST_USE, tell_refusal, watched
     from iotauth_cli.operations import messages
 
     context = ctx.obj
     payload = content(context.output, message, file)
     how = messages.Sending(qos, retain, content_type, count, every, is_http=http)
-    wanted = messages.Wanted(client, operator, websocket, mqtt5 or content_type is not None, timeout)
+    wanted = messages.Wanted(client, operator, websocket, mqtt5 or content_type is not None, timeout, context.places)
     messages.check_sending(topic, payload, how, wanted)
     who = messages.take_part(context.session, context.store, wanted)
     if who.is_first_use:
         context.output.say(FIRST_USE)
     sent = []
-    for event in messages.publish(context.session, who, topic, payload, how):
+    for event in watched(context.output, who, messages.publish(context.session, who, topic, payload, how)):
         if isinstance(event, messages.Refused):
             tell_refusal(context, event, who, retain=retain)
             return REFUSED

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -167,7 +168,7 @@ def cut(found: Cut, who: Participant, command: Callable[[str], str]) -> list[str
     if found.times != MANY or who.is_operator:
         return lines
     if found.was_refused:
-        return [*lines, f"ask why: {command(f'test-connect {who.client_id}')}"]
+        return [*lines, f"ask why: {command(f'test-connect {shlex.quote(who.client_id)}')}"]
     return [
         *lines,
         f"perhaps a device is connected as `{who.client_id}`, and each throws the other out; "

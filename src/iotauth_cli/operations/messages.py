@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -44,13 +45,14 @@ OVER_HTTP = Manner("http", "headers")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was typed: as whom, and how to get there."""
+    """What was typed: as whom, and how to get there. *where* are the flags for commands to type next."""
 
     client_id: str | None = None
     as_operator: bool = False
     is_websocket: bool = False
     is_mqtt5: bool = False
     timeout_s: float = 10.0
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Participant:
 
     line: Line
     kept: Credential | None = None
+    where: str = ""
 
     @property
     def is_operator(self) -> bool:
@@ -82,7 +85,10 @@ class Participant:
     def secrets(self) -> tuple[Secret, ...]:
         """What must not be shown, whatever message it comes in."""
         kept = self.kept
-        return tuple(each for each in (kept.password, kept.previous, kept.token) if each) if kept else ()
+        if kept is None:
+            return ()
+        signature = Secret(kept.signature) if kept.signature else None
+        return tuple(each for each in (kept.password, kept.previous, kept.token, signature) if each)
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,9 @@ def take_part(session: Session, store: Store, wanted: Wanted) -> Participant:
     kept = None if wanted.as_operator else choose(store, wanted.client_id)
     if kept is None:
         return operator(session, wanted)
-    return Participant(line_of(session, wanted, Login(kept.client_id, kept.device_username, kept.password)), kept)
+    return Participant(
+        line_of(session, wanted, Login(kept.client_id, kept.device_username, kept.password)), kept, wanted.where
+    )
 
 
 def choose(store: Store, client_id: str | None) -> Credential | None:
@@ -194,7 +202,7 @@ def operator(session: Session, wanted: Wanted, now: Callable[[], float] = time.t
         host = websocket.host_header(line.endpoint)
         return signed_path(session.credentials(), host=host, region=session.target.region, now=now())
 
-    return Participant(replace(line, path=path))
+    return Participant(replace(line, path=path), where=wanted.where)
 
 
 def listen(
@@ -334,7 +342,7 @@ def turned_away(who: Participant, problem: NotConnected) -> IotauthError:
     """Word a connection that did not come to be, with what to type next."""
     endpoint = who.line.endpoint
     if not who.is_operator:
-        hint = f"ask why: `iotauth test-connect {who.client_id}`"
+        hint = f"ask why: `iotauth test-connect {shlex.quote(who.client_id)}{who.where}`"
         if problem.is_refusal:
             return AwsError(f"client `{who.client_id}` was not let in by {endpoint}: {problem.reason}", hint=hint)
         return AwsError(f"{endpoint} cannot be talked to: {problem.reason}", hint=hint)
@@ -343,7 +351,7 @@ def turned_away(who: Participant, problem: NotConnected) -> IotauthError:
             f"your AWS keys were not let in by {endpoint}: {problem.reason}",
             hint="they need `iot:Connect`, `iot:Subscribe`, `iot:Receive` and `iot:Publish`, and a clock that is right",
         )
-    return AwsError(f"{endpoint} cannot be talked to: {problem.reason}", hint="see `iotauth config show`")
+    return AwsError(f"{endpoint} cannot be talked to: {problem.reason}", hint=f"see `iotauth config show{who.where}`")
 
 
 @dataclass(frozen=True)
