@@ -6,16 +6,20 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from iotauth_cli.aws import lambda_
 from iotauth_cli.aws.session import Session
 from iotauth_cli.cli import Root
 from iotauth_cli.cli.lazy import LazyGroup
 from iotauth_cli.errors import AccessDenied
-from iotauth_cli.operations import authorizers, injection, keys
+from iotauth_cli.operations import authorizers, connect, injection, keys
 from iotauth_cli.operations.connect import Report, Visit
+from iotauth_cli.probe.diagnose import Diagnosis, diagnose
+from iotauth_cli.probe.evidence import Case
 from support_broker import Answer, broker
 from support_emulator import RunningEmulator
 from support_tls import Authority
@@ -26,6 +30,20 @@ SIGNED = replace(WISH, authorizer="signed-doors")
 SIGNED_CLIENT = "signed-1"
 BEHAVIOUR = ("requires_server_name=yes",)  # AWS IoT wants SNI; the emulator otherwise bears with its absence
 ALLOW_ALL = ("Allow", "iot:*", "*")
+
+
+# What can be closed to somebody, and what is then not known.
+VIEWS = {
+    "authorizer": ("authorizer",),
+    "function": ("function",),
+    "permission": ("permission",),
+    "test call": ("test",),
+    "log": ("was_called", "call"),
+    "direct call": ("fault",),
+    "endpoint": ("data_endpoint",),
+}
+# Diagnoses that go no further than what the device met and what is left to see.
+HUMBLE = {"connect-refused", "refused", "no-valid-answer", "cut-off", "message-not-delivered", "port-closed"}
 
 
 @dataclass(frozen=True)
@@ -166,14 +184,30 @@ class Breakage:
 
     def is_found_out_in(self, world: World) -> Report:
         """Knock, and hold the diagnosis to precisely this cause; afterwards the device must get in again."""
-        report = self.knock(world)
+        cases: list[Case] = []
+
+        def noted(case: Case) -> Diagnosis:
+            cases.append(case)
+            return diagnose(case)
+
+        with mock.patch.object(connect, "diagnose", noted):
+            report = self.knock(world)
         assert not report.ok, "it was let in"
         assert report.diagnosis is not None
         assert report.diagnosis.cause == self.cause, report
         assert report.diagnosis.evidence
         assert "{" not in report.diagnosis.sentence + report.diagnosis.remedy
+        self.is_never_guessed(cases[-1])
         assert world.knock().ok, "what was broken is still broken"
         return report
+
+    def is_never_guessed(self, case: Case) -> None:
+        """Take away what somebody with fewer rights would not see: the same is found out, or less, and nothing else."""
+        for count in range(1, len(VIEWS) + 1):
+            for closed in combinations(VIEWS, count):
+                blank: dict[str, Any] = {member: None for view in closed for member in VIEWS[view]}
+                found = diagnose(replace(case, other=replace(case.other, **blank)))
+                assert found.cause in {self.cause, *HUMBLE}, (closed, found)
 
 
 def assert_typable(line: str) -> None:
