@@ -40,3 +40,10 @@ def test_every_command_in_a_remedy_can_be_typed() -> None:
     for cause in CAUSES:
         for line in re.findall(r"`iotauth ([^`]+)`", in_general(cause.remedy)):
             assert_typable(line)
+
+
+def test_no_command_is_left_to_be_guessed() -> None:
+    """In general too a command begins with its program, and not with a name to be filled in."""
+    for cause in CAUSES:
+        for line in re.findall(r"`([^`]+ [^`]+)`", in_general(cause.remedy)):
+            assert not line.split()[0].isupper(), line

@@ -80,8 +80,14 @@ NEXT_OF_ERROR: dict[str, str] = {
     "bad-config": "`iotauth config show`",
 }
 
-SHOWN = {"met": "…", "fault": "…", "cause": "…", "reason": "…", "step": "this step", "where": "", "aws": "aws"}
-SHOWN["again"] = "iotauth test-connect CLIENT"
+SHOWN = {
+    "again": "iotauth test-connect CLIENT",
+    "in_mqtt5": "iotauth test-connect CLIENT --mqtt5",
+    "step": "this step",
+    "where": "",
+    "aws": "aws",
+    **dict.fromkeys(("met", "fault", "cause", "reason"), "…"),
+}
 
 
 class Placeholders(dict[str, str]):
