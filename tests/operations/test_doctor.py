@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -17,8 +18,8 @@ import pytest
 
 from iotauth_cli.aws import clock, iam, iot, lambda_, table
 from iotauth_cli.aws.session import Session
-from iotauth_cli.emulator import environment
-from iotauth_cli.errors import AccessDenied, AwsError, ConfigError, EmulatorError, InputError, NotFound
+from iotauth_cli.emulator import environment, lifecycle
+from iotauth_cli.errors import AccessDenied, AwsError, ConfigError, EmulatorError, InputError, IotauthError, NotFound
 from iotauth_cli.operations import authorizers, doctor, rotation
 from iotauth_cli.operations.doctor import Began, Check, Premises, Result, endpoint
 from iotauth_cli.operations.doctor.scene import Machine, Scene
@@ -218,6 +219,14 @@ def begun_secret(bench: Bench) -> None:
     bench.place.store.begin("thermo-9", Secret("canary"))
 
 
+@case("unfinished-writes", "warning", "`credentials/emulator/.a.json.4711` in")
+def torn_write(bench: Bench) -> None:
+    path = bench.place.store.folder / ".a.json.4711"
+    path.write_text("{")
+    path.chmod(0o600)
+    os.utime(path, (0, 0))
+
+
 @case("unfinished-flash", "error", "a `flash` was killed", mends=True)
 def killed_flash(bench: Bench) -> None:
     work = bench.iotauth / "firmware" / "template"
@@ -250,6 +259,7 @@ def old_emulator(bench: Bench) -> None:
     state_dir.mkdir(mode=0o700)
     environment.write(replace(bench.place.emulator.ready, state_dir=state_dir, version="0.0.1"))
     bench.changes.update(state_dir=state_dir)
+    bench.patch.setattr(lifecycle, "status", lambda _: lifecycle.Status(True, state_dir))
 
 
 @case("emulator-modes", "error", "can get at `ca-key.pem`", mends=True)
@@ -685,6 +695,28 @@ def test_what_is_denied_is_said_and_not_guessed(bench: Bench) -> None:
     last = results[-1]
     assert (last.check.id, last.status) == ("permissions", "note")
     assert '"Effect": "Allow"' in last.sentence
+
+
+@pytest.mark.parametrize(
+    "why",
+    [EmulatorError("the emulator is not running"), ConfigError("no AWS region is set")],
+    ids=lambda why: why.code,
+)
+def test_where_nobody_could_be_asked_nothing_is_well(bench: Bench, why: IotauthError) -> None:
+    """No finding is no good news then, whichever checks were chosen."""
+    bench.changes.update(door=why)
+    results = tuple(bench.look("table-expiry"))
+    assert [(result.status, result.sentence) for result in results] == [("unseen", why.message)]
+    assert not doctor.Examination(results).ok
+
+
+def test_silence_is_not_well_and_what_is_not_implemented_is(bench: Bench) -> None:
+    """AWS's word counts, whatever it says; the reason for silence is told once, elsewhere."""
+    bench.told.update(get_role=AwsError("AWS eu-west-1 gave no answer: no network"))
+    silent = tuple(bench.look("role"))
+    assert silent[0].sentence == "AWS eu-west-1 gave no answer"
+    assert not doctor.Examination(silent).ok
+    assert doctor.Examination(tuple(bench.look("concurrency"))).ok
 
 
 def test_a_check_that_hangs_is_named_and_left_behind(bench: Bench) -> None:

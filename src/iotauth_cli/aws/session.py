@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -36,10 +36,14 @@ PARTITIONS = {  # by the beginning of the region's name; the rest of the world i
 
 @dataclass(frozen=True)
 class Session:
-    """Calls to one target. *sleep* is what waits between attempts; tests give one that does not."""
+    """Calls to one target. *sleep* is what waits between attempts; tests give one that does not.
+
+    *attempts* is how often a call is tried that gets no answer or is throttled.
+    """
 
     target: Target
     sleep: Callable[[float], None] = time.sleep
+    attempts: int = field(default=ATTEMPTS, kw_only=True)
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call *operation* (`create_role`) of *service* (`iam`) and return the answer.
@@ -66,7 +70,7 @@ class Session:
                     service,
                     endpoint_url=self.target.endpoint_url,
                     config=Config(
-                        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                        retries={"mode": "standard", "total_max_attempts": self.attempts},
                         connect_timeout=CONNECT_TIMEOUT_S,
                         proxies={} if self._is_loopback else None,
                     ),

@@ -23,7 +23,7 @@ class Domain:
 
 def domains(session: Session) -> Iterator[Domain]:
     """Yield every domain configuration of the region; the list names them and no more."""
-    for page in session.pages("iot", "list_domain_configurations"):
+    for page in session.pages("iot", "list_domain_configurations", serviceType="DATA"):
         for entry in page["domainConfigurations"]:
             name = entry["domainConfigurationName"]
             found = session.call("iot", "describe_domain_configuration", domainConfigurationName=name)

@@ -16,10 +16,11 @@ MAX_WIDTH = 100  # longer lines are hard to read
 SIGNS = {"fine": "ok", "unseen": "?", "note": "note", "warning": "warning", "error": "error"}
 SIGN, NAME = max(map(len, SIGNS.values())), 20  # characters of the columns
 NARROW = 72  # columns below which a sentence stands under its check's name
-FEW = 3  # checks; so many that cannot be seen for one reason are told in one line
+FEW = 3  # checks; so many that say the same of what is not known are told in one line
+MERGED = ("unseen", "warning")
 KINDS = ("error", "warning", "note")
 OURS = "iotauth "
-SHELL = ("aws ", "eval ", "git ", "chmod ", "pip ", "ls ", "sudo ")  # how commands begin that are not ours
+SHELL = ("aws ", "eval ", "git ", "chmod ", "pip ", "ls ", "rm ", "sudo ")  # how commands begin that are not ours
 PATH = re.compile(r"`(/[^`]*)`")
 UNIT = re.compile(r"(\d) (s|MB|days?)\b")
 UNBROKEN = "\N{NO-BREAK SPACE}"  # which textwrap does not take for one
@@ -64,9 +65,9 @@ class Lines:
         lines = ["", GROUPS[held[0].check.group]][self.is_first :]
         self.is_first = False
         told: set[str] = set()
-        unseen = Counter(result.sentence for result in held if result.status == "unseen")
+        alike_in = Counter(result.sentence for result in held if result.status in MERGED)
         for result in held:
-            alike = unseen[result.sentence] if result.status == "unseen" else 1
+            alike = alike_in[result.sentence] if result.status in MERGED else 1
             if alike < FEW:
                 lines += self.entry(result, result.check.id)
             elif result.sentence not in told:
@@ -117,7 +118,8 @@ def summary(found: Examination, *, findings_only: bool) -> list[str]:
     counts: Counter[str] = Counter(result.status for result in found.results)
     kinds = [counted(counts[kind], kind) for kind in KINDS if counts[kind]]
     unseen = f", {counts['unseen']} not seen" if counts["unseen"] else ""
-    said = ", ".join(kinds) or "nothing is wrong"
+    well = "nothing was found, and nobody could be asked" if found.is_blind else "nothing is wrong"
+    said = ", ".join(kinds) or well
     before = [""] if kinds or not findings_only else []
     fine = f"; {counted(counts['fine'], 'check')} fine" if counts["fine"] else ""
     return [*before, f"{said}{fine}{unseen}"]

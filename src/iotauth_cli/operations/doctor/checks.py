@@ -29,6 +29,7 @@ CHECKS = (
     Check("git-history", "machine", "whether git has versions of the private files", project.tracked),
     Check("stored-credentials", "machine", "the stored credentials", project.readable),
     Check("unfinished-secrets", "machine", "secrets that were begun with", project.begun),
+    Check("unfinished-writes", "machine", "private files that were cut off", project.torn),
     Check("unfinished-flash", "machine", "what a killed flash has left", project.flashing),
     Check("unfinished-rotation", "machine", "unfinished rotations", project.rotating),
     Check("emulator", "emulator", "whether the emulator runs", emulator.running),

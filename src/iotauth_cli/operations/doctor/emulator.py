@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iotauth_cli.emulator import environment, lifecycle
 from iotauth_cli.errors import EmulatorError
-from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen
+from iotauth_cli.operations.doctor.finding import Finding, Outcome
 from iotauth_cli.operations.doctor.project import private
 from iotauth_cli.operations.doctor.scene import Scene
 
@@ -25,8 +25,8 @@ def running(scene: Scene) -> Outcome:
 def version(scene: Scene) -> Outcome:
     """One that was started before iotauth was brought up to date runs the older code."""
     ready = environment.read(scene.premises.state_dir)
-    if ready is None:
-        raise Unseen("the emulator is not running")
+    if ready is None or not lifecycle.status(scene.premises.state_dir).ready:
+        return "none runs"
     ours = scene.machine.version
     if ready.version == ours:
         return f"iotauth {ours}"

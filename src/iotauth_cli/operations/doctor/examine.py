@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from iotauth_cli.errors import AccessDenied, IotauthError
+from iotauth_cli.errors import AccessDenied, AwsError, IotauthError
 from iotauth_cli.operations.doctor.finding import Check, Finding, Repair, Result, Unseen
 from iotauth_cli.operations.doctor.scene import Premises, Scene
+
+SILENCE = " gave no answer"  # as `aws.errors` words it, with the reason behind
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,12 @@ class Examination:
 
     @property
     def ok(self) -> bool:
-        return all(result.ok for result in self.results)
+        """What was denied or is not there may well be right; where nobody answered, nothing is known to be."""
+        return all(result.ok for result in self.results) and not self.is_blind
+
+    @property
+    def is_blind(self) -> bool:
+        return any(result.is_blind for result in self.results)
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
@@ -76,15 +83,22 @@ class Running:
 def examine(premises: Premises, checks: Sequence[Check]) -> Iterator[Began | Result]:
     """Carry out *checks*; yield each result, and before one that takes time, that it is waited for."""
     scene = Scene(premises)
-    for are_last in (False, True):
-        running = [Running(check, scene) for check in checks if check.is_last is are_last]
-        for each in running:
-            if not each.is_over:
-                yield Began(each.check)
-            result = each.result()
-            if result.needs is not None:
-                scene.denied.append(result.needs)
-            yield result
+    try:
+        for are_last in (False, True):
+            yield from side_by_side(scene, [check for check in checks if check.is_last is are_last])
+    finally:
+        scene.close()
+
+
+def side_by_side(scene: Scene, checks: Sequence[Check]) -> Iterator[Began | Result]:
+    running = [Running(check, scene) for check in checks]
+    for each in running:
+        if not each.is_over:
+            yield Began(each.check)
+        result = each.result()
+        if result.needs is not None:
+            scene.denied.append(result.needs)
+        yield result
 
 
 def carry_out(premises: Premises, repairs: Sequence[Repair]) -> Iterator[Repair]:
@@ -107,7 +121,13 @@ def result_of(check: Check, scene: Scene) -> Result:
     except Unseen as why:
         return Result(check, "unseen", str(why))
     except IotauthError as problem:
-        return Result(check, "unseen", problem.message)
+        before, silence, _ = problem.message.partition(SILENCE)  # why is said by the check for whose keys these are
+        return Result(check, "unseen", before + silence, is_blind=not has_answered(problem))
     if isinstance(outcome, Finding):
         return Result(check, outcome.severity, outcome.sentence, outcome.fix, outcome.repair)
     return Result(check, "fine", outcome)
+
+
+def has_answered(problem: IotauthError) -> bool:
+    """Tell whether AWS said something, though not what was asked for."""
+    return isinstance(problem, AwsError) and problem.aws_code is not None

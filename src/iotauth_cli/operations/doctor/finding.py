@@ -63,7 +63,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Result:
-    """What *check* came to. *needs* is the permission that was missing, where one was."""
+    """What *check* came to. *needs* is the permission that was missing, where one was.
+
+    *is_blind*: nobody could be asked.
+    """
 
     check: Check
     status: Status
@@ -71,6 +74,7 @@ class Result:
     fix: str | None = None
     repair: Repair | None = None
     needs: str | None = None
+    is_blind: bool = False
 
     @property
     def ok(self) -> bool:

@@ -115,7 +115,8 @@ def log_group(scene: Scene) -> Outcome:
         return Finding("warning", sentence, create(scene))
     if found.retention_days < RETENTION_DAYS:
         part = LogGroup(scene.session, scene.wish())
-        repair = bring(part, "update", f"keep the lines of `{name}` for {RETENTION_DAYS} days")
+        is_ours = scene.wish().function_arn is None
+        repair = bring(part, "update", f"keep the lines of `{name}` for {RETENTION_DAYS} days") if is_ours else None
         sentence = f"log group `{name}` keeps lines for {counted(found.retention_days, 'day')} only"
         return Finding("note", sentence, create(scene), repair)
     return f"`{name}`, kept for {found.retention_days} days"

@@ -8,7 +8,8 @@ import re
 import time
 
 from iotauth_cli.aws import clock
-from iotauth_cli.operations.doctor.finding import Finding, Outcome, some
+from iotauth_cli.errors import AwsError
+from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen, some
 from iotauth_cli.operations.doctor.scene import Scene
 
 # The end of a version's security fixes, year and month. Source: devguide.python.org/versions
@@ -51,7 +52,11 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def clock_right(scene: Scene) -> Outcome:
-    ahead_s = clock.ahead_s(scene.session, scene.premises.timeout_s)
+    session = scene.session
+    try:
+        ahead_s = clock.ahead_s(session, scene.premises.timeout_s)
+    except AwsError as problem:  # behind a proxy, for one: this question goes past it
+        raise Unseen(problem.message) from problem
     side = "ahead of" if ahead_s > 0 else "behind"
     if abs(ahead_s) < CLOCK_OFF_S:
         return "right within a few seconds"

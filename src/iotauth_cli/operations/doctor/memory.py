@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from iotauth_authorizer.aws_credentials import Credentials
 from iotauth_cli.aws.session import Session
 
 READS = ("describe_", "get_", "list_")
+ATTEMPTS = 2  # where nobody answers, the reason is to be told within the time limit
 AT_ONCE = 8  # calls; boto3's clients have ten connections each, and AWS IoT takes ten calls a second
 
 
@@ -43,8 +45,23 @@ class Remembering(Session):
     turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE), compare=False)
 
     @classmethod
-    def of(cls, inner: Session) -> Remembering:
+    def of(cls, session: Session) -> Remembering:
+        """Return one that tries as often as somebody waits who wants to know what is wrong: twice."""
+        inner = replace(session, attempts=ATTEMPTS)
+        inner._clients.update(session._clients)
         return cls(inner.target, inner.sleep, inner)
+
+    def close_but(self, session: Session) -> None:
+        """Close every connection that is not *session*'s too."""
+        assert self.inner is not None
+        for name, client in list(self.inner._clients.items()):
+            if session._clients.get(name) is not client:
+                client.close()
+
+    def credentials(self) -> Credentials:
+        assert self.inner is not None
+        with self.making:
+            return self.inner.credentials()
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         assert operation.startswith(READS), f"{service}:{operation} changes something"

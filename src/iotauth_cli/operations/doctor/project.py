@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -20,6 +22,8 @@ from iotauth_cli.operations.fleet import journal
 
 MOST_FILES = 20_000  # looked at; a firmware build has a few hundred
 OTHERS = 0o077
+TORN = re.compile(r"\..+\.\d+(-\d+)?")  # as `files` names them: `.thermo-1.json.4711`
+WRITING_S = 60.0  # longer than any write takes
 BUILT = ("build", "scratch", "project", ".pio")  # below `firmware`
 
 
@@ -110,11 +114,38 @@ def readable(scene: Scene) -> Outcome:
 def begun(scene: Scene) -> Outcome:
     """A secret lies there before its hash is written to the table, and until it is kept as the client's."""
     folder = scene.store.folder / "begun"
-    names = sorted(path.stem for path in folder.glob("*.json"))
+    names = sorted(map(client_id_in, folder.glob("*.json")))
     if not names:
         return "no change of a secret was cut off"
     sentence = f"a new secret was begun for {some(names)} and did not come to its end"
-    return Finding("warning", sentence, f"iotauth client rotate {quote(names[0])}")
+    return Finding(
+        "warning", sentence, f"iotauth client rotate {quote(names[0])}, or the `client add` that was cut off"
+    )
+
+
+def client_id_in(path: Path) -> str:
+    """Return whose secret lies in *path*; the file's name is not always the client's."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["client_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return path.stem
+
+
+def torn(scene: Scene) -> Outcome:
+    """A private file is written beside its place and moved there; whoever is killed in between leaves a copy."""
+    place, long_ago = scene.iotauth, scene.now - WRITING_S
+    left = [path for path in below(place) if TORN.fullmatch(path.name) and is_older(path, long_ago)]
+    if not left:
+        return "no private file was cut off while it was written"
+    sentence = f"{some([shown(path, place) for path in left])} in `{place}` was cut off and may hold a secret"
+    return Finding("warning", sentence, f"rm {' '.join(quote(str(path)) for path in left)}")
+
+
+def is_older(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment
+    except OSError:  # it was moved to its place just now
+        return False
 
 
 def flashing(scene: Scene) -> Outcome:

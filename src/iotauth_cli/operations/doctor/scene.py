@@ -37,7 +37,7 @@ class Machine:
 
     @classmethod
     def read(cls) -> Machine:
-        required = oldest(metadata.requires("iotauth") or [])
+        required = oldest(metadata.requires("iotauth") or []) if is_installed("iotauth") else {}
         installed = {name: metadata.version(name) for name in required if is_installed(name)}
         return cls(sys.version_info[:2], __version__, required, installed)
 
@@ -100,6 +100,12 @@ class Scene:
             raise door
         session: Session = self.once("session", lambda: Remembering.of(door))
         return session
+
+    def close(self) -> None:
+        """Close every connection that was opened for the checks."""
+        door = self.premises.door
+        if isinstance(door, Session):
+            self.once("session", lambda: Remembering.of(door)).close_but(door)
 
     def aws(self, words: str) -> str:
         """Return how a shell calls the AWS CLI for the same place."""
