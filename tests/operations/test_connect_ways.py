@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iotauth_cli.errors import InputError
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import AccessDenied, InputError
 from iotauth_cli.operations.connect import Report, Visit, manner_of
 from iotauth_cli.probe.stages import Carrier, Manner, Stage
 from iotauth_cli.secret import Secret
@@ -63,6 +65,45 @@ def test_a_wrong_password_is_found_by_every_way(place: Place, manner: Manner) ->
 def test_a_missing_authorizer_and_a_missing_grant_are_found_by_every_way(place: Place, manner: Manner) -> None:
     assert cause_of(place.knock(manner=manner, authorizer="windows")) == "authorizer-missing"
     assert cause_of(place.knock(manner=manner, publish="elsewhere/1")) == "publish-not-granted"
+
+
+@dataclass(frozen=True)
+class ReadOnly(Session):
+    """A session that may list and describe, and invoke nothing: no test call, no direct call, no log."""
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        refuse(service, operation)
+        return super().call(service, operation, **parameters)
+
+    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        refuse(service, operation)
+        return super().pages(service, operation, **parameters)
+
+
+def refuse(service: str, operation: str) -> None:
+    if operation in ("invoke", "test_invoke_authorizer", "filter_log_events"):
+        raise AccessDenied(f"this AWS user may not call `{service}:{operation}`")
+
+
+READ_ONLY = {
+    "a-wrong-password": ({"password": Secret("wrong")}, "connect-refused"),
+    "a-missing-authorizer": ({"authorizer": "windows"}, "authorizer-missing"),
+    "a-topic-that-is-not-granted": ({"publish": "elsewhere/1"}, "cut-off"),
+    "a-request-that-is-refused": ({"publish": "elsewhere/1", "manner": HTTP}, "connect-refused"),
+    "an-unsubscribed-filter-in-mqtt-5": ({"subscribe": "elsewhere/#", "manner": FIVE}, "subscribe-not-granted"),
+}
+
+
+@pytest.mark.parametrize(("members", "cause"), READ_ONLY.values(), ids=READ_ONLY)
+def test_what_a_read_only_role_may_not_ask_is_said_and_not_guessed(
+    place: Place, members: dict[str, Any], cause: str
+) -> None:
+    """What can be read decides; for the rest each closed door is named, and no cause that lies behind it."""
+    report = place.knock(session=ReadOnly(place.target), **members)
+    assert cause_of(report) == cause
+    assert report.diagnosis is not None
+    told = "\n".join(report.diagnosis.evidence)
+    assert cause == "authorizer-missing" or "not seen: the authorizer's answer: this AWS user may not call" in told
 
 
 def test_what_travels_in_the_upgrade_does_not_stand_in_connect(place: Place) -> None:

@@ -14,7 +14,7 @@ from iotauth_cli.errors import DeviceError
 from iotauth_cli.probe import awscrt
 from iotauth_cli.probe.awscrt import SYMPTOMS, CrtSession
 from iotauth_cli.probe.stages import Endpoint, Errand, Login, Manner, Stage, Symptom
-from iotauth_cli.probe.walk import walk
+from iotauth_cli.probe.walk import Way, walk
 from iotauth_cli.secret import Secret
 from support import require_peer
 from support_broker import CONNECT, NOT_AUTHORIZED, PUBLISH, SUBSCRIBE, Answer, broker
@@ -96,6 +96,20 @@ def test_a_process_that_hangs_does_not_outlive_its_time(
     session.close()
     assert child.returncode is not None
     assert time.monotonic() - began < 30, "a guard against hanging, not a measurement"
+
+
+def test_leaving_a_walk_early_kills_the_process(authority: Authority, leaf: Path) -> None:
+    """Ctrl-C closes the walk; nothing of the client goes on behind it."""
+    with broker(leaf) as peer:
+        way = Way(Endpoint("localhost", peer.port, authority.file), LOGIN, ERRAND, 5, MANNER)
+        steps = dict(way.steps())
+        assert steps["connect"]().symptom is None
+        assert isinstance(way.session, CrtSession)
+        child = way.session.child
+        assert child is not None
+        assert child.poll() is None
+        way.close()
+    assert child.returncode is not None
 
 
 def hanging(directory: Path) -> Path:

@@ -111,6 +111,7 @@ CA = Path("ca.pem")
 ALL = allow("iot:*", "*")
 NO_PUBACK: Where = ("publish", Symptom.CLOSED)
 STAYING: Where = ("stay", Symptom.CLOSED)
+UNAUTHORIZED = {"code": 0x87}
 REJECTED: Where = ("request", Symptom.REJECTED)
 SOCKET, HTTP, FIVE = Manner("websocket"), Manner("http", "headers"), Manner(is_mqtt5=True)
 WILL, RETAIN = {"will": "doors/gone"}, {"retain": True}
@@ -335,6 +336,8 @@ TABLE: list[tuple[str, Case, str]] = [
     ("connect-refused", case_of(HUNG_UP), "aws logs filter-log-events"),
     ("second-connection-failed", case_of(("connect", Symptom.UNTRUSTED)), "run the same command again"),
     ("message-not-delivered", case_of(("receive", Symptom.TIMEOUT), IN_ORDER), "--timeout 30"),
+    ("subscribe-not-granted", case_of(("subscribe", Symptom.REFUSED), facts=UNAUTHORIZED), "policy show door-7"),
+    ("publish-not-granted", case_of(("publish", Symptom.REFUSED), facts=UNAUTHORIZED), "policy show door-7"),
     (
         "message-not-delivered",
         case_of(("receive", Symptom.TIMEOUT)),

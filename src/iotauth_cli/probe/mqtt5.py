@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+NOT_AUTHORIZED = 0x87
 SESSION_TAKEN_OVER = 0x8E
 ADMINISTRATIVE_ACTION = 0x98
 QOS_NOT_SUPPORTED = 0x9B

@@ -8,6 +8,7 @@ from iotauth_cli.probe import clues
 from iotauth_cli.probe.cause import ANY_END, Cause
 from iotauth_cli.probe.causes.references import POLICY_ACTIONS, POLICY_EXAMPLES
 from iotauth_cli.probe.causes.remedies import ROW
+from iotauth_cli.probe.mqtt5 import NOT_AUTHORIZED
 from iotauth_cli.probe.stages import Symptom
 
 connect = partial(Cause, stages=("connect",), symptoms=ANY_END, reference=POLICY_ACTIONS)
@@ -18,6 +19,7 @@ receive = partial(Cause, stages=("receive",), symptoms=(Symptom.TIMEOUT,), refer
 ALLOW = "have the policy of function `{function}` allow `{action}` on `{resource}`"
 REMOVE = "take that statement out of the policy of function `{function}`"
 
+UNAUTHORIZED = (clues.code_is(NOT_AUTHORIZED), clues.policy_is_unknown)  # it said so itself, in MQTT 5
 WILL = (clues.decided_by("iot:Publish"),)
 RETAIN = (clues.decided_by("iot:RetainPublish"),)
 
@@ -133,5 +135,19 @@ CAUSES = (
         says="client `{client}` may subscribe, but not receive what is published to `{topic}`",
         evidence=(clues.decision, clues.near_misses),
         remedy=ALLOW,
+    ),
+    subscribe(
+        "subscribe-not-granted",
+        when=UNAUTHORIZED,
+        says="the broker does not authorize client `{client}` to subscribe to `{filter}`",
+        evidence=(clues.test_outcome,),
+        remedy="see what its policy allows: `iotauth policy show {client}{where}`; policies compare filters as text",
+    ),
+    publish(
+        "publish-not-granted",
+        when=UNAUTHORIZED,
+        says="the broker does not authorize client `{client}` to publish to `{topic}` as it does",
+        evidence=(clues.test_outcome,),
+        remedy="see what its policy allows: `iotauth policy show {client}{where}`",
     ),
 )
