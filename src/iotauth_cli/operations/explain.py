@@ -12,7 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from iotauth_cli.errors import InputError
@@ -105,7 +105,7 @@ def rows_of(family: Family) -> tuple[Explanation, ...]:
 
 def explain(asked: str) -> Found:
     """Return what *asked* means, and nothing like it: a code, a name, or a line of a log with one in it."""
-    asked = " ".join(asked.split())
+    asked = " ".join(asked[:LINE].split())
     return Found(asked, whole(asked) or within(asked) or numbers(asked))
 
 
@@ -119,7 +119,7 @@ def survey(lines: Iterable[str]) -> Iterator[tuple[int, Found]]:
     """Yield what lines of a log mean, each with its number; what was told before is not told again."""
     told: set[Explanation] = set()
     for number, line in enumerate(lines, 1):
-        here = explain(line[:LINE])
+        here = explain(line)
         rows = tuple(row for row in here.rows if row not in told)
         told.update(rows)
         if rows:
@@ -131,25 +131,51 @@ def survey(lines: Iterable[str]) -> Iterator[tuple[int, Found]]:
 
 def whole(asked: str) -> tuple[Explanation, ...]:
     """Return the rows of which *asked* is the whole name, spelt with other signs and letters perhaps."""
-    rest, narrowed = without_families(asked)
-    wanted = {"".join(words(asked)), "".join(words(rest))} - {""}
-    rows = [row for row in EXPLANATIONS if wanted & {"".join(words(text)) for text in row.spellings}]
     if re.fullmatch(r"[-−–]?\d+", asked):  # a bare number is no name
         return ()
+    rest, narrowed = without_families(asked)
+    wanted = dict.fromkeys(("".join(words(asked)), "".join(words(rest))))
+    rows = dict.fromkeys(row for text in wanted for row in names().get(text, ()))
     return tuple(row for row in rows if row.family in narrowed) or tuple(rows)
+
+
+@cache
+def names() -> Mapping[str, tuple[Explanation, ...]]:
+    """Return the rows by each of their spellings, without anything but letters and digits."""
+    found: dict[str, tuple[Explanation, ...]] = {}
+    for row in EXPLANATIONS:
+        for text in row.spellings:
+            key = "".join(words(text))
+            found[key] = (*found.get(key, ()), row)
+    return found
 
 
 def within(asked: str) -> tuple[Explanation, ...]:
     """Return the rows whose names stand in *asked*; a name inside a longer one does not count."""
-    line, hits = words(asked), []
-    for row in EXPLANATIONS:
-        places = [span for text in row.spellings if is_distinct(text, asked) for span in spans(words(text), line)]
-        hits += [(span, row) for span in places]
-    narrowed = without_families(asked)[1]
+    line = words(asked)
+    hits = [
+        (span, row)
+        for first in dict.fromkeys(line)
+        for spelt, text, row in by_first_word().get(first, ())
+        for span in spans(spelt, line)
+        if is_distinct(text, asked)
+    ]
     outer = [(span, row) for span, row in hits if not any(is_inside(span, other) for other, _ in hits)]
+    narrowed = without_families(asked)[1] if outer else frozenset()
     kept = [(span, row) for span, row in outer if row.family in narrowed] or outer
     longest_first = sorted(kept, key=lambda hit: hit[0][0] - hit[0][1])
     return tuple(dict.fromkeys(row for _, row in longest_first))
+
+
+@cache
+def by_first_word() -> Mapping[str, tuple[tuple[Words, str, Explanation], ...]]:
+    """Return every spelling by its first word: a line has few words, and the table many spellings."""
+    found: dict[str, tuple[tuple[Words, str, Explanation], ...]] = {}
+    for row in EXPLANATIONS:
+        for text in row.spellings:
+            spelt = words(text)
+            found[spelt[0]] = (*found.get(spelt[0], ()), (spelt, text, row))
+    return found
 
 
 def numbers(asked: str) -> tuple[Explanation, ...]:
@@ -207,7 +233,6 @@ def near(asked: str) -> tuple[str, ...]:
 # --- words --------------------------------------------------------------------------------------
 
 
-@cache
 def words(text: str) -> Words:
     """Return the words of *text* in lower case, numbers with their sign: `AWS_ERROR -4` is three."""
     return tuple(re.findall(r"(?<![a-z0-9])-\d[a-z0-9]*|[a-z0-9]+", text.lower()))
@@ -241,14 +266,20 @@ def is_distinct(text: str, asked: str) -> bool:
     return re.search(rf"\breason\W{{1,4}}{re.escape(text)}\b", asked) is not None
 
 
+@lru_cache(maxsize=2)  # a line is looked at in three ways, one after the other
 def without_families(asked: str) -> tuple[str, frozenset[str]]:
     """Return *asked* without the names of families in it, and the families that they mean."""
-    meant: set[str] = set()
-    rest = asked
-    for family in FAMILIES.values():
-        for name in (family.name, *family.also):
-            pattern = r"(?<![\w-])" + r"[\s_-]?".join(words(name)) + r"(?![\w-])"
-            if re.search(pattern, asked, re.IGNORECASE):
-                meant.add(family.name)
-                rest = re.sub(pattern, " ", rest, flags=re.IGNORECASE)
-    return " ".join(rest.split()), frozenset(meant)
+    meant = [(family, pattern) for family, pattern in family_patterns() if pattern.search(asked)]
+    for _, pattern in meant:
+        asked = pattern.sub(" ", asked)
+    return " ".join(asked.split()), frozenset(family for family, _ in meant)
+
+
+@cache
+def family_patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return what finds each family's names in a line."""
+    return tuple(
+        (family.name, re.compile(rf"(?<![\w-]){'[ _-]?'.join(words(name))}(?![\w-])", re.IGNORECASE))
+        for family in FAMILIES.values()
+        for name in (family.name, *family.also)
+    )
