@@ -160,6 +160,34 @@ def test_one_hash_module() -> None:
         assert not named & CREDENTIAL_HASHES, path
 
 
+# Who starts other programs, and which: the table in docs/concepts/architecture.md says why.
+STARTS_CHILDREN = {
+    "device/child.py": "PlatformIO, esptool",
+    "device/formats/nvs_bin.py": "Espressif's partition generator",
+    "emulator/__main__.py": "itself, let go by the terminal",
+    "emulator/control/cloudformation/sam.py": "SAM's transform",
+    "emulator/lambda_runtime/interpreter.py": "the interpreter of a function's runtime",
+    "emulator/lambda_runtime/process.py": "the function",
+    "emulator/lifecycle.py": "the emulator",
+    "operations/git.py": "git",
+    "operations/importing/encryption.py": "age, gpg",
+    "operations/secret_history.py": "git",
+    "probe/awscrt.py": "AWS's own client",
+}
+WAYS_TO_START = {"os.fork", "os.popen", "os.posix_spawn", "os.system", "asyncio.create_subprocess_exec"}
+
+
+def test_few_modules_start_other_programs() -> None:
+    """A child outlives us, inherits what is open and prints; each that is needed is known by name."""
+    found = set()
+    for path in sources(CLI):
+        tree = ast.parse(path.read_text())
+        called = {ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+        if called & WAYS_TO_START or {"subprocess", "multiprocessing"} & set(imported_names(tree)):
+            found.add(path.relative_to(CLI).as_posix())
+    assert found == STARTS_CHILDREN.keys()
+
+
 HEAVY = {
     "boto3",
     "botocore",
