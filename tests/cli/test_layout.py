@@ -17,6 +17,7 @@ from support_scenarios import Tape, streams
 
 COLUMNS = ("client", "state")
 CELLS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=30)
+WORDS = st.lists(CELLS, min_size=1, max_size=6).map(" ".join)
 ROWS = st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8)
 
 
@@ -53,6 +54,25 @@ def test_a_wider_cell_pushes_its_own_line_only() -> None:
     wide, usual = layout.text([("x" * 20, "on"), ("b", "off")], is_first=False).split("\n")
     assert wide == f"{'x' * 20}  on"
     assert usual == aligned(COLUMNS, [("b", "off")])[1]
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, WORDS, WORDS), min_size=1, max_size=8), st.integers(0, 120))
+def test_words_of_the_last_columns_fold_and_none_is_lost(rows: list[tuple[str, ...]], width: int) -> None:
+    """No line is wider than the terminal unless it is a block's, and each word stands somewhere, unbroken."""
+    layout = Layout.of(("client", "state", "topics", "remark"), rows, width)
+    text = layout.text(rows, is_first=True)
+    assert layout.widths is None or max(map(len, text.split("\n"))) <= width
+    assert set(" ".join(cell for row in rows for cell in row).split()) <= set(text.split())
+
+
+def test_a_folded_table_reads_from_left_to_right() -> None:
+    """Names and times stay whole, one row's words below each other."""
+    columns, row = ("client", "topics", "remark"), ("thermo-1", "sensors/1, sensors/1/#", "new secret not seen yet")
+    assert Layout.of(columns, [row], 50).text([row], is_first=True).split("\n") == [
+        "client    topics               remark",
+        "thermo-1  sensors/1,           new secret not seen",
+        "          sensors/1/#          yet",
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 1, PART - 1, PART, PART + 1, 2 * PART + 1])

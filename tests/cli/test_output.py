@@ -108,6 +108,18 @@ def test_waiting_shows_at_a_terminal_only() -> None:
     assert tape.lines() == []
 
 
+def test_an_error_is_not_written_behind_what_was_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status line goes away first, for Ctrl-C too."""
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    Output().waiting("disabling `door-1`")
+    output.show_error(InputError("no"), as_json=False, debug=False)
+    assert "\x1b[1mdoor-1\x1b[22m\r\x1b[Kerror: no" in shown.getvalue()
+    Output().waiting("looking")
+    output.say_interrupted()
+    assert "looking\r\x1b[Kinterrupted" in shown.getvalue()
+
+
 def test_a_bug_is_admitted_without_its_values(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 70, kind and place; the text of the exception only when --debug asks for it."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Row = Sequence[str]
 STDOUT_GONE = 3  # whoever read our results went away: the outside world failed
+CLEARED = "\r\x1b[K"  # back to the line's beginning, and nothing on it
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
 
 
@@ -128,7 +129,7 @@ class Output(NamedTuple):
     def waiting(self, text: str = "") -> None:
         """Name what is being waited for, on a line that the next one replaces; nothing unless stderr is a terminal."""
         if not self.quiet and sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{harmless(text)}")
+            sys.stderr.write(f"{CLEARED}{emphasise(text, sys.stderr)}")
             sys.stderr.flush()
 
     def progress(self, doing: str, *, unit: str, total: int | None = None) -> AbstractContextManager[Progress]:
@@ -238,16 +239,10 @@ def terminal_width() -> int:
 
 
 def fitted(columns: Row, rows: Sequence[Row], width: int) -> list[str]:
-    """Lay out a table; where it would not fit into *width*, a block for each row instead."""
-    lines = aligned(columns, rows)
-    if max(map(len, lines)) <= width:
-        return lines
-    label = max(map(len, columns))
-    return [
-        f"{column:<{label}}  {cell}".rstrip()
-        for row in rows
-        for column, cell in [*zip(columns, row, strict=True), ("", "")]
-    ][:-1]
+    """Lay out a table of at least one row for a terminal of *width* columns."""
+    from iotauth_cli.cli.layout import Layout
+
+    return Layout.of(columns, rows, width).text(rows, is_first=True).split("\n")
 
 
 def aligned(columns: Row, rows: Sequence[Row]) -> list[str]:
@@ -272,6 +267,7 @@ def emphasise(text: str, stream: TextIO) -> str:
 
 def show_error(problem: IotauthError, *, as_json: bool, debug: bool) -> None:
     """Say what is wrong and what to do; under ``--json`` the same as a document on stdout."""
+    clear_waiting()
     if as_json:
         error = {"code": problem.code, "message": problem.message, "hint": problem.hint}
         write_line(as_text({"ok": False, "error": error}))
@@ -310,7 +306,14 @@ def show_traceback(problem: BaseException) -> None:
     write_line("".join(traceback.format_exception(problem)).rstrip(), sys.stderr)
 
 
+def clear_waiting() -> None:
+    """Take away what `Output.waiting` left on the line, which an error would else be written behind."""
+    if sys.stderr.isatty():
+        sys.stderr.write(CLEARED)
+
+
 def say_interrupted() -> None:
+    clear_waiting()
     write_line("interrupted", sys.stderr)
 
 
