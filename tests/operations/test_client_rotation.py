@@ -258,6 +258,18 @@ def test_a_password_of_ones_own_is_taken(table: ClientTable, store: Store) -> No
     assert lets_in(table, Secret("correct horse battery")) == [True]
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_password_that_a_client_has_is_no_new_one(table: ClientTable, store: Store, at_once: bool) -> None:
+    """It would never be seen in use, or what has leaked would go on; one that was just handed out can end the other."""
+    old, new = add(table, store, password=Secret("correct horse")), Secret("battery staple")
+    with pytest.raises(InputError, match="has this password already"):
+        turn(table, store, password=old, at_once=at_once)
+    assert clients.find(table, CLIENT).version == 1
+    turn(table, store, password=new)
+    assert turn(table, store, password=new, at_once=True).old is None
+    assert lets_in(table, old, new) == [False, True]
+
+
 def test_an_older_rows_device_stays_connected(table: ClientTable, store: Store, account: Account) -> None:
     """Its plain password becomes the slot that retires; nothing of it is in the table any more."""
     item = {"Client_ID": {"S": CLIENT}, "Password": {"S": "canary-plain"}, "allow_connect": {"S": "true"}}

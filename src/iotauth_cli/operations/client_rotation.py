@@ -85,7 +85,7 @@ def rotate(table: ClientTable, store: Store, wish: RotationWish, *, now: int, is
 
     Raises:
         NotFound: there is no such client.
-        InputError: its row cannot be read, or nothing can be kept in the store.
+        InputError: its row cannot be read, nothing can be kept in the store, or the password is no new one.
         Conflict: the last secret was not seen yet, or somebody else changed the row meanwhile.
     """
     if wish.password is not None:
@@ -96,6 +96,8 @@ def rotate(table: ClientTable, store: Store, wish: RotationWish, *, now: int, is
     if begun is not None and wish.password not in (None, begun):
         store.end(wish.client_id)
         begun = None
+    if begun is None and wish.password is not None:
+        check_new(record, wish.password, at_once=wish.at_once)
     secret = begun or wish.password or Secret(new_secret())
     was_begun = begun is not None and slot_of(record, begun) is not None
     after = next_row(record, secret, wish, now, was_begun=was_begun)
@@ -118,6 +120,19 @@ def rotate(table: ClientTable, store: Store, wish: RotationWish, *, now: int, is
     if is_kept:
         return keep(store, rotated)
     return replace(rotated, outdated_at=store.path(wish.client_id) if kept else None)
+
+
+def check_new(record: ClientRecord, password: Secret, *, at_once: bool) -> None:
+    """Refuse a password that the client has: nobody could see the new one in use, and a leaked one would go on.
+
+    One that was handed out last may be brought forward, *at_once*.
+    """
+    name = slot_of(record, password)
+    is_brought_forward = at_once and name is not None and record.slots[name].state == "pending"
+    if holds(record, password) and not is_brought_forward:
+        raise InputError(
+            f"client `{record.client_id}` has this password already", hint="give another one, or let one be generated"
+        )
 
 
 def next_row(record: ClientRecord, secret: Secret, wish: RotationWish, now: int, *, was_begun: bool) -> ClientRecord:
