@@ -207,7 +207,8 @@ def _parse(encoded: str) -> tuple[Profile, bytes, bytes]:
     if empty:
         raise ValueError("a hash begins with `$`")
     profile, raw = _parse_profile(scheme, parameters), _decode(digest)
-    if _is_foreign(profile) and not _MIN_DIGEST_BYTES <= len(raw) <= _MAX_DIGEST_BYTES:
+    shortest = _MAX_DIGEST_BYTES if scheme == _SALTED else _MIN_DIGEST_BYTES  # only PBKDF2 makes any length
+    if _is_foreign(profile) and not shortest <= len(raw) <= _MAX_DIGEST_BYTES:
         raise ValueError("a digest of this length is none of ours")
     return profile, _decode(salt), raw
 

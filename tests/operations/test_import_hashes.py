@@ -107,6 +107,14 @@ def test_our_own_hashes_are_not_taken_for_foreign_ones() -> None:
         read_hash(hash_secret(b"x", "door-7"))
 
 
+def test_half_of_a_sha512_is_named_before_its_client_is_locked_out() -> None:
+    """PBKDF2 makes digests of any length; SHA-512 makes 64 bytes, and nothing else could ever be met."""
+    digest = hashlib.sha512(b"x" + b"salt").digest()
+    assert verify(foreign_hash("salted-sha512", b"salt", digest), "a", b"x")
+    with pytest.raises(ValueError, match="length"):
+        foreign_hash("salted-sha512", b"salt", digest[:32])
+
+
 def test_a_foreign_hash_is_one_to_replace_when_there_is_a_chance() -> None:
     """It was made otherwise than we would."""
     from iotauth_authorizer.credential import HUMAN
