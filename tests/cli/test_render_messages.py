@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotauth_cli.cli import render_messages as render
-from iotauth_cli.cli.output import as_text
+from iotauth_cli.cli.output import Output, as_text
 from iotauth_cli.operations.messages import Message
 
 JSON = st.recursive(
@@ -104,3 +106,18 @@ def test_the_document_loses_nothing(content: bytes) -> None:
 def test_json_that_python_cannot_say_again_is_text(text: str) -> None:
     """The document stays valid JSON."""
     assert render.payload_members(text.encode()) == {"encoding": "text", "payload": text}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_a_payload_neither_steers_nor_loses_its_backticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own line is emphasised; what somebody else sent is shown letter by letter."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    Output().stream({}, "on `doors/7`", "`a` and \x9b31m")
+    Output().payload(b"`raw` \x1b]0;title\x07\n")
+    assert terminal.getvalue() == "on \x1b[1mdoors/7\x1b[22m\n`a` and \\x9b31m\n`raw` \\x1b]0;title\\x07\n"
