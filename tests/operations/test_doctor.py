@@ -286,6 +286,12 @@ def unreachable(bench: Bench) -> None:
     bench.told.update(get_caller_identity=AwsError("AWS eu-west-1 gave no answer: no network", "check the network"))
 
 
+@case("identity", "unseen", "the clock is wrong, and AWS refuses every signature for that alone")
+def wrong_clock_alone(bench: Bench) -> None:
+    clock_ahead(bench)
+    bench.told.update(get_caller_identity=ConfigError("AWS does not accept these keys"))
+
+
 @case("identity", "warning", "the account's root user")
 def root_keys(bench: Bench) -> None:
     bench.told.update(get_caller_identity={"real": {"Arn": "arn:aws:iam::123456789012:root"}})
@@ -425,9 +431,16 @@ def domain_of_certificates(bench: Bench) -> None:
     bench.told.update(describe_domain_configuration={"real": named})
 
 
-@case("iot-logging", "note", "logs every message of every device (level DEBUG)")
+@case("iot-logging", "note", "logs every message of every device, and each line is paid for")
 def loud_log(bench: Bench) -> None:
     bench.told.update(get_v2_logging_options={"defaultLogLevel": "DEBUG", "disableAllLogs": False})
+
+
+@case("iot-logging", "note", "logs every message of `CLIENT_ID thermo-1`, and each line is paid for")
+def loud_log_of_one(bench: Bench) -> None:
+    bench.told.update(get_v2_logging_options={"defaultLogLevel": "DISABLED", "disableAllLogs": False})
+    levels = [("CLIENT_ID thermo-1", "DEBUG")]
+    bench.patch.setattr(iot, "logging_levels", lambda _: iter(levels))
 
 
 # --- function -------------------------------------------------------------------------------------
@@ -627,7 +640,7 @@ def test_what_is_broken_is_found(bench: Bench, case: Case) -> None:
         result = found(bench, *names)[case.check]
         assert result.status == case.status, result.sentence
         assert case.words in result.sentence
-        assert result.fix or case.check == "permissions"
+        assert result.fix or case.check == "permissions" or case.status == "unseen"
         assert (result.repair is not None) is case.mends
         if result.repair is not None:
             assert [each.what for each in doctor.carry_out(bench.premises, [result.repair])] == [result.repair.what]
@@ -717,6 +730,17 @@ def test_silence_is_not_well_and_what_is_not_implemented_is(bench: Bench) -> Non
     assert silent[0].sentence == "AWS eu-west-1 gave no answer"
     assert not doctor.Examination(silent).ok
     assert doctor.Examination(tuple(bench.look("concurrency"))).ok
+
+
+def test_a_file_that_may_not_be_read_is_not_seen(bench: Bench) -> None:
+    """What the operating system says is told with the file's name."""
+
+    def forbidden_file(scene: Scene) -> str:
+        raise PermissionError(13, "Permission denied", "/a/b")
+
+    (result,) = doctor.examine(bench.premises, (Check("x", "machine", "a file", forbidden_file),))
+    assert isinstance(result, Result)
+    assert (result.status, result.sentence) == ("unseen", "permission denied: `/a/b`")
 
 
 def test_a_check_that_hangs_is_named_and_left_behind(bench: Bench) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AwsError
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,6 @@ def domains(session: Session) -> Iterator[Domain]:
                 authentication=found.get("authenticationType", "DEFAULT"),
                 protocol=found.get("applicationProtocol", "DEFAULT"),
             )
-
-
-def log_level(session: Session) -> str | None:
-    """Return what AWS IoT logs by default (`ERROR`, `DEBUG` …), or None where it logs nothing."""
-    try:
-        found = session.call("iot", "get_v2_logging_options")
-    except AwsError as problem:
-        if problem.aws_code == "NotConfiguredException":
-            return None
-        raise
-    level = str(found.get("defaultLogLevel", "DISABLED"))
-    return None if found.get("disableAllLogs") or level == "DISABLED" else level
 
 
 def concurrent_executions(session: Session) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from iotauth_cli.errors import AccessDenied, ConfigError, EmulatorError, IotauthError
+from iotauth_cli.errors import AccessDenied, ConfigError, IotauthError
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen, some
+from iotauth_cli.operations.doctor.machine import is_clock_wrong
 from iotauth_cli.operations.doctor.scene import Scene
 
 
@@ -15,8 +16,6 @@ def region(scene: Scene) -> Outcome:
         return f"`{scene.session.target.region}`"
     except ConfigError as problem:
         return Finding("error", problem.message, "iotauth init, and `region:` in iotauth.yaml")
-    except EmulatorError as problem:
-        raise Unseen(problem.message) from problem
 
 
 def identity(scene: Scene) -> Outcome:
@@ -28,11 +27,13 @@ def identity(scene: Scene) -> Outcome:
     except AccessDenied:
         raise
     except IotauthError as problem:  # then nothing else can be asked either
+        if is_clock_wrong(scene):
+            raise Unseen("the clock is wrong, and AWS refuses every signature for that alone") from problem
         return Finding("error", problem.message, problem.hint)
     arn = str(who["Arn"])
     if arn.endswith(":root"):
-        return Finding("warning", f"these keys are those of the account's root user, `{arn}`, who may do everything",
-                       scene.aws("iam create-user --user-name iotauth"))  # fmt: skip
+        sentence = f"these keys are those of the account's root user, `{arn}`, who may do everything"
+        return Finding("warning", sentence, scene.aws("iam create-user --user-name iotauth"))
     return f"`{arn}`"
 
 

@@ -123,6 +123,9 @@ def result_of(check: Check, scene: Scene) -> Result:
     except IotauthError as problem:
         before, silence, _ = problem.message.partition(SILENCE)  # why is said by the check for whose keys these are
         return Result(check, "unseen", before + silence, is_blind=not has_answered(problem))
+    except OSError as problem:
+        place = f": `{problem.filename}`" if problem.filename else ""
+        return Result(check, "unseen", f"{(problem.strerror or str(problem)).lower()}{place}")
     if isinstance(outcome, Finding):
         return Result(check, outcome.severity, outcome.sentence, outcome.fix, outcome.repair)
     return Result(check, "fine", outcome)

@@ -10,7 +10,6 @@ from iotauth_cli.operations.doctor.scene import Scene
 from iotauth_cli.operations.installation.function import MEMORY_MB, RUNTIME, TIMEOUT_S, Function
 from iotauth_cli.operations.installation.storage import RETENTION_DAYS, LogGroup
 
-MIN_MEMORY_MB = 128
 MOST_CALLS = 100  # at once; new accounts have as few as 10
 
 
@@ -20,8 +19,8 @@ def state(scene: Scene) -> Outcome:
     if found is None:
         return Finding("error", scene.absent(f"there is no function `{arn.name}`"), create(scene))
     if not found.is_ready:
-        return Finding("error", f"function `{found.name}` is not ready: it is being changed, or a change failed",
-                       scene.aws(f"lambda get-function-configuration --function-name {found.name}"))  # fmt: skip
+        fix = scene.aws(f"lambda get-function-configuration --function-name {found.name}")
+        return Finding("error", f"function `{found.name}` is not ready: it is being changed, or a change failed", fix)
     return f"`{found.name}` is ready"
 
 
@@ -66,8 +65,8 @@ def memory(scene: Scene) -> Outcome:
     size = found.configuration.memory_mb
     if size == MEMORY_MB:
         return f"{size} MB"
-    return Finding("note", f"function `{found.name}` has {size} MB of memory, and is made with {MEMORY_MB} MB",
-                   create(scene), settled(scene, found))  # fmt: skip
+    sentence = f"function `{found.name}` has {size} MB of memory, and is made with {MEMORY_MB} MB"
+    return Finding("note", sentence, create(scene), settled(scene, found))
 
 
 def environment(scene: Scene) -> Outcome:
@@ -111,8 +110,8 @@ def log_group(scene: Scene) -> Outcome:
         repair = bring(part, "create", f"make log group `{name}`") if is_ours else None
         return Finding("warning", sentence, create(scene), repair)
     if found.retention_days is None:
-        sentence = f"log group `{name}` keeps every line forever, and is paid for by size"
-        return Finding("warning", sentence, create(scene))
+        sentence = f"log group `{name}` keeps every line forever, and each is paid for"
+        return Finding("warning", sentence, f"{create(scene)}, which keeps them for {RETENTION_DAYS} days")
     if found.retention_days < RETENTION_DAYS:
         part = LogGroup(scene.session, scene.wish())
         is_ours = scene.wish().function_arn is None

@@ -8,6 +8,7 @@ import re
 import time
 
 from iotauth_cli.aws import clock
+from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen, some
 from iotauth_cli.operations.doctor.scene import Scene
@@ -54,7 +55,7 @@ def numbers(version: str) -> tuple[int, ...]:
 def clock_right(scene: Scene) -> Outcome:
     session = scene.session
     try:
-        ahead_s = clock.ahead_s(session, scene.premises.timeout_s)
+        ahead_s = ahead(scene, session)
     except AwsError as problem:  # behind a proxy, for one: this question goes past it
         raise Unseen(problem.message) from problem
     side = "ahead of" if ahead_s > 0 else "behind"
@@ -64,6 +65,19 @@ def clock_right(scene: Scene) -> Outcome:
     if abs(ahead_s) < CLOCK_WRONG_S:
         return Finding("warning", sentence, "sudo timedatectl set-ntp true")
     return Finding("error", f"{sentence}, and AWS refuses what is signed with it", "sudo timedatectl set-ntp true")
+
+
+def ahead(scene: Scene, session: Session) -> float:
+    """Return how far the clock is ahead of AWS's, in seconds, asked once."""
+    return float(scene.once("clock", lambda: clock.ahead_s(session, scene.premises.timeout_s)))
+
+
+def is_clock_wrong(scene: Scene) -> bool:
+    """Tell whether AWS refuses every signature for the clock alone; False where its time is not known."""
+    try:
+        return abs(ahead(scene, scene.session)) >= CLOCK_WRONG_S
+    except AwsError:
+        return False
 
 
 def writable(scene: Scene) -> Outcome:

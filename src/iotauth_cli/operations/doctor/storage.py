@@ -43,8 +43,8 @@ def billing(scene: Scene) -> Outcome:
     if found.is_on_demand:
         return "paid by request"
     fix = scene.aws(f"dynamodb update-table --table-name {found.name} --billing-mode PAY_PER_REQUEST")
-    return Finding("warning", f"table `{found.name}` has fixed capacity: a fleet that comes back all at once is "
-                   "throttled, and refused", fix)  # fmt: skip
+    sentence = f"table `{found.name}` has fixed capacity: a fleet that comes back all at once is throttled, and refused"
+    return Finding("warning", sentence, fix)
 
 
 def protection(scene: Scene) -> Outcome:

@@ -48,10 +48,11 @@ def trouble(domain: Domain) -> str | None:
 
 def logging(scene: Scene) -> Outcome:
     """AWS IoT's own log costs by the line: on while somebody looks for something, off afterwards."""
-    level = surroundings.log_level(scene.session)
-    if level is None:
+    found = iot.logging(scene.session)
+    if found is None or not found.is_on:
         return "off; `iotauth logs enable` turns it on while you look for something"
-    if level in LOUD:
-        sentence = f"AWS IoT logs every message of every device (level {level}), and each line is paid for"
+    whose = "every device" if found.level in LOUD else some([name for name, level in found.levels if level in LOUD])
+    if whose:
+        sentence = f"AWS IoT logs every message of {whose}, and each line is paid for"
         return Finding("note", sentence, "iotauth logs disable")
-    return f"on, level {level}"
+    return f"on, level {found.level}"
