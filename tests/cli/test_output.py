@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from iotauth_authorizer.credential import new_secret
 from iotauth_cli.cli import output
 from iotauth_cli.cli.output import Output, as_text, emphasise, harmless
 from iotauth_cli.errors import InputError
@@ -165,3 +166,14 @@ def test_json_is_harmless_to_look_at_and_still_the_same() -> None:
     assert text.isascii()
     assert "\x1b" not in text
     assert json.loads(text) == {"client": STEERING}
+
+
+def test_a_traceback_neither_steers_the_terminal_nor_tells_a_generated_secret() -> None:
+    """The messages in it are also other people's, who quote what they were given."""
+    secret = new_secret()
+    with recorded() as tape:
+        output.show_bug(ValueError(f"cannot read x{secret}\x1b[2J"), as_json=False, debug=True)
+    text = "".join(piece for _, piece in tape.pieces)
+    assert secret not in text
+    assert "\x1b" not in text
+    assert "ValueError: cannot read x••••\\x1b[2J" in text

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from iotauth_cli.errors import InputError, IotauthError
-from iotauth_cli.secret import Secret
+from iotauth_cli.secret import MASK, Secret
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.progress import Progress
@@ -301,9 +301,13 @@ def innermost_place(problem: BaseException) -> str:
 
 
 def show_traceback(problem: BaseException) -> None:
+    """Print it for a bug report: a message of somebody else's may quote a generated secret, or steer the terminal."""
     import traceback
 
-    write_line("".join(traceback.format_exception(problem)).rstrip(), sys.stderr)
+    from iotauth_authorizer.credential import PATTERN
+
+    text = "".join(traceback.format_exception(problem)).rstrip()
+    write_line(harmless(re.sub(PATTERN.replace(r"\b", ""), MASK, text)), sys.stderr)
 
 
 def clear_waiting() -> None:
