@@ -81,6 +81,12 @@ def test_a_call_that_failed_says_how(lines: list[str], error: str) -> None:
     assert call(*lines).call.error == error
 
 
+def test_the_line_of_an_error_is_not_told_twice() -> None:
+    """What comes below it, a traceback, is."""
+    assert call(*around("[ERROR] KeyError: 'password'\nTraceback …\n  File …")).lines == ("Traceback …\n  File …",)
+    assert call(*around("x 1f Task timed out after 5.00 seconds", "more")).lines == ("more",)
+
+
 def test_a_timeout_may_be_told_after_the_report() -> None:
     """Lambda has written it there, too."""
     assert call(*around(), "2026-11-20T13:37:34.315Z 1f Task timed out after 3.00 seconds").call.error is not None
@@ -128,6 +134,8 @@ EVENT = {
         json.dumps(EVENT, indent=2),
         str(EVENT),
         str({"password": SECRET.encode()}),
+        f"{{ mqtt: {{ clientId: 't', password: '{SECRET}' }}, token: '{SECRET}' }}",
+        f"headers: {{ Authorization: 'Bearer {SECRET}' }}",
         f"user u?x-amz-customauthorizer-name=doors&x-amz-customauthorizer-signature={SECRET} came",
         f"user ?Tok={SECRET}",
         f"password={SECRET} for door-7",
@@ -139,7 +147,7 @@ def test_passwords_and_tokens_are_masked_in_what_a_function_prints(text: str) ->
     """Tutorials print the whole event. Names and what is harmless stay to be read."""
     shown = call(*around(text))
     assert SECRET not in repr(shown)
-    assert any("••••" in line for line in shown.lines)
+    assert "••••" in repr(shown)
     assert masked("isAuthenticated: True for door-7, signatureVerified: true") == (
         "isAuthenticated: True for door-7, signatureVerified: true"
     )

@@ -80,6 +80,15 @@ def test_what_nothing_proves_stays_apart(items: tuple[Item, Item]) -> None:
     assert len(joined(*items)) == 2
 
 
+def test_a_message_over_http_is_told_with_the_call_that_let_it_in() -> None:
+    """It has no client id in AWS IoT's log, but the trace that its sender was told is the function's connection."""
+    over_http = IotEntry(20, "Publish-In", True, trace_id="c-0", protocol="HTTP", topic="t")
+    (story,) = joined(asked(0), over_http)
+    assert (story.client_id, story.published, story.entries) == ("a", 1, ())
+    (alone,) = joined(over_http)
+    assert (alone.client_id, alone.entries) == (None, (over_http,))
+
+
 def test_two_attempts_of_one_client_each_keep_their_own_end() -> None:
     """Each `Connect` goes to the newest call that has none."""
     first, second = joined(

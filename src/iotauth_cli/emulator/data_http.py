@@ -127,6 +127,7 @@ class DataHttp:
             request.peer,
             message.topic,
             allowed=refusal is None,
+            trace_id=trace_id,
             principal_id=refusal.principal_id if refusal else None,
         )
         if refusal is not None:

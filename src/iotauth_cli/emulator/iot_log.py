@@ -66,10 +66,13 @@ class IotLog:
     def published(self, admission: Admission, topic: str, *, allowed: bool) -> None:
         self._tell_about(topic, "Publish-In", admission, allowed)
 
-    def published_over_http(self, peer: str, topic: str, *, allowed: bool, principal_id: str | None = None) -> None:
+    def published_over_http(
+        self, peer: str, topic: str, *, allowed: bool, trace_id: str, principal_id: str | None = None
+    ) -> None:
+        """Tell of a message over HTTP; *trace_id* is the one that its sender got with the answer."""
         if self.is_on:
             who = {"principalId": principal_id, "sourceIp": peer}
-            members = {} if allowed else _refusal()
+            members = {"traceId": trace_id, **({} if allowed else _refusal())}
             self._write(INFO if allowed else ERROR, "Publish-In", who, HTTP, topicName=topic, **members)
 
     def delivered(self, admission: Admission, topic: str, *, allowed: bool) -> None:

@@ -25,14 +25,14 @@ _INIT = re.compile(r"\tInit Duration: ([0-9.]+) ms")
 _STATUS = re.compile(r"\tStatus: (timeout|error)(?:\tError Type: (\S+))?")
 _PLATFORM = ("END RequestId: ", "REPORT RequestId: ", "INIT_START ", "INIT_REPORT ", "EXTENSION\t")
 
-# Whoever prints the whole event prints these: `"password": "b3Bl…"`, `'token': 'thermo-1.17…'`.
+# Whoever prints the whole event prints these: `"password": "b3Bl…"`, `'token': 'thermo-1.17…'`, `password: 'b3Bl…'`.
 _SECRET_MEMBER = re.compile(
-    r"""(["'](?:password|token|tokenSignature|signature|secret|queryString|[\w-]*(?:password|signature|token))["']"""
+    r"""((?<![\w-])["']?(?:queryString|authorization|cookie|tokenSignature|secret|[\w-]*(?:password|signature|token))["']?"""
     r"""\s*:\s*b?)(["']).*?(?<!\\)\2""",
     re.IGNORECASE,
 )
-_SECRET_PAIR = re.compile(r"(?i)\b([\w-]*(?:password|passwd|secret|token|signature)\s*=\s*)[^\s&\"']+")
-_QUERY = re.compile(r"""[^\s"'?]*\?[^\s"']*=[^\s"']*""")  # the end of a user name, or of an address
+_SECRET_PAIR = re.compile(r"(?i)(?<![\w-])([\w-]*(?:password|passwd|secret|token|signature)\s*=\s*)[^\s&\"']+")
+_QUERY = re.compile(r"""\?[^\s"']+""")  # the end of a user name, or of an address
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,9 @@ def _with(found: LoggedCall, message: str) -> LoggedCall:
         return found
     if call.error is not None and call.error != found.call.error:
         call = replace(call, error=masked(call.error))
+        message = message.partition("\n")[2]  # the first line is the error, which is told by itself
+        if not message:
+            return replace(found, call=call)
     if len(found.lines) >= MAX_LINES:
         return replace(found, call=call, unshown_lines=found.unshown_lines + 1)
     return replace(found, call=call, lines=(*found.lines, masked(message)))

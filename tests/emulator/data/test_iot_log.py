@@ -157,10 +157,12 @@ async def test_a_message_over_http_has_no_client(plane: Plane, allowed: bool) ->
     plane.lets_in_under(statement("iot:Publish", "topic/a" if allowed else "topic/b"))
     plane.iot_log.set_levels(INFO)
     headers = (("x-amz-customauthorizer-name", "doors"), ("content-length", "0"))
-    await plane.data_http.handle(HttpRequest("POST", "/topics/a?qos=1", headers, b"", "", "127.0.0.1", "localhost"))
+    request = HttpRequest("POST", "/topics/a?qos=1", headers, b"", "", "127.0.0.1", "localhost")
+    response = await plane.data_http.handle(request)
     (entry,) = entries(plane)
     assert (entry["protocol"], entry["eventType"], entry["topicName"]) == ("HTTP", "Publish-In", "a")
     assert entry["status"] == ("Success" if allowed else "Failure")
+    assert entry["traceId"] == json.loads(response.body)["traceId"]
     assert "clientId" not in entry
 
 
