@@ -66,8 +66,8 @@ def connect(
     retain: Annotated[bool, typer.Option("--retain", help="Publish retained, and remove the message again.")] = False,
     will: Annotated[str | None, typer.Option(metavar="TOPIC", help="Leave a will there.")] = None,
     stay: Annotated[
-        float, typer.Option(metavar="S", min=0, max=86_400, help="Stay connected so long, to see who ends it.")
-    ] = 0.0,
+        float | None, typer.Option(metavar="S", min=0, max=86_400, help="Stay connected so long, to see who ends it.")
+    ] = None,
     repeat: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1_000_000, help="Do it N times, and sum it up.")
     ] = None,
@@ -111,7 +111,7 @@ def connect(
         manner=manner_of(is_websocket=websocket, is_http=http, is_mqtt5=mqtt5, carrier=credentials_in, client=library),
         retain=retain,
         will=will,
-        stay_s=stay,
+        stay_s=stay or 0.0,
         mistake=mistake,
     )
     prepared = prepare(context.session, context.store, context.wish(), visit, where=context.places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import secrets
 import socket
@@ -14,6 +15,8 @@ from iotauth_cli.probe.awscrt import CrtSession
 from iotauth_cli.probe.carriage import headers_of
 from iotauth_cli.probe.mqtt import Session
 from iotauth_cli.probe.stages import PLAIN, Endpoint, Errand, Finding, Login, Manner, Stage, StageName, Started
+
+NEEDED = {"http": ("http.client",), "websocket": ("wsproto",)}
 
 Step = tuple[StageName, Callable[[], Finding]]
 
@@ -59,8 +62,8 @@ class Way:
         self.timeout_s = timeout_s
         self.manner = manner
         headers_of(login, manner)  # refused before anything is sent
-        if manner.transport == "websocket":
-            websocket.prepare()
+        for name in NEEDED.get(manner.transport, ()):
+            importlib.import_module(name)  # now, so that it is not told as the server's time
         self.context = tls.build_context(endpoint)
         self.session: Session | CrtSession = (
             CrtSession(endpoint, login, timeout_s, errand.will)

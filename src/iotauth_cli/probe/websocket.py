@@ -24,11 +24,6 @@ READ_BYTES = 4096
 MAX_ANSWER_BYTES = 65_536
 
 
-def prepare() -> None:
-    """Import what an upgrade needs, so that it is not told as the server's time."""
-    import wsproto  # noqa: F401
-
-
 def path_of(login: Login, manner: Manner) -> str:
     query = query_of(login, manner)
     return f"{PATH}?{query}" if query else PATH
