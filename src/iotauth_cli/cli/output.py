@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from iotauth_cli.errors import InputError, IotauthError
-from iotauth_cli.secret import MASK, Secret
+from iotauth_cli.secret import Secret
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.progress import Progress
@@ -304,10 +304,10 @@ def show_traceback(problem: BaseException) -> None:
     """Print it for a bug report: a message of somebody else's may quote a generated secret, or steer the terminal."""
     import traceback
 
-    from iotauth_authorizer.credential import PATTERN
+    from iotauth_cli.operations.secret_scan import masked
 
     text = "".join(traceback.format_exception(problem)).rstrip()
-    write_line(harmless(re.sub(PATTERN.replace(r"\b", ""), MASK, text)), sys.stderr)
+    write_line(harmless(masked(text)), sys.stderr)
 
 
 def clear_waiting() -> None:

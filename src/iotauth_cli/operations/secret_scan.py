@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from iotauth_authorizer.credential import PREFIX, is_intact
+from iotauth_authorizer.credential import PATTERN, PREFIX, is_intact
 from iotauth_cli.errors import InputError, IotauthError
 
 Encoding = Literal["plain", "utf-16", "base64"]
@@ -236,6 +237,11 @@ def decoded(before: bytes, text: bytes, needle: Needle) -> bytes:
 
 def shortened(secret: str) -> str:
     return f"{PREFIX}…{secret[-SHOWN:]}"
+
+
+def masked(text: str) -> str:
+    """Return *text* with each generated secret in it shortened, wherever it begins."""
+    return re.sub(PATTERN.replace(r"\b", ""), lambda found: shortened(found[0]), text)
 
 
 def joined(folder: str, name: str) -> str:
