@@ -126,8 +126,8 @@ def test_a_refusal_before_the_function_names_what_to_look_at() -> None:
     """Only where it is certain that there was no call."""
     story = Story(1, AT, "thermo-1", entries=(entry("Connect", ok=False, reason="AUTHORIZATION_FAILURE"),))
     certain, uncertain = (shown(story, 120, uncalled=known) for known in (True, False))
-    assert certain[1] == (
-        "    function `doors-authorizer` was not called: look at user name, authorizer, signature and"
+    assert certain[1].startswith(
+        "    function `doors-authorizer` was not called: look at the authorizer in the user name"
     )
     assert not any("not called" in line for line in uncertain)
 

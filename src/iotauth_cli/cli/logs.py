@@ -155,7 +155,7 @@ def enable(
     from iotauth_cli.cli import render_logs as render
     from iotauth_cli.operations import iot_logging
 
-    context = ctx.obj
+    context, level = ctx.obj, level.lower()
     if level not in iot_logging.LEVELS:
         raise InputError(f"`--level {level}` is no level", hint=f"choose one of {', '.join(iot_logging.LEVELS)}")
     region, output = context.target.region, context.output
