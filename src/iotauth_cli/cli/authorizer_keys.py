@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iotauth_cli.cli.authorizer import Name
+from iotauth_cli.cli.render import ignored
 from iotauth_cli.errors import InputError
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
     from iotauth_cli.operations.signing.keyring import Keyring
-    from iotauth_cli.operations.signing.resign import Run, Totals
+    from iotauth_cli.operations.signing.resign import Resigned, Totals
 
+TokensOut = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.csv", help="Write the user names of clients whose credentials are not kept here."),
+]
 LAGS = 1
 
 
@@ -34,10 +40,7 @@ def rotate_key(
     public_key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add this public key; its other half signs elsewhere.")
     ] = None,
-    tokens_out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", help="Write the user names of clients whose credentials are not kept here."),
-    ] = None,
+    tokens_out: TokensOut = None,
 ) -> int:
     """Change the key that signs tokens, step by step, with no device locked out.
 
@@ -76,25 +79,25 @@ def roll_over(
     own = key or public_key
     pem = keys.public_of(own, passphrase_file=passphrase_file(context)) if own else None
     if out is not None:
-        context.output.say(*render.ignored(resign.check_out(out)))
+        context.output.say(*ignored(resign.check_out(out), "the user names, which are secrets"))
     begun = rollover.begin(context.session, keyring, now=now, bits=bits, public_key=pem)
     context.note(key=begun.roll_over.new)
     context.output.say(*begun.changes)
     signer = keys.signer_with(key, context.store, keyring.authorizer, passphrase_file(context)) if key else None
     run = resign.prepare(context.clients, context.store, keyring, now=now, out=out, signer=signer)
-    totals = sign_all(context, run) if run else resign.Totals()
+    totals = total(context, "signing", run.events() if run else iter(()))
     context.output.facts(render.begun_document(begun, totals), render.begun(begun, totals))
     context.output.say(*render.after_beginning(begun, totals, context.command))
     return LAGS if totals.failed else 0
 
 
-def sign_all(context: Context, run: Run) -> Totals:
-    """Sign for every client, and show how far that is."""
+def total(context: Context, doing: str, events: Iterator[Resigned]) -> Totals:
+    """Count what comes of each client, and show how far it is."""
     from iotauth_cli.operations.signing.resign import Totals
 
     totals = Totals()
-    with context.output.progress("signing", unit="clients") as progress:
-        for each in run.events():
+    with context.output.progress(doing, unit="clients") as progress:
+        for each in events:
             totals.count(each)
             progress.advance()
     return totals

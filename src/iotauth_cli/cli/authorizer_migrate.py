@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iotauth_cli.cli.authorizer import Name, carry_out
+from iotauth_cli.cli.authorizer_keys import LAGS, TokensOut, total
+from iotauth_cli.cli.render import ignored
 from iotauth_cli.errors import InputError
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
-    from iotauth_cli.operations.signing.migration import Issue, Move
-    from iotauth_cli.operations.signing.resign import Totals
-
-LAGS = 1
+    from iotauth_cli.operations.signing.migration import Move
 
 
 class To(str, Enum):
@@ -39,10 +38,7 @@ def migrate(
     status: Annotated[bool, typer.Option("--status", help="Say who has moved, and change nothing.")] = False,
     retire: Annotated[bool, typer.Option("--retire", help="Delete the first authorizer.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Delete it even if clients are locked out.")] = False,
-    tokens_out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", help="Write the user names of clients whose credentials are not kept here."),
-    ] = None,
+    tokens_out: TokensOut = None,
 ) -> int:
     """Move clients to a second authorizer that wants signed tokens, or none, step by step.
 
@@ -81,7 +77,7 @@ def move_clients(context: Context, move: Move, dry_run: bool, out: Path | None) 
 
     now = int(time.time())
     if out is not None and not dry_run:
-        context.output.say(*render_signing.ignored(resign.check_out(out)))
+        context.output.say(*ignored(resign.check_out(out), "the user names, which are secrets"))
     plan = migration.plan(context.session, context.store, context.wish(), move, now=now)
     context.note(authorizer=move.source, target=move.target)
     if dry_run:
@@ -91,21 +87,10 @@ def move_clients(context: Context, move: Move, dry_run: bool, out: Path | None) 
     context.output.say(*render.plan(plan, context.target.label))
     carry_out(context.output, authorizers.apply(context.session, plan))
     run = migration.Issue.prepare(context.clients, context.store, move, now=now, out=out)
-    totals = issue_all(context, run)
+    totals = total(context, "issuing", run.events())
     context.output.facts(render_signing.moved_document(move, totals), render_signing.moved(move, totals))
     context.output.say(*render_signing.after_moving(move, totals, context.command))
     return LAGS if totals.failed else 0
-
-
-def issue_all(context: Context, run: Issue) -> Totals:
-    from iotauth_cli.operations.signing.resign import Totals
-
-    totals = Totals()
-    with context.output.progress("issuing", unit="clients") as progress:
-        for each in run.events():
-            totals.count(each)
-            progress.advance()
-    return totals
 
 
 def show_status(context: Context, move: Move) -> int:

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from iotauth_cli.cli.client_update import Expires, Note, Tags, Ttl
+from iotauth_cli.cli.client_options import (
+    ClientId,
+    Expires,
+    NoSave,
+    Note,
+    PasswordStdin,
+    Publish,
+    Subscribe,
+    Tags,
+    Texts,
+    Ttl,
+)
 from iotauth_cli.cli.lazy import MUTATES, LazyGroup
 
 group = LazyGroup(
@@ -31,28 +42,23 @@ group = LazyGroup(
     help="Add, change, rotate and remove clients.\n\nExample: iotauth client add thermo-1 --topic sensors/thermo-1",
 )
 
-ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
-Topics = list[str] | None
-
 
 def add(
     ctx: typer.Context,
     client_id: ClientId,
     topic: Annotated[
-        Topics, typer.Option(metavar="TOPIC", help="May publish, subscribe and receive here and below.")
+        Texts, typer.Option(metavar="TOPIC", help="May publish, subscribe and receive here and below.")
     ] = None,
-    publish: Annotated[Topics, typer.Option(metavar="FILTER", help="May publish here; `+` and `#` count.")] = None,
-    subscribe: Annotated[Topics, typer.Option(metavar="FILTER", help="May subscribe to exactly this.")] = None,
+    publish: Publish = None,
+    subscribe: Subscribe = None,
     retain: Annotated[bool, typer.Option("--retain", help="May publish retained messages there.")] = False,
     will: Annotated[bool, typer.Option("--will", help="May leave a last will there.")] = False,
     expires: Expires = None,
     ttl: Ttl = None,
     tag: Tags = None,
     note: Note = None,
-    no_save: Annotated[bool, typer.Option("--no-save", help="Show the credential and keep none of it.")] = False,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Take this password instead of a generated one.")
-    ] = False,
+    no_save: NoSave = False,
+    password_stdin: PasswordStdin = False,
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Sign its token with this key, not with the one that is kept.")
     ] = None,

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iotauth_cli.cli import client_fleet
-from iotauth_cli.cli.client_fleet import Everyone, OneClient, Wheres
+from iotauth_cli.cli.client_options import ClientId, Everyone, OneClient, Selected
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
     from iotauth_cli.operations.access import Place
 
-ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
 NoDisconnect = Annotated[
     bool, typer.Option("--no-disconnect", help="Leave an open session alone, until AWS IoT asks again.")
 ]
@@ -31,7 +30,7 @@ def disable(
     ctx: typer.Context,
     client_id: OneClient = None,
     everyone: Everyone = False,
-    where: Wheres = None,
+    where: Selected = None,
     no_disconnect: NoDisconnect = False,
 ) -> int:
     """Let a client in no more, end its session, and show that both is so.
@@ -56,7 +55,7 @@ def disable(
     return 0 if no_disconnect or (changed.revocation and changed.revocation.ok) else SESSION_LEFT
 
 
-def enable(ctx: typer.Context, client_id: OneClient = None, everyone: Everyone = False, where: Wheres = None) -> int:
+def enable(ctx: typer.Context, client_id: OneClient = None, everyone: Everyone = False, where: Selected = None) -> int:
     """Let a client in again.
 
     Example: iotauth client enable thermo-1

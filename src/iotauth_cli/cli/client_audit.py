@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from iotauth_cli.cli.client_list import Where
+from iotauth_cli.cli.client_options import Shown
 
 FOUND = 1
 
 
 def audit(
     ctx: typer.Context,
-    where: Where = None,
+    where: Shown = None,
     max_age: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Find secrets that are older, such as `365d`.")
     ] = None,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iotauth_cli.cli.client_list import Where
+from iotauth_cli.cli.client_options import Shown
 from iotauth_cli.cli.output import Output
+from iotauth_cli.cli.render import counted
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.clients import BrokenRow, ClientRecord
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def export(
     ctx: typer.Context,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A .csv or .jsonl file; else stdout.")] = None,
-    where: Where = None,
+    where: Shown = None,
 ) -> int:
     """Write what the clients may do into a file that `client import` reads. Never their secrets, nor hashes.
 
@@ -43,8 +44,8 @@ def export(
             for count in exporting.write(records, file):
                 progress.advance(count)
         document = {"file": str(file), "clients": progress.done, "unreadable": [row.client_id for row in broken]}
-        noun = "client" if progress.done == 1 else "clients"
-        output.result(document, f"exported {progress.done:,} {noun} to `{context.shown(file)}`, without their secrets")
+        exported = counted(progress.done, "client")
+        output.result(document, f"exported {exported} to `{context.shown(file)}`, without their secrets")
     output.say(*(f"left out `{row.client_id}`, whose row is unreadable: {row.reason}" for row in broken))
     return 1 if broken else 0
 

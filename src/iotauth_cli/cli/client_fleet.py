@@ -6,10 +6,9 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from iotauth_cli.cli.render import counted
 from iotauth_cli.errors import InputError, IotauthError
 
 if TYPE_CHECKING:
@@ -19,24 +18,6 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.fleet.selection import Where
 
 FAILED = 3
-
-OneClient = Annotated[str | None, typer.Argument(metavar="ID", help="The client id, unless many are selected.")]
-Everyone = Annotated[bool, typer.Option("--all", help="Every client of the table.")]
-Wheres = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--where",
-        metavar="TERM",
-        help="The clients that meet this, such as `tag=site:berlin`; see `client list --help`.",
-    ),
-]
-SecretsOut = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="With many: write the secrets to this .csv or .jsonl, 0600; also the journal."),
-]
-Batch = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="With many: this many now; run it again for the next.")
-]
 
 
 def selected(
@@ -83,14 +64,13 @@ def rotate(context: Context, where: Where, *, grace_s: int, path: Path | None, b
     journal = Journal.open(path, context.store, table.name, where, now)
     context.opened.callback(journal.close)
     total = listing.count(table, where, now)
+    nothing = render.rotated_document(render.Tally(), journal)
     if not (total or journal.is_resumed):
-        context.output.say("no client is selected")
-        return 1
+        return unchanged(context, nothing, "no client is selected")
     context.output.say(*render.before_rotating(journal, context.shown(journal.path)))
     count = min(total, batch or total)
-    if not context.output.confirm(f"rotate {render.clients(count)} of table `{table.name}`?"):
-        context.output.say("nothing was rotated")
-        return 1
+    if not context.output.confirm(f"rotate {counted(count, 'client')} of table `{table.name}`?"):
+        return unchanged(context, nothing, "nothing was rotated")
     rotation = Rotation(table, context.store, journal, Order(where, context.settings.authorizer, grace_s, batch), now)
     again = context.command(render.rotate_again(where, context.shown(path) if path else None, batch))
     tally = carried_out(context, rotation.outcomes(), "rotating", count, "rotated", again)
@@ -108,7 +88,7 @@ def confirm(context: Context, where: Where, *, force: bool) -> int:
 
     confirmation = Confirmation(context.clients, context.store, where, force, int(time.time()))
     lost = sum(confirmation.is_unseen(each) for each in confirmation.under_way()) if force else 0
-    if lost and not context.output.confirm(f"lock out {render.clients(lost)} that never showed a new secret?"):
+    if lost and not context.output.confirm(f"lock out {counted(lost, 'client')} that never showed a new secret?"):
         context.output.say("nothing was confirmed")
         return 1
     again = context.command(render.confirm_again(where, force))
@@ -127,13 +107,12 @@ def switch(context: Context, verb: str, where: Where, *, disconnect: bool) -> in
 
     now, table = int(time.time()), context.clients
     total = listing.count(table, where, now)
+    nothing = render.switched_document(verb, render.Tally())
     if not total:
-        context.output.say("no client is selected")
-        return 1
+        return unchanged(context, nothing, "no client is selected")
     ending = " and end their sessions" if disconnect else ""
-    if not context.output.confirm(f"{verb} {render.clients(total)} of table `{table.name}`{ending}?"):
-        context.output.say("nothing was changed")
-        return 1
+    if not context.output.confirm(f"{verb} {counted(total, 'client')} of table `{table.name}`{ending}?"):
+        return unchanged(context, nothing, "nothing was changed")
     run = Switch(context.session, table, where, verb == "enable", disconnect, now)
     again = context.command(render.switch_again(verb, where, disconnect or verb == "enable"))
     tally = carried_out(context, run.outcomes(), f"{verb[:-1]}ing", total, "switched", again)
@@ -144,11 +123,18 @@ def switch(context: Context, verb: str, where: Where, *, disconnect: bool) -> in
     return FAILED if tally.of("failed") else int(bool(tally.of("open")))
 
 
+def unchanged(context: Context, document: dict[str, Any], why: str) -> int:
+    """Say *why* nothing was done, with a *document* that says so too; return the exit code."""
+    context.output.result(document)
+    context.output.say(why)
+    return 1
+
+
 def carried_out(
     context: Context, outcomes: Generator[Outcome, None, None], doing: str, total: int | None, done: str, again: str
 ) -> Tally:
     """Pull *outcomes* and count them; whatever ends it before its end, say what is *done* and how it goes on."""
-    from iotauth_cli.cli.render_fleet import Tally, clients
+    from iotauth_cli.cli.render_fleet import Tally
 
     tally = Tally()
     try:
@@ -159,6 +145,6 @@ def carried_out(
     except (IotauthError, KeyboardInterrupt):
         context.note(**tally.counts)
         said = "changed" if done == "switched" else done
-        context.output.say(f"{said} {clients(tally.of(done))} so far; go on with {again}")
+        context.output.say(f"{said} {counted(tally.of(done), 'client')} so far; go on with {again}")
         raise
     return tally

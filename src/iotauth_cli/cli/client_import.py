@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from iotauth_cli.cli.render import ignored
+
 
 def import_(
     ctx: typer.Context,
@@ -74,6 +76,6 @@ def import_(
     context.note(added=counts.added, updated=counts.updated, existing=counts.existing)
     place = context.shown(secrets_out) if secrets_out else None
     output.result(render.document(counts, place), render.imported(counts, context.settings.table))
-    output.say(*render.ignored(job.ignored))
+    output.say(*ignored(job.ignored))
     output.say(*render.afterwards(counts, job.checked, place, recipient, context.command("client list --count")))
     return 1 if counts.existing and existing == "fail" else 0

@@ -7,17 +7,12 @@ from typing import Annotated
 
 import typer
 
-Where = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="TERM", help="Only clients that meet this, such as `tag=site:berlin`; several must all be met."
-    ),
-]
+from iotauth_cli.cli.client_options import Shown
 
 
 def list_(
     ctx: typer.Context,
-    where: Where = None,
+    where: Shown = None,
     lagging: Annotated[bool, typer.Option("--lagging", help="Only clients that lag behind a rotation.")] = False,
     count: Annotated[bool, typer.Option("--count", help="Print how many there are, and not which.")] = False,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after this many.")] = None,

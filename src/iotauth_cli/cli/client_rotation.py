@@ -9,7 +9,15 @@ import typer
 
 from iotauth_cli.cli import client_fleet
 from iotauth_cli.cli.client_access import SESSION_LEFT, place_of
-from iotauth_cli.cli.client_fleet import Batch, Everyone, OneClient, SecretsOut, Wheres
+from iotauth_cli.cli.client_options import (
+    Batch,
+    Everyone,
+    NoSave,
+    OneClient,
+    PasswordStdin,
+    SecretsOut,
+    Selected,
+)
 from iotauth_cli.errors import InputError
 
 
@@ -17,7 +25,7 @@ def rotate(
     ctx: typer.Context,
     client_id: OneClient = None,
     everyone: Everyone = False,
-    where: Wheres = None,
+    where: Selected = None,
     grace: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="How long the old secret works after the first use of the new one; 7d."),
@@ -28,10 +36,8 @@ def rotate(
     now_: Annotated[
         bool, typer.Option("--now", help="The old secret has leaked: end it at once, and the session.")
     ] = False,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Take this password instead of a generated one.")
-    ] = False,
-    no_save: Annotated[bool, typer.Option("--no-save", help="Show the credential and keep none of it.")] = False,
+    password_stdin: PasswordStdin = False,
+    no_save: NoSave = False,
     secrets_out: SecretsOut = None,
     batch: Batch = None,
 ) -> int:
@@ -93,7 +99,7 @@ def confirm(
     ctx: typer.Context,
     client_id: OneClient = None,
     everyone: Everyone = False,
-    where: Wheres = None,
+    where: Selected = None,
     force: Annotated[
         bool, typer.Option("--force", help="Even if the new secret was never used: the device may be locked out.")
     ] = False,

@@ -7,25 +7,16 @@ from typing import Annotated
 
 import typer
 
+from iotauth_cli.cli.client_options import ClientId, Expires, Note, Publish, Subscribe, Tags, Texts, Ttl
 from iotauth_cli.errors import InputError
-
-ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client id.")]
-Texts = list[str] | None
-
-Expires = Annotated[
-    str | None, typer.Option(metavar="DATE", help="Refuse it from the end of this day (UTC) on: 2027-01-31.")
-]
-Ttl = Annotated[str | None, typer.Option("--ttl", metavar="TIME", help="Refuse it after this time: 30d, 12h.")]
-Tags = Annotated[Texts, typer.Option(metavar="NAME:VALUE", help="Group clients by it: site:berlin.")]
-Note = Annotated[str | None, typer.Option(metavar="TEXT", help="What a person should know.")]
 
 
 def update(
     ctx: typer.Context,
     client_id: ClientId,
     topic: Annotated[Texts, typer.Option(metavar="TOPIC", help="May do everything here and below.")] = None,
-    publish: Annotated[Texts, typer.Option(metavar="FILTER", help="May publish here; `+` and `#` count.")] = None,
-    subscribe: Annotated[Texts, typer.Option(metavar="FILTER", help="May subscribe to exactly this.")] = None,
+    publish: Publish = None,
+    subscribe: Subscribe = None,
     retain: Annotated[bool | None, typer.Option("--retain/--no-retain", help="May publish retained messages.")] = None,
     will: Annotated[bool | None, typer.Option("--will/--no-will", help="May leave a last will.")] = None,
     expires: Expires = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iotauth_cli.cli.lazy import LazyGroup
+from iotauth_cli.cli.render import ignored
 from iotauth_cli.errors import ConfigError, EmulatorError, InputError
 from iotauth_cli.secret import Secret
 
@@ -56,8 +57,7 @@ def generate(
     context = ctx.obj
     made = keys.generate(file, bits=bits, passphrase=passphrase(context, passphrase_stdin))
     context.output.facts(render.made_document(made), render.made(made, context.shown))
-    if made.ignored:
-        context.output.say(f"git now ignores the private key: `.gitignore` has `{made.ignored}`")
+    context.output.say(*ignored(made.ignored, "the private key"))
     create = context.command(f"authorizer create --signed --public-key {made.public_at}")
     context.output.say(f"next: {create}")
 

@@ -22,6 +22,16 @@ def moment(epoch_s: int | None) -> str:
     return NOTHING if epoch_s is None else time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(epoch_s))
 
 
+def counted(count: int, noun: str) -> str:
+    """Return `1 client`, `2 clients`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def ignored(line: str | None, what: str = "the file") -> list[str]:
+    """Say that git passes over *what* from now on, because .gitignore got *line*; nothing where it got none."""
+    return [f"git now ignores {what}: `.gitignore` has `{line}`"] if line else []
+
+
 def several(name: str, values: Sequence[str]) -> Facts:
     """Return one fact for each value, or nothing."""
     return [(name, value) for value in values]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from iotauth_cli.cli.render import counted
+
 if TYPE_CHECKING:
     from iotauth_cli.operations.audit import Audit, Finding
 
@@ -39,9 +41,7 @@ class Remedies:
 
 def summary(walk: Audit) -> str:
     total = sum(walk.counts.values())
-    found = f"{total:,} findings" if total != 1 else "1 finding"
-    clients = f"{walk.clients:,} clients" if walk.clients != 1 else "1 client"
-    return f"{found if total else 'nothing found'} in {clients}"
+    return f"{counted(total, 'finding') if total else 'nothing found'} in {counted(walk.clients, 'client')}"
 
 
 def rest(walk: Audit) -> dict[str, Any]:

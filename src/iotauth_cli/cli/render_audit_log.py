@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import NOTHING, moment
+from iotauth_cli.cli.output import harmless
+from iotauth_cli.cli.render import NOTHING, counted, moment
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.audit_log import Event, Line, Verified
 
 COLUMNS = ("when", "who", "command", "outcome", "about")
+WHO = COLUMNS.index("who")
+SHORTENED = ("when, UTC", "command", "outcome", "about")
 MOST_NAMED = 3  # broken lines; the document has them all
 
 
-def lines(found: Sequence[Line], table: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return columns and rows; *table* is the settings', which goes without saying."""
-    return COLUMNS, [row(line, table) for line in found]
+def lines(found: Sequence[Line], table: str, width: int) -> list[str]:
+    """Return a table; where *width* is too narrow, who did it stands above the lines that are theirs.
+
+    *table* is the settings', which goes without saying.
+    """
+    from iotauth_cli.cli.layout import Layout
+
+    rows = [tuple(map(harmless, row(line, table))) for line in found]
+    if not rows:
+        return []
+    layout = Layout.of(COLUMNS, rows, width)
+    if layout.widths and not layout.folds:
+        return layout.text(rows, is_first=True).split("\n")
+    short = list(map(shortened, rows))
+    layout = Layout.of(SHORTENED, short, width)
+    told = [layout.text([], is_first=True)] if layout.widths else []
+    for name, theirs in groupby(zip(rows, short, strict=True), key=lambda pair: pair[0][WHO]):
+        told += [f"by {name}", *layout.text([cells for _, cells in theirs], is_first=False).split("\n")]
+    return told
+
+
+def shortened(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the cells of a row without the caller, and with an error's code behind what it is about."""
+    when, _, command, outcome, about = cells
+    outcome, _, code = outcome.partition(": ")
+    return when.removesuffix(" UTC"), command, outcome, f"{about} ({code})" if code else about
 
 
 def row(line: Line, table: str) -> tuple[str, ...]:
@@ -68,7 +95,10 @@ def verified(found: Verified, path: str) -> list[str]:
     if not found.lines:
         return [f"`{path}` has no lines yet"]
     if found.ok:
-        return [f"`{path}`: {lines_of(found.lines)}, and the chain is whole", f"its last checksum is {found.last}"]
+        return [
+            f"`{path}`: {counted(found.lines, 'line')}, and the chain is whole",
+            f"its last checksum is {found.last}",
+        ]
     first = found.broken[0].number
     told = [f"`{path}`: line {first} of {found.lines} does not follow from the one before it: {why(found)}"]
     others = [str(line.number) for line in found.broken[1 : 1 + MOST_NAMED]]
@@ -81,10 +111,6 @@ def verified(found: Verified, path: str) -> list[str]:
 def why(found: Verified) -> str:
     is_torn = found.broken[0].event is None
     return "it is no whole line" if is_torn else "it was altered, or a line before it was added or removed"
-
-
-def lines_of(count: int) -> str:
-    return f"{count} line" if count == 1 else f"{count} lines"
 
 
 def verified_document(found: Verified, path: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import moment
+from iotauth_cli.cli.render import counted, ignored, moment
 from iotauth_cli.cli.render_client import some, state
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def after_listing(
         return []
     if after:
         return ["there are no more"]
+    if "lagging=yes" in str(where).split():
+        return ["no client lags"]
     return ["no client is selected" if where.terms else f"there are none; add one with {command('client add')}"]
 
 
@@ -111,10 +113,6 @@ WORDS = {
 }
 
 
-def clients(count: int) -> str:
-    return "1 client" if count == 1 else f"{count:,} clients"
-
-
 def reasons(tally: Tally, kind: str) -> list[str]:
     """Return a line for each reason, the commonest first, with some of the names."""
     found: dict[str, list[str]] = {}
@@ -123,9 +121,11 @@ def reasons(tally: Tally, kind: str) -> list[str]:
             words = WORDS.get(why, why).format(since=moment(each.since)) if why in WORDS else why
             found.setdefault(words, []).append(each.client_id)
     ranked = sorted(found.items(), key=lambda entry: -len(entry[1]))
-    lines = [f"{kind} {clients(len(names))}: {words}: {some_names(names)}" for words, names in ranked[:NAMED]]
+    lines = [f"{kind} {counted(len(names), 'client')}: {words}: {some_names(names)}" for words, names in ranked[:NAMED]]
     rest = sum(len(names) for _, names in ranked[NAMED:])
-    return [*lines, f"{kind} {clients(rest)} for more such reasons; `--json` names them all"] if rest else lines
+    return (
+        [*lines, f"{kind} {counted(rest, 'client')} for more such reasons; `--json` names them all"] if rest else lines
+    )
 
 
 def some_names(names: Sequence[str]) -> str:
@@ -149,18 +149,18 @@ def rotate_again(where: Where, place: str | None, batch: int | None) -> str:
 
 def rotated(tally: Tally, table: str, place: str | None) -> list[str]:
     """Return what a rotation of many clients has done."""
-    lines = [f"rotated {clients(tally.of('rotated'))} of table `{table}`"]
+    lines = [f"rotated {counted(tally.of('rotated'), 'client')} of table `{table}`"]
     if place:
         lines[0] += f"; the new secrets are in `{place}`"
     if tally.of("done"):
-        lines.append(f"{clients(tally.of('done'))} had been rotated by an earlier run")
+        lines.append(f"{counted(tally.of('done'), 'client')} had been rotated by an earlier run")
     return [*lines, *(line for kind in ("skipped", "dropped", "failed") for line in reasons(tally, kind))]
 
 
 def after_rotating(
     tally: Tally, journal: Journal, is_cut: bool, again: str, command: Callable[[str], str]
 ) -> list[str]:
-    told = [f"git now ignores the file: `.gitignore` has `{journal.ignored}`"] if journal.ignored else []
+    told = ignored(journal.ignored)
     if tally.of("failed"):
         return [*told, f"next: mend that, and go on with {again}"]
     if is_cut:
@@ -202,7 +202,7 @@ def confirmed(tally: Tally) -> list[str]:
     """Return what a confirmation of many clients has done, and who lags."""
     if not tally.numbers:
         return ["no rotation is under way"]
-    lines = [f"confirmed {clients(tally.of('confirmed'))}: only the new secret counts"]
+    lines = [f"confirmed {counted(tally.of('confirmed'), 'client')}: only the new secret counts"]
     return [*lines, *reasons(tally, "skipped"), *reasons(tally, "failed")]
 
 
@@ -221,7 +221,7 @@ def switch_again(verb: str, where: Where, disconnect: bool) -> str:
 def switched_document(verb: str, tally: Tally) -> dict[str, Any]:
     others = others_document(tally)
     return {
-        f"{verb}d": tally.of("switched"),
+        f"{verb}d": tally.of("switched") + tally.of("open"),
         "done_before": tally.of("done"),
         "sessions_left": others["open"],
         "failed": others["failed"],
@@ -231,6 +231,6 @@ def switched_document(verb: str, tally: Tally) -> dict[str, Any]:
 def switched(verb: str, tally: Tally) -> list[str]:
     """Return what disabling or enabling (*verb*) many clients has done."""
     left = [line.replace("open ", "no session could be ended of ", 1) for line in reasons(tally, "open")]
-    before = [f"{clients(tally.of('done'))} had been {verb}d before"] if tally.of("done") else []
+    before = [f"{counted(tally.of('done'), 'client')} had been {verb}d before"] if tally.of("done") else []
     changed = tally.of("switched") + tally.of("open")
-    return [f"{verb}d {clients(changed)}", *before, *left, *reasons(tally, "failed")]
+    return [f"{verb}d {counted(changed, 'client')}", *before, *left, *reasons(tally, "failed")]

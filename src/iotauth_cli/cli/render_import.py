@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iotauth_cli.cli.render import counted
+
 if TYPE_CHECKING:
     from iotauth_cli.operations.importing.run import Checked, Counts
-
-
-def clients(count: int) -> str:
-    return f"{count:,} client" if count == 1 else f"{count:,} clients"
 
 
 def problems(name: str, checked: Checked) -> list[str]:
@@ -28,7 +26,7 @@ def plan(name: str, checked: Checked) -> list[str]:
         (checked.hashed, "bring a hash"),
     )
     parts = ", ".join(f"{count:,} {what}" for count, what in kinds if count)
-    return [f"{name} can be imported: {clients(checked.rows)}, of whom {parts}; nothing was written"]
+    return [f"{name} can be imported: {counted(checked.rows, 'client')}, of whom {parts}; nothing was written"]
 
 
 def plan_document(checked: Checked) -> dict[str, Any]:
@@ -47,7 +45,7 @@ def imported(counts: Counts, table: str) -> list[str]:
         (counts.updated, "updated {} of table `{table}`; the secrets are as they were"),
         (counts.resumed, "{} of the file stood in table `{table}` already, from an earlier run"),
     )
-    lines = [line.format(clients(count), table=table) for count, line in told if count]
+    lines = [line.format(counted(count, "client"), table=table) for count, line in told if count]
     return lines or [f"nothing was imported into table `{table}`"]
 
 
@@ -77,10 +75,6 @@ def afterwards(
     return lines
 
 
-def ignored(line: str | None) -> list[str]:
-    return [f"git now ignores the file: `.gitignore` has `{line}`"] if line else []
-
-
 def interrupted(counts: Counts | None) -> str:
-    done = clients(counts.done if counts else 0)
+    done = counted(counts.done if counts else 0, "client")
     return f"stopped after {done}; run the same command again to go on"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render_import import clients
+from iotauth_cli.cli.render import counted
 
 if TYPE_CHECKING:
     from iotauth_cli.operations.migration import Counts, Found
@@ -15,8 +15,8 @@ def found(what: Found, table: str) -> list[str]:
         return [f"table `{table}` has no plain password to hash"]
     names = ", ".join(f"`{name}`" for name in what.named)
     more = f" and {what.plain - len(what.named):,} more" if what.plain > len(what.named) else ""
-    verb = "has" if what.plain == 1 else "have"
-    return [f"{clients(what.plain)} of table `{table}` {verb} a plain password: {names}{more}; nothing was changed"]
+    who = f"{counted(what.plain, 'client')} of table `{table}` {'has' if what.plain == 1 else 'have'}"
+    return [f"{who} a plain password: {names}{more}; nothing was changed"]
 
 
 def found_document(what: Found) -> dict[str, Any]:
@@ -30,22 +30,23 @@ def set_aside(what: Found) -> list[str]:
         for name in what.crowded
     ]
     if what.unreadable:
-        lines.append(f"{clients(what.unreadable)} cannot be read; see `iotauth client list --where broken=yes`")
+        lines.append(
+            f"{counted(what.unreadable, 'client')} cannot be read; see `iotauth client list --where broken=yes`"
+        )
     return lines
 
 
 def question(what: Found, table: str) -> str:
     return (
-        f"hash the plain passwords of {clients(what.plain)} in table `{table}`? "
+        f"hash the plain passwords of {counted(what.plain, 'client')} in table `{table}`? "
         "Devices keep them; tools that read the attribute `Password` cannot any more"
     )
 
 
 def migrated(counts: Counts, table: str) -> list[str]:
-    noun = "password" if counts.migrated == 1 else "passwords"
-    lines = [f"hashed {counts.migrated:,} {noun} in table `{table}`"]
+    lines = [f"hashed {counted(counts.migrated, 'password')} in table `{table}`"]
     if counts.gone:
-        lines.append(f"{clients(counts.gone)} had been changed or removed by somebody else meanwhile")
+        lines.append(f"{counted(counts.gone, 'client')} had been changed or removed by somebody else meanwhile")
     return lines
 
 

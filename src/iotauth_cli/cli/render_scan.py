@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from iotauth_cli.cli.render import counted
+
 if TYPE_CHECKING:
     from iotauth_cli.operations.secret_scan import Scan, Seen
 
@@ -52,12 +54,12 @@ def one_line(path: str) -> str:
 
 def summary(found: Scan, command: Callable[[str], str], place: Place) -> list[str]:
     kind = "version" if place == "history" else "file"
-    looked = f"{found.files:,} {kind}{'s' if found.files != 1 else ''}, {megabytes(found.size)}"
+    looked = f"{counted(found.files, kind)}, {megabytes(found.size)}"
     if not found.found:
         return [f"no secret in {looked}"]
     rotate = command("client rotate ID --now")
     return [
-        f"{found.found:,} secret{'s' if found.found != 1 else ''} in {looked}",
+        f"{counted(found.found, 'secret')} in {looked}",
         {
             "files": f"next: if anybody else could read it there, give its client a new one: {rotate}",
             "staged": "next: take it out and stage the file again; nothing was committed yet",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import Facts, moment, several
+from iotauth_cli.cli.render import Facts, counted, moment, several
 
 SOME = 10  # names below each other; `--json` has them all
 
@@ -47,8 +47,8 @@ def token_document(note: TokenNote | None) -> dict[str, Any] | None:
 def begun(found: Begun, totals: Totals) -> Facts:
     return [
         *keys(found.authorizer, found.roll_over),
-        ("signed", counted(totals.signed)),
-        *([("as it was", counted(totals.as_it_was))] if totals.as_it_was else []),
+        ("signed", counted(totals.signed, "client")),
+        *([("as it was", counted(totals.as_it_was, "client"))] if totals.as_it_was else []),
         *several("left", listed(totals.left)),
         *several("failed", [f"{name}: {problem}" for name, problem in totals.failed[:SOME]]),
     ]
@@ -100,7 +100,7 @@ def after_beginning(found: Begun, totals: Totals, command: Callable[[str], str])
 def status(found: Status) -> Facts:
     return [
         *keys(found.authorizer, found.roll_over),
-        ("moved", counted(found.moved)),
+        ("moved", counted(found.moved, "client")),
         *several("not signed", listed(found.unsigned)),
         *several("not seen", listed(found.unseen)),
     ]
@@ -119,7 +119,7 @@ def status_document(found: Status) -> dict[str, Any]:
 def before_retiring(found: Status) -> list[str]:
     old = ", ".join(f"`{name}`" for name in found.roll_over.old)
     locked = [f"  {name}" for name in listed(found.lagging)]
-    told = [f"tokens of {old} will be worth nothing; {counted(found.moved)} moved to `{found.roll_over.new}`"]
+    told = [f"tokens of {old} will be worth nothing; {counted(found.moved, 'client')} moved to `{found.roll_over.new}`"]
     return [*told, "locked out:", *locked] if locked else told
 
 
@@ -142,10 +142,6 @@ def listed(names: Sequence[str]) -> list[str]:
     return [*names[:SOME], *more]
 
 
-def counted(count: int) -> str:
-    return "1 client" if count == 1 else f"{count:,} clients"
-
-
 # --- moving to another authorizer -----------------------------------------------------------------
 
 
@@ -158,8 +154,8 @@ def migrate_words(move: Move) -> str:
 def moved(move: Move, totals: Totals) -> Facts:
     return [
         *ends(move),
-        ("issued", counted(totals.signed)),
-        *([("as it was", counted(totals.as_it_was))] if totals.as_it_was else []),
+        ("issued", counted(totals.signed, "client")),
+        *([("as it was", counted(totals.as_it_was, "client"))] if totals.as_it_was else []),
         *several("left", listed(totals.left)),
         *several("failed", [f"{name}: {problem}" for name, problem in totals.failed[:SOME]]),
     ]
@@ -197,7 +193,7 @@ def after_moving(move: Move, totals: Totals, command: Callable[[str], str]) -> l
 def arrivals(found: migration.Status) -> Facts:
     return [
         *ends(found.move),
-        ("moved", counted(found.arrived)),
+        ("moved", counted(found.arrived, "client")),
         *several("not issued", listed(found.not_issued)),
         *several("not seen", listed(found.unseen)),
     ]
@@ -214,20 +210,16 @@ def arrivals_document(found: migration.Status) -> dict[str, Any]:
 
 
 def before_deleting(found: migration.Status) -> list[str]:
-    told = [f"{counted(found.arrived)} moved to authorizer `{found.move.target}`"]
+    told = [f"{counted(found.arrived, 'client')} moved to authorizer `{found.move.target}`"]
     locked = [f"  {name}" for name in listed(found.lagging)]
     return [*told, "locked out:", *locked] if locked else told
 
 
 def gone(move: Move, settled: int) -> str:
     now = "require a signed token" if move.to == "signed" else "hold nothing of tokens any more"
-    rows = f"; the rows of {counted(settled)} {now}" if settled else ""
+    rows = f"; the rows of {counted(settled, 'client')} {now}" if settled else ""
     return f"deleted authorizer `{move.source}`; `{move.target}` is the one that lets devices in{rows}"
 
 
 def gone_document(found: migration.Status, settled: int) -> dict[str, Any]:
     return {**ends_document(found.move), "settled": settled, "locked_out": list(found.lagging)}
-
-
-def ignored(line: str | None) -> list[str]:
-    return [f"git now ignores the user names, which are secrets: `.gitignore` has `{line}`"] if line else []

@@ -136,7 +136,7 @@ class Journal:
         if self.is_private:
             files.private_directory(self.path.parent, top=self.path.parent.parent)
         else:
-            self.ignored = keep_out_of_git(self.path)
+            self.ignored = git.keep_out(self.path, "choose a place outside of the repository with `--secrets-out`")
         files.write_private(self._note_path, build_note(self.note))
         return Handout.open(self.path)
 
@@ -202,21 +202,3 @@ def check_same(found: Note, wanted: Note, path: Path, option: str) -> None:
             f"the rotation of `{meant}` into `{path}` is unfinished",
             hint=f"finish it first: `iotauth client rotate {meant}{option}`; or name another file with `--secrets-out`",
         )
-
-
-def keep_out_of_git(path: Path) -> str | None:
-    """Let git pass over the hand-out and its note; return the line of .gitignore that had to be added for it.
-
-    Raises:
-        InputError: git keeps versions of it already.
-    """
-    place = path.parent.resolve() / path.name  # git sees nothing behind a symbolic link
-    repository = git.repository_of(place)
-    if repository is None:
-        return None
-    if git.is_tracked(repository, place):
-        raise InputError(
-            f"git tracks `{path}`, so the secrets would go into the next commit",
-            hint="choose a place outside of the repository with `--secrets-out`",
-        )
-    return None if git.is_ignored(repository, place) else git.ignore(repository, place)
