@@ -44,7 +44,8 @@ def told(story: Story, uncalled: str | None) -> Iterator[str]:
         if call.unshown_lines:
             yield f"{INDENT}and {call.unshown_lines} more lines of its own"
     if uncalled is not None:
-        yield f"{INDENT}function `{uncalled}` was not called: look at the authorizer in the user name, signature and permission"
+        look_at = "the authorizer in the user name, signature and permission"
+        yield f"{INDENT}function `{uncalled}` was not called: look at {look_at}"
     yield from aftermath(story)
 
 
