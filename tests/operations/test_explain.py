@@ -53,6 +53,14 @@ ASKED: list[tuple[str, list[str]]] = [
         "E (3274) esp-tls-mbedtls: mbedtls_ssl_handshake returned -0x2700",
         ["MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"],
     ),
+    (
+        "[ 2546][E][ssl_client.cpp:37] _handle_error(): [start_ssl_client():273]: (-9984) X509 - Certificate "
+        "verification failed, e.g. CRL, CA or signature check failed",
+        ["MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"],
+    ),
+    ("[E][WiFiClientSecure.cpp:132] connect(): start_ssl_client: -9984", ["MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"]),
+    ("_handle_error(): [send_ssl_data():382]: (-80) UNKNOWN ERROR CODE (0050)", ["MBEDTLS_ERR_NET_CONN_RESET"]),
+    ("TLS: (-30592)", ["MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE"]),
     ("E (9) mqtt_client: Connection refused, not authorized", ["MQTT_CONNECTION_REFUSE_NOT_AUTHORIZED"]),
     ("AWS_ERROR_MQTT_UNEXPECTED_HANGUP", ["AWS_ERROR_MQTT_UNEXPECTED_HANGUP"]),
     ("aws error mqtt unexpected hangup", ["AWS_ERROR_MQTT_UNEXPECTED_HANGUP"]),

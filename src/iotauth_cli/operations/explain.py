@@ -37,6 +37,7 @@ __all__ = [
 NEAR = 3
 LINE = 2000  # characters of a line of a log that are read; a dump in one line says no more by being long
 NEAR_ENOUGH = 0.6  # of difflib's ratio; 0.5 finds likenesses where there are none
+UNMISTAKABLE = 5  # characters of a negative number, such as -9984, that can be nothing but a code
 DISTINCT_LENGTH = 12  # letters from which on a single word stands for itself in a longer line
 NUMBER = re.compile(r"(?<![\w.:/])([-−–]?(?:0[xX][0-9a-fA-F]+|\d+))(?![\w:]|\.\d|[-/]\d)")
 WORD_BEFORE = re.compile(r"([A-Za-z_/][\w/.]*)[\s=:(\[`'\"]*$")
@@ -202,7 +203,7 @@ def rows_of_number(text: str, before: str, narrowed: frozenset[str], is_bare: bo
     meant = frozenset(family.name for family in FAMILIES.values() if before in family.before)
     if is_bare and (narrowed or meant):
         return having(text, narrowed or meant)
-    if "0x" in text.lower():
+    if "0x" in text.lower() or (text.startswith("-") and len(text) >= UNMISTAKABLE):
         return having(text, narrowed) or having(text, meant) or having(text, frozenset(FAMILIES))
     return having(text, narrowed & meant) or having(text, frozenset(FAMILIES) if is_bare else meant)
 

@@ -17,7 +17,11 @@ FAMILIES = (
         in_hex=True,
     ),
     Family(
-        "mbedtls", "mbedTLS", before=("returned", "esp_tls_stack_err", "tls_stack_err", "error", "code"), in_hex=True
+        "mbedtls",
+        "mbedTLS",
+        also=("ssl_client.cpp", "wificlientsecure", "networkclientsecure"),
+        before=("returned", "esp_tls_stack_err", "tls_stack_err", "start_ssl_client", "error", "code"),
+        in_hex=True,
     ),
     Family(
         "certificate-flags",
@@ -30,9 +34,9 @@ FAMILIES = (
 
 mqtt = partial(Explanation, "esp-mqtt", source="mqtt_client.h and mqtt_client.c of esp-mqtt")
 tls = partial(Explanation, "esp-tls", source="esp_tls_errors.h of ESP-IDF")
-mbed = partial(Explanation, "mbedtls", source="mbedtls/ssl.h")
-net = partial(Explanation, "mbedtls", source="mbedtls/net_sockets.h")
-x509 = partial(Explanation, "mbedtls", source="mbedtls/x509.h")
+mbed = partial(Explanation, "mbedtls", source="mbedtls/ssl.h; mbedtls_strerror")
+net = partial(Explanation, "mbedtls", source="mbedtls/net_sockets.h; mbedtls_strerror")
+x509 = partial(Explanation, "mbedtls", source="mbedtls/x509.h; mbedtls_strerror")
 flag = partial(Explanation, "certificate-flags", source="mbedtls/x509.h")
 
 CONFIG = (
@@ -173,6 +177,7 @@ ROWS = (
         "not set, which is the most frequent. The flags tell which.",
         CLOCK_AND_ROOT,
         codes=(-0x2700,),
+        texts=("X509 - Certificate verification failed",),
         causes=UNTRUSTED,
     ),
     mbed(
@@ -180,6 +185,7 @@ ROWS = (
         "The server broke the TLS handshake off with an alert.",
         CONFIG,
         codes=(-0x7780,),
+        texts=("SSL - A fatal alert message was received from our peer",),
         causes=("wrong-alpn", "wrong-endpoint", "handshake-broken-off"),
     ),
     mbed(
@@ -187,6 +193,7 @@ ROWS = (
         "Server and device have no ALPN protocol in common.",
         "offer ALPN `mqtt`",
         codes=(-0x7580,),
+        texts=("SSL - No ALPN protocols supported that the client advertises",),
         causes=("wrong-alpn",),
     ),
     mbed(
@@ -194,6 +201,7 @@ ROWS = (
         "The connection ended without a word.",
         CONNECT,
         codes=(-0x7280,),
+        texts=("SSL - The connection indicated an EOF",),
         causes=("handshake-broken-off", *TURNED_AWAY),
     ),
     mbed(
@@ -201,6 +209,7 @@ ROWS = (
         "The server closed the connection in good order. During CONNECT that is AWS IoT's no.",
         CONNECT,
         codes=(-0x7880,),
+        texts=("SSL - The peer notified us that the connection is going to be closed",),
         causes=TURNED_AWAY,
     ),
     mbed(
@@ -208,6 +217,7 @@ ROWS = (
         "What answers does not speak TLS.",
         FROM_HERE,
         codes=(-0x7200,),
+        texts=("SSL - An invalid SSL record was received",),
         causes=("not-tls", "wrong-endpoint"),
     ),
     mbed("MBEDTLS_ERR_SSL_INVALID_MAC", "A TLS record was changed on the way.", FROM_HERE, codes=(-0x7180,)),
@@ -216,6 +226,7 @@ ROWS = (
         "No root was given.",
         CLOCK_AND_ROOT,
         codes=(-0x7680,),
+        texts=("SSL - No CA Chain is set, but required to operate",),
         causes=("foreign-ca",),
     ),
     mbed(
@@ -223,6 +234,7 @@ ROWS = (
         "The server serves no host of that name.",
         CONFIG,
         codes=(-0x7800,),
+        texts=("SSL - No server could be identified matching the client's SNI",),
         causes=("wrong-endpoint", "no-server-name"),
     ),
     mbed(
@@ -244,6 +256,7 @@ ROWS = (
         "The other side reset the connection: a port that wants a certificate, a proxy, or AWS IoT's no to CONNECT.",
         CONNECT,
         codes=(-0x0050,),
+        texts=("UNKNOWN ERROR CODE (0050)",),
         causes=("port-for-certificates", "wrong-endpoint", "handshake-broken-off", *TURNED_AWAY[:4]),
     ),
     net(
@@ -260,7 +273,13 @@ ROWS = (
         codes=(-0x0052,),
         causes=("no-such-host", "resolver-failed", "wrong-endpoint"),
     ),
-    net("MBEDTLS_ERR_NET_RECV_FAILED", "Reading from the socket failed.", FROM_HERE, codes=(-0x004C,)),
+    net(
+        "MBEDTLS_ERR_NET_RECV_FAILED",
+        "Reading from the socket failed.",
+        FROM_HERE,
+        codes=(-0x004C,),
+        texts=("UNKNOWN ERROR CODE (004C)",),
+    ),
     net("MBEDTLS_ERR_NET_SEND_FAILED", "Writing to the socket failed.", FROM_HERE, codes=(-0x004E,)),
     flag(
         "MBEDTLS_X509_BADCERT_EXPIRED",
