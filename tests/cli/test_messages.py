@@ -324,6 +324,11 @@ def test_a_secret_in_a_message_is_not_shown(bells: Desk) -> None:
         (("publish", "a", "--file", "nowhere"), "the file `nowhere` cannot be read: no such file or directory"),
         (("publish", "a", "x", "--http", "--websocket"), "`--http` and `--websocket` exclude each other"),
         (("publish", "a", "x" * 131_073), "the message has 131,073 bytes, and AWS IoT carries 131,072"),
+        (("publish", "x" * 257, "x"), "a topic of 257 bytes, and AWS IoT takes 256"),
+        (("publish", "a/b/c/d/e/f/g/h/i", "x"), "`a/b/c/d/e/f/g/h/i` has 8 slashes, and AWS IoT takes 7"),
+        (("publish", "\udcff", "x", "--http"), "`\\udcff` is not UTF-8 text"),
+        (("listen", "a/b/c/d/e/f/g/h/#"), "`a/b/c/d/e/f/g/h/#` has 8 slashes, and AWS IoT takes 7"),
+        (("listen", *map(str, range(51))), "51 topics, and AWS IoT takes 50 subscriptions on a connection"),
         (("publish", "a", "x", "--as", "nobody"), "no credential of client `nobody` is kept in"),
         (("listen", "a/#/b"), "`a/#/b` is no topic filter"),
         (("listen", "$share/g/a/#/b"), "`$share/g/a/#/b` is no topic filter"),
@@ -334,7 +339,7 @@ def test_a_secret_in_a_message_is_not_shown(bells: Desk) -> None:
         (("listen", "a", "--raw", "--json"), "`--raw` and `--json` exclude each other"),
         (("listen", "--as", "bell-1", "--operator"), "`--as` and `--operator` exclude each other"),
     ],
-    ids=str,
+    ids=lambda value: ascii(value)[:60],
 )
 def test_what_cannot_be_meant_is_refused(bells: Desk, arguments: tuple[str, ...], sentence: str) -> None:
     """Exit code 2 and a sentence, before anybody is asked."""

@@ -8,16 +8,13 @@ throws `thermo-1` out.
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from iotauth_authorizer.credential import PATTERN, is_intact
-from iotauth_authorizer.grants import ArnScope
+from iotauth_authorizer.grants import MAX_TOPIC_BYTES, MAX_TOPIC_SLASHES, ArnScope
 from iotauth_cli.aws import iot, iot_data
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.aws.session import Session
@@ -26,20 +23,21 @@ from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import AwsError, InputError, IotauthError
 from iotauth_cli.operations import policies
 from iotauth_cli.operations.durations import parse_duration
+from iotauth_cli.operations.message_secrets import masked
 from iotauth_cli.probe import http_publish, messaging, websocket
 from iotauth_cli.probe.conversation import Conversation, HungUp, Line, Message, NotConnected, Refused, open_tls
 from iotauth_cli.probe.errand import check, is_filter
 from iotauth_cli.probe.messaging import Connected, Cut
 from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, Endpoint, Errand, Login, Manner, Symptom
-from iotauth_cli.secret import MASK, Secret
+from iotauth_cli.secret import Secret
 
 __all__ = ["Connected", "Cut", "Message", "Participant", "Published", "Refused", "Sending", "Wanted"]
 
 EVERYTHING = ("#",)
 LIFECYCLE = ("$aws/events/presence/#", "$aws/events/subscriptions/#")
 MAX_PAYLOAD_BYTES = 128 * 1024  # AWS IoT quotas, "Message broker": a larger one ends the connection
+MAX_SUBSCRIPTIONS = 50  # on one connection; AWS IoT quotas, "Message broker"
 FOREVER = float("inf")
-GENERATED = re.compile(PATTERN.encode())
 OVER_HTTP = Manner("http", "headers")
 
 
@@ -167,6 +165,11 @@ def filters_for(who: Participant, typed: Sequence[str], *, lifecycle: bool) -> t
         )
     for topic_filter in filters:
         check_filter(topic_filter)
+    if len(filters) > MAX_SUBSCRIPTIONS:
+        raise InputError(
+            f"{len(filters)} topics, and AWS IoT takes {MAX_SUBSCRIPTIONS} subscriptions on a connection",
+            hint="name fewer, or a filter that covers several",
+        )
     return filters
 
 
@@ -230,9 +233,31 @@ def check_filter(topic_filter: str) -> None:
     """
     if not topic_filter:
         raise InputError("an empty text is no topic filter", hint="name a topic, or `#` for all of them")
+    check_size(topic_filter)
     group, _, inner = topic_filter.removeprefix("$share/").partition("/")
     if not (topic_filter.startswith("$share/") and group and is_filter(inner)):
         check(Errand(subscribe=topic_filter))
+
+
+def check_size(topic: str) -> None:
+    """Refuse what AWS IoT would hang up on without a word. Its own topics, `$…`, have limits of their own.
+
+    Raises:
+        InputError: too many bytes or slashes, or no UTF-8.
+    """
+    try:
+        size = len(topic.encode())
+    except UnicodeEncodeError:
+        raise InputError(f"`{topic}` is not UTF-8 text", hint="MQTT's topics are") from None
+    if topic.startswith("$"):
+        return
+    if size > MAX_TOPIC_BYTES:
+        raise InputError(f"a topic of {size} bytes, and AWS IoT takes {MAX_TOPIC_BYTES}", hint="choose a shorter one")
+    if topic.count("/") > MAX_TOPIC_SLASHES:
+        raise InputError(
+            f"`{topic}` has {topic.count('/')} slashes, and AWS IoT takes {MAX_TOPIC_SLASHES}",
+            hint="choose one with fewer levels",
+        )
 
 
 def publish(
@@ -325,6 +350,7 @@ def check_sending(topic: str, payload: bytes, how: Sending, wanted: Wanted) -> N
     if not topic:
         raise InputError("an empty text is no topic", hint="name one: `sensors/thermo-1`")
     check(Errand(publish=topic))
+    check_size(topic)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise InputError(
             f"the message has {len(payload):,} bytes, and AWS IoT carries {MAX_PAYLOAD_BYTES:,}",
@@ -374,32 +400,3 @@ def explain(
         return Explained(policies.may(held, verb, refused.topic))
     except IotauthError as problem:
         return Explained(unknown=f"the client's row was not seen: {problem.message}")
-
-
-def masked(message: Message, known: Iterable[Secret]) -> Message:
-    """Return *message* without any of our secrets in it: a device may publish its own by mistake."""
-    hide = hider(known)
-    clean = replace(message, topic=hide(message.topic.encode(errors="surrogatepass")).decode(errors="replace"))
-    return replace(clean, payload=hide(message.payload), properties=hidden(message.properties, hide))
-
-
-def hider(known: Iterable[Secret]) -> Callable[[bytes], bytes]:
-    texts = sorted((each.reveal().encode() for each in known), key=len, reverse=True)
-
-    def is_generated(found: re.Match[bytes]) -> bytes:
-        return MASK.encode() if is_intact(found[0].decode()) else found[0]
-
-    def hide(data: bytes) -> bytes:
-        for text in texts:
-            data = data.replace(text, MASK.encode()) if text else data
-        return GENERATED.sub(is_generated, data)
-
-    return hide
-
-
-def hidden(value: Any, hide: Callable[[bytes], bytes]) -> Any:
-    if isinstance(value, str):
-        return hide(value.encode(errors="surrogatepass")).decode(errors="replace")
-    if isinstance(value, list):
-        return [hidden(each, hide) for each in value]
-    return {name: hidden(each, hide) for name, each in value.items()} if isinstance(value, dict) else value
