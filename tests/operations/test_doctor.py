@@ -743,6 +743,34 @@ def test_a_file_that_may_not_be_read_is_not_seen(bench: Bench) -> None:
     assert (result.status, result.sentence) == ("unseen", "permission denied: `/a/b`")
 
 
+def test_what_is_mended_before_a_failure_stays_mended(bench: Bench) -> None:
+    """Each is told when it is done; the one that fails says why, and the rest waits for the next run."""
+    no_gitignore(bench)
+    table.protect(bench.place.session, TABLE, on=False)
+    repairs = doctor.Examination(tuple(bench.look("gitignore", "table-protection"))).repairs
+    bench.changes.update(door=EmulatorError("the emulator is not running"))
+    done = doctor.carry_out(bench.premises, repairs)
+    assert next(done) == repairs[0]
+    with pytest.raises(EmulatorError):
+        next(done)
+    assert found(bench, "gitignore")["gitignore"].status == "fine"
+
+
+def test_two_findings_may_have_one_repair(bench: Bench) -> None:
+    """The table is mended once for protection and recovery."""
+    table.protect(bench.place.session, TABLE, on=False)
+    unrecoverable(bench)
+    results = bench.look("table-protection", "table-recovery")
+    assert len([result for result in results if result.repair]) == 2
+    assert len(doctor.Examination(tuple(results)).repairs) == 1
+
+
+def test_looking_changes_nothing(bench: Bench) -> None:
+    """A session of the checklist refuses whatever is no question."""
+    with pytest.raises(AssertionError, match="changes something"):
+        Scene(bench.premises).session.call("iot", "delete_authorizer", authorizerName="doors")
+
+
 def test_a_check_that_hangs_is_named_and_left_behind(bench: Bench) -> None:
     """It is told which one is waited for, and after the time limit what is not known; others do not wait for it."""
     bench.changes.update(timeout_s=0.1)
