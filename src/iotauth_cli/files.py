@@ -205,4 +205,8 @@ def cannot(verb: str, path: Path, problem: OSError) -> InputError:
 def hint_for(problem: OSError, path: Path) -> str | None:
     if isinstance(problem, PermissionError):
         return f"see who owns it with `ls -ld {path.parent}`"
+    if isinstance(problem, FileNotFoundError):
+        if path.parent.is_dir():
+            return f"see what is there with `ls {path.parent}`"
+        return f"make the folder with `mkdir -p {path.parent}`"
     return None

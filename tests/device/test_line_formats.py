@@ -78,6 +78,18 @@ def test_what_tasmota_cannot_take_is_refused(password: str, problem: str) -> Non
         render("tasmota", replace(LOGIN, password=Secret(password)))
 
 
+def test_the_hint_is_about_what_tasmota_cannot_take() -> None:
+    """A new password for the client would not mend the network's."""
+    for broken, hint in [
+        (replace(LOGIN, password=Secret("a b")), f"`iotauth client rotate {LOGIN.client_id}`"),
+        (replace(LOGIN, wifi_ssid="barn", wifi_password=Secret("a b")), "leave `--wifi-ssid` out"),
+        (replace(LOGIN, topic="a b"), f"`iotauth client update {LOGIN.client_id} --topic TOPIC`"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            render("tasmota", broken)
+        assert hint in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("member", ["client_id", "topic"])
 def test_what_tasmota_would_replace_is_refused(member: str) -> None:
     """In a client name and a topic `%` begins something else; in a password it stands for itself."""
@@ -88,8 +100,8 @@ def test_what_tasmota_would_replace_is_refused(member: str) -> None:
 
 def test_tasmota_needs_everything_below_its_topic() -> None:
     """A client that may do less there is told so."""
-    assert len(render("tasmota", LOGIN).notes) == 2
-    (note,) = render("tasmota", replace(LOGIN, subscribe=("sensors/thermo-1",))).notes[2:]
+    assert len(render("tasmota", LOGIN).notes) == 3
+    (note,) = render("tasmota", replace(LOGIN, subscribe=("sensors/thermo-1",))).notes[3:]
     assert "grant it with `--topic sensors/thermo-1`" in note
 
 

@@ -71,7 +71,7 @@ def update(table: ClientTable, store: Store, wish: Update, *, partition: str, no
     if wish == Update(wish.client_id):
         raise InputError(
             f"nothing to change was given for client `{wish.client_id}`",
-            hint=f"grant it a topic, say: `iotauth client update {wish.client_id} --topic sensors/{wish.client_id}`",
+            hint=f"say what: `iotauth client update {wish.client_id} --tag site:berlin`, or `--note`, `--expires` …",
         )
     before = clients.find(table, wish.client_id)
     after = before._replace(

@@ -12,6 +12,7 @@ MEANINGS = ("0", "1", '"')  # as the value of a setting: empty, back to what was
 REPLACED = ("MqttClient", "FullTopic")  # there `%06X` and `%topic%` stand for something else
 BELOW = "/%prefix%/"  # Tasmota puts `cmnd`, `stat` or `tele` there
 
+PASTE = "paste the line into the console on the device's own page; it restarts and connects"
 BUILD = (
     "Tasmota needs a build with `USE_MQTT_TLS` and `USE_MQTT_AWS_IOT_LIGHT`; on an ESP8266 that is one of your own",
     "it trusts the Amazon roots that it was built with; `SetOption3` and `SetOption103` turn MQTT and TLS on",
@@ -32,7 +33,7 @@ def render(login: DeviceLogin) -> Rendered:
             hint="a signed token is too long for Tasmota: use an authorizer without signing",
         )
     file = RenderedFile(f"{file_stem(login)}.tasmota.txt", line + "\n")
-    return Rendered((file,), *measured(login), notes=(*BUILD, *topic_notes(login)))
+    return Rendered((file,), *measured(login), notes=(PASTE, *BUILD, *topic_notes(login)))
 
 
 def commands(login: DeviceLogin) -> list[tuple[str, str]]:
@@ -59,12 +60,28 @@ def check(login: DeviceLogin) -> None:
             raise InputError(
                 f"the value of Tasmota's `{name}` for client `{login.client_id}` holds a `;` or white space, "
                 "which ends a command",
-                hint="give the client another password: `iotauth client rotate` makes one without",
+                hint=remedy(name, login.client_id),
             )
         if value in MEANINGS and not name.startswith("SetOption"):
-            raise InputError(f"Tasmota reads `{value}` as a command, not as the value of `{name}`")
+            raise InputError(
+                f"Tasmota reads `{value}` as a command, not as the value of `{name}`",
+                hint=remedy(name, login.client_id),
+            )
         if name in REPLACED and "%" in value.removesuffix(BELOW):
-            raise InputError(f"Tasmota puts something else where `%` stands in `{name}`")
+            raise InputError(
+                f"Tasmota puts something else where `%` stands in `{name}`", hint=remedy(name, login.client_id)
+            )
+
+
+def remedy(name: str, client_id: str) -> str:
+    """Return what helps when the value of the command *name* cannot be typed into the console."""
+    if name == "MqttPassword":
+        return f"give the client another password: `iotauth client rotate {client_id}` makes one without"
+    if name in ("SSId1", "Password1"):
+        return "leave `--wifi-ssid` out, and type the network into the device's own page"
+    if name == "FullTopic":
+        return f"grant it another topic: `iotauth client update {client_id} --topic TOPIC`"
+    return "Tasmota needs a client with a plainer name: `iotauth client add tasmota-1 --topic tasmota/1`"
 
 
 def topic_notes(login: DeviceLogin) -> tuple[str, ...]:

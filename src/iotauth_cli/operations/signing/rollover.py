@@ -183,7 +183,7 @@ def require_signed(session: Session, name: str) -> Authorizer:
     if found.signing_disabled:
         raise InputError(
             f"authorizer `{name}` asks for no signed tokens, so it has no key",
-            hint="see its signing with `iotauth authorizer show`",
+            hint=f"move its clients to one that does: `iotauth authorizer migrate {name} --to signed`",
         )
     return found
 
