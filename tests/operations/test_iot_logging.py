@@ -52,6 +52,7 @@ def test_turned_off_it_keeps_role_and_level_for_the_next_time(account: Account) 
     """And to turn off what is off is nothing."""
     assert iot_logging.disable(account.session()) is False
     iot_logging.enable(account.session(), "debug")
+    assert iot_logging.role_of_others(account.session()) is None
     assert iot_logging.disable(account.session()) is True
     shown = iot_logging.status(account.session())
     assert (shown.is_on, shown.level) == (False, "debug")
@@ -67,6 +68,7 @@ def test_a_role_that_is_set_already_stays(account: Account) -> None:
     found = iot_logging.enable(account.session(), "info")
     assert (found.role_arn, found.before, found.is_role_new) == (mine["Role"]["Arn"], "error", False)
     assert not iot_logging.status(account.session()).is_ours
+    assert iot_logging.role_of_others(account.session()) == "mine"
     account.client("iam").delete_role(RoleName="mine")
     assert iot_logging.enable(account.session(), "info").role_arn.endswith(ROLE)
 

@@ -138,7 +138,9 @@ def say_unseen(context: Context, places: Sources) -> None:
     if places.iot == "off":
         context.output.say(f"{render.OFF}; {context.command('logs enable')} turns it on", render.COST)
     elif places.level == "ERROR":
-        context.output.say("AWS IoT logs failures only; `iotauth logs enable --level info` has it tell of the rest")
+        context.output.say(
+            f"AWS IoT logs failures only; {context.command('logs enable --level info')} has it tell of the rest"
+        )
 
 
 def enable(
@@ -173,16 +175,25 @@ def enable(
     return 0
 
 
-def disable(ctx: typer.Context) -> None:
+def disable(ctx: typer.Context) -> int:
     """Stop AWS IoT's own log. What was logged stays, and so does the role.
+
+    Asks first where somebody else has turned it on, under a role of their own.
 
     Example: iotauth logs disable
     """
     from iotauth_cli.operations import iot_logging
 
-    was_on = iot_logging.disable(ctx.obj.session)
+    context = ctx.obj
+    theirs = iot_logging.role_of_others(context.session)
+    if theirs and not context.output.confirm(f"somebody turned AWS IoT's log on, under role `{theirs}`; turn it off?"):
+        context.note_nothing()
+        context.output.result({"changed": False}, "nothing was changed")
+        return 1
+    was_on = iot_logging.disable(context.session)
     said = "turned off AWS IoT's log; what it has written stays in `AWSIotLogsV2`"
-    ctx.obj.output.result({"changed": was_on}, said if was_on else "AWS IoT's log was off already")
+    context.output.result({"changed": was_on}, said if was_on else "AWS IoT's log was off already")
+    return 0
 
 
 def status(ctx: typer.Context) -> int:

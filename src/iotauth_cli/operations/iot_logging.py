@@ -108,6 +108,15 @@ def disable(session: Session) -> bool:
     return True
 
 
+def role_of_others(session: Session) -> str | None:
+    """Return the role under which AWS IoT logs, where it is not ours; None while it does not log."""
+    found = iot.logging(session)
+    if found is None or not found.is_on or found.role_arn is None:
+        return None
+    name = found.role_arn.rpartition("/")[2]
+    return None if name == role_name(session) else name
+
+
 def role_name(session: Session) -> str:
     # Roles belong to the account, logging to a region.
     return f"iotauth-iot-logs-{session.target.region}"
