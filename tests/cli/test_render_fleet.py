@@ -58,7 +58,8 @@ def command(words: str) -> str:
     ("printed", "terms", "part", "said"),
     [
         (Printed(), (), (None, None), ["there are none; add one with `iotauth client add --emulator`"]),
-        (Printed(), ("lagging=yes",), (None, None), ["no client is selected"]),
+        (Printed(), ("lagging=yes",), (None, None), ["no client lags"]),
+        (Printed(), ("tag=a",), (None, None), ["no client is selected"]),
         (Printed(), (), (2, "a"), ["there are no more"]),
         (Printed(7, {"client_id": "a"}), (), (None, None), []),
         (Printed(7, {"client_id": "a"}), (), (8, None), []),

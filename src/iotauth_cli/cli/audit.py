@@ -36,6 +36,7 @@ def log(
     Example: iotauth audit log --client thermo-1 --since 7d
     """
     from iotauth_cli.cli import render_audit_log as render
+    from iotauth_cli.cli.output import terminal_width
     from iotauth_cli.operations import audit_log
     from iotauth_cli.operations.durations import parse_duration
 
@@ -50,10 +51,12 @@ def log(
     after = int(time.time()) - parse_duration(since, "--since") if since else None
     filters = audit_log.Wanted(after, client, " ".join(command.split()) if command else None)
     lines = list(audit_log.wanted(context.audit_log, filters))
-    columns, rows = render.lines(lines, context.settings.table)
+    table = render.lines(lines, context.settings.table, terminal_width())
     path = context.audit_log.path
     empty = f"nothing of that is in `{context.shown(path)}`" if path.exists() else "nothing was changed from here yet"
-    context.output.table([render.line_document(line) for line in lines], columns, rows, empty=empty)
+    context.output.result([render.line_document(line) for line in lines], table)
+    if not lines and not context.output.as_json:
+        context.output.say(empty)
     if any(line.event is None for line in lines):
         context.output.say(f"next: {context.command('audit log --verify')} names the lines that cannot be read")
     return 0
