@@ -73,6 +73,15 @@ def test_a_spoilt_token_is_told_from_one_that_nobody_signed(place: Place, mistak
     assert cause_of(place.knock(Visit(SIGNED_CLIENT, mistake=mistake))) == cause
 
 
+def test_a_spoilt_token_in_an_upgrade_is_refused_there(place: Place) -> None:
+    """The emulator answers 403 before any MQTT; the diagnosis is the same."""
+    manner = Manner("websocket", "query")
+    assert place.knock(Visit(SIGNED_CLIENT, manner=manner)).ok
+    report = place.knock(Visit(SIGNED_CLIENT, manner=manner, mistake="token-newline"))
+    assert (report.stages[-1].name, report.stages[-1].facts["status"]) == ("upgrade", 403)
+    assert cause_of(report) == "token-with-newline"
+
+
 def test_a_signature_of_nobody_is_no_spoilt_one(place: Place) -> None:
     kept = place.store.load(SIGNED_CLIENT)
     assert kept is not None

@@ -7,6 +7,7 @@ from headers of its own. Source: AWS IoT developer guide, "Custom authentication
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from iotauth_authorizer import authorize, username
@@ -14,6 +15,7 @@ from iotauth_cli.errors import InputError
 from iotauth_cli.probe.stages import Login, Manner
 from iotauth_cli.secret import MASK
 
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 MAX_HEADER_BYTES = 8192  # AWS IoT: a header's value in the event
 
 
@@ -50,6 +52,8 @@ def headers_of(login: Login, manner: Manner) -> dict[str, str]:
 
 def check_header(name: str, value: str) -> None:
     """Refuse what a header cannot carry, without repeating it: it may be a password."""
+    if not HEADER_NAME.fullmatch(name):
+        raise InputError("a parameter of the user name is no name for a header", hint="give `--credentials-in query`")
     if not (value.isascii() and (value.isprintable() or not value)):
         raise InputError(f"the value of header `{name}` is not printable ASCII", hint="connect over MQTT instead")
     if len(value) > MAX_HEADER_BYTES:

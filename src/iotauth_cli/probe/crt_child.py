@@ -91,10 +91,13 @@ class Device:
         return {"error": "timeout"}
 
     def stay(self, order: dict[str, Any]) -> Answer:
-        try:
-            return {"error": self.interrupted.get(timeout=order["seconds"])}
-        except queue.Empty:
-            return {}
+        parent, end = os.getppid(), time.monotonic() + order["seconds"]
+        while (left := end - time.monotonic()) > 0 and os.getppid() == parent:
+            try:
+                return {"error": self.interrupted.get(timeout=min(left, 1.0))}
+            except queue.Empty:
+                continue
+        return {}
 
     def end(self, _order: dict[str, Any]) -> Answer:
         answer = self.settle(self.connection.disconnect())

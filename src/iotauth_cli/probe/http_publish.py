@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from iotauth_cli.probe.carriage import headers_of, masked, query_of
+from iotauth_cli.probe.reach import hanging_up_after
 from iotauth_cli.probe.stages import Endpoint, Errand, Finding, Login, Manner, Symptom
 
 if TYPE_CHECKING:
@@ -56,18 +57,17 @@ def publish(
     connection = HTTPConnection(endpoint.host, endpoint.port, timeout=timeout_s)
     tls.settimeout(timeout_s)
     connection.sock = tls
-    try:
-        connection.request("POST", target, body=payload, headers=headers)
-        with connection.getresponse() as response:
-            return answered(facts, response, login)
-    except TimeoutError:
-        return Finding({**facts, "reason": f"no answer within {timeout_s:g} s"}, Symptom.TIMEOUT)
-    except ConnectionError:  # also what http.client makes of a hang-up
-        return Finding({**facts, "reason": "closed before an answer"}, Symptom.CLOSED)
-    except HTTPException:
-        return Finding({**facts, "reason": "the answer was not HTTP"}, Symptom.NOT_HTTP)
-    except OSError as error:
-        return Finding({**facts, "reason": (error.strerror or "closed").lower()}, Symptom.CLOSED)
+    with hanging_up_after(tls, timeout_s) as is_over:
+        try:
+            connection.request("POST", target, body=payload, headers=headers)
+            with connection.getresponse() as response:
+                return answered(facts, response, login)
+        except (OSError, HTTPException) as error:
+            if is_over.is_set() or isinstance(error, TimeoutError):
+                return Finding({**facts, "reason": f"no answer within {timeout_s:g} s"}, Symptom.TIMEOUT)
+            if isinstance(error, OSError):  # also what http.client makes of a hang-up
+                return Finding({**facts, "reason": "closed before an answer"}, Symptom.CLOSED)
+            return Finding({**facts, "reason": "the answer was not HTTP"}, Symptom.NOT_HTTP)
 
 
 def answered(facts: dict[str, Any], response: HTTPResponse, login: Login) -> Finding:

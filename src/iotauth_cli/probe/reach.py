@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from iotauth_cli.probe.stages import Endpoint, Finding, Symptom
@@ -53,6 +54,28 @@ def in_time(work: Callable[[], T], timeout_s: float) -> T:
     if not result:
         raise TimeoutError
     return result[0]
+
+
+@contextmanager
+def hanging_up_after(sock: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """Hang up on *sock* when *seconds* are over; the event tells that it was done.
+
+    A socket's own time limit begins anew with each read, so whoever talks slowly enough has no end.
+    """
+    is_over = threading.Event()
+
+    def hang_up() -> None:
+        is_over.set()
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # an SSLSocket's own would take its encryption away
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield is_over
+    finally:
+        timer.cancel()
 
 
 def reach(addresses: Sequence[Address], timeout_s: float) -> tuple[Finding, socket.socket | None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.probe.carriage import headers_of, masked, query_of
 from iotauth_cli.probe.http_publish import SHOWN_CHARACTERS, answer_facts, symptom_of, told_by
+from iotauth_cli.probe.reach import hanging_up_after
 from iotauth_cli.probe.stages import Endpoint, Finding, Login, Manner, Symptom
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 PATH = "/mqtt"
 SUBPROTOCOL = "mqtt"
 HTTPS_PORT = 443
+NO_UPGRADE = "the answer was no HTTP that opens a WebSocket"
 READ_BYTES = 4096
 MAX_ANSWER_BYTES = 65_536
 
@@ -45,14 +47,15 @@ def upgrade(tls: ssl.SSLSocket, endpoint: Endpoint, login: Login, manner: Manner
     headers = headers_of(login, manner)
     facts: dict[str, Any] = {"path": PATH, "carrier": manner.carrier, "headers": sorted(headers)}
     tls.settimeout(timeout_s)
-    try:
-        return conclude(facts, exchange(tls, endpoint, path_of(login, manner), headers), login)
-    except TimeoutError:
-        return Finding({**facts, "reason": f"no answer within {timeout_s:g} s"}, Symptom.TIMEOUT)
-    except (LocalProtocolError, RemoteProtocolError):
-        return Finding({**facts, "reason": "the answer was no HTTP that opens a WebSocket"}, Symptom.NOT_HTTP)
-    except OSError:
-        return Finding({**facts, "reason": "closed before an answer"}, Symptom.CLOSED)
+    with hanging_up_after(tls, timeout_s) as is_over:
+        try:
+            return conclude(facts, exchange(tls, endpoint, path_of(login, manner), headers), login)
+        except (OSError, LocalProtocolError, RemoteProtocolError) as error:
+            if is_over.is_set() or isinstance(error, TimeoutError):
+                return Finding({**facts, "reason": f"no answer within {timeout_s:g} s"}, Symptom.TIMEOUT)
+            if isinstance(error, OSError):
+                return Finding({**facts, "reason": "closed before an answer"}, Symptom.CLOSED)
+            return Finding({**facts, "reason": NO_UPGRADE}, Symptom.NOT_HTTP)
 
 
 def exchange(tls: ssl.SSLSocket, endpoint: Endpoint, path: str, headers: dict[str, str]) -> list[Event]:
@@ -97,7 +100,7 @@ def conclude(facts: dict[str, Any], events: list[Event], login: Login) -> Findin
         return opened(facts, accepted)
     rejected = next((event for event in events if isinstance(event, RejectConnection)), None)
     if rejected is None:
-        return Finding({**facts, "reason": "the answer was no HTTP that opens a WebSocket"}, Symptom.NOT_HTTP)
+        return Finding({**facts, "reason": NO_UPGRADE}, Symptom.NOT_HTTP)
     body = b"".join(bytes(event.data) for event in events if isinstance(event, RejectData))
     return turned_away(facts, rejected, body, login)
 
