@@ -10,7 +10,7 @@ from iotauth_cli import errors
 from iotauth_cli.policy.rules import RULES
 from iotauth_cli.probe.causes import CAUSES
 from iotauth_cli.probe.explanation import Explanation, Family
-from iotauth_cli.probe.explanations.likely import CONNECT, FUNCTION
+from iotauth_cli.probe.explanations.likely import FUNCTION
 
 FAMILIES = (
     Family("refusal", "reasons that iotauth's function logs"),
@@ -80,6 +80,8 @@ NEXT_OF_ERROR: dict[str, str] = {
     "bad-config": "`iotauth config show`",
 }
 
+HINT = "the hint that came with it says what to type"
+
 SHOWN = {
     "again": "iotauth test-connect CLIENT",
     "in_mqtt5": "iotauth test-connect CLIENT --mqtt5",
@@ -131,7 +133,7 @@ ROWS = (
         for rule in RULES.values()
     ),
     *(
-        Explanation("iotauth-error", kind.code, means, NEXT_OF_ERROR.get(kind.code, CONNECT), "iotauth_cli.errors")
+        Explanation("iotauth-error", kind.code, means, NEXT_OF_ERROR.get(kind.code, HINT), "iotauth_cli.errors")
         for kind, means in ERRORS.items()
     ),
     *(
