@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,7 @@ def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[BinaryIO]:
     Raises:
         InputError: the place cannot be written. What was there stays.
     """
+    check_replaceable(path)
     # The process id keeps two writers apart; the last one to finish wins, whole.
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -89,6 +91,21 @@ def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse a device, a pipe or a name for one: a file in its place would take it away from everybody.
+
+    Raises:
+        InputError: it is one.
+    """
+    try:
+        kind = path.stat().st_mode
+        is_stream = path.is_symlink() and os.readlink(path).startswith("/proc/")  # as /dev/stdout is
+    except OSError:
+        return  # whoever writes there says why not
+    if is_stream or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise InputError(f"`{path}` is no file, but a device or a pipe", hint="give the name of a file")
 
 
 def write_once(path: Path, content: str | bytes) -> bool:

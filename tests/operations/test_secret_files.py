@@ -46,6 +46,16 @@ def test_a_secret_is_private(tmp_path: Path) -> None:
     assert written.paths[0].read_text() == "one"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there are no pipes by name")
+@pytest.mark.parametrize("force", [False, True])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, force: bool) -> None:
+    """Neither read, which would never end, nor replaced by a file."""
+    os.mkfifo(tmp_path / "out")
+    with pytest.raises(InputError, match="is no file"):
+        write(ONE, "out", cwd=tmp_path, force=force)
+    assert (tmp_path / "out").is_fifo()
+
+
 def test_nothing_is_written_over_without_force(tmp_path: Path) -> None:
     """What lies there stays, and so does everything else of the same format."""
     (tmp_path / "a.ca.pem").write_text("mine")

@@ -92,6 +92,20 @@ def test_of_two_who_write_a_new_file_at_once_one_is_told(tmp_path: Path, monkeyp
     assert path.read_text() == "theirs"
 
 
+@posix
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    """Root could: /dev/null would be a file with a secret in it. And nobody waits for a pipe to end."""
+    pipe, stdout = tmp_path / "pipe", tmp_path / "stdout"
+    os.mkfifo(pipe)
+    stdout.symlink_to("/proc/self/fd/1")
+    for path in (pipe, stdout):
+        with pytest.raises(InputError, match="is no file, but a device or a pipe"):
+            write_private(path, "canary")
+    assert pipe.is_fifo()
+    assert stdout.is_symlink()
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_what_was_there_survives_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fills up in the middle leaves the old content and nothing beside it."""
     path = tmp_path / "credential.json"

@@ -10,7 +10,7 @@ from shlex import quote
 
 from iotauth_cli.device.formats import Rendered, RenderedFile
 from iotauth_cli.errors import InputError
-from iotauth_cli.files import DIRECTORY_MODE, FILE_MODE, cannot, write_private
+from iotauth_cli.files import DIRECTORY_MODE, FILE_MODE, cannot, check_replaceable, write_private
 from iotauth_cli.operations import git
 
 PROJECT_FILE = "platformio.ini"
@@ -97,6 +97,7 @@ def as_here(path: Path, cwd: Path) -> str:
 def check_free(path: Path, file: RenderedFile, name: str, *, force: bool) -> None:
     if path.is_dir():
         raise InputError(f"`{name}` is a folder", hint="give `--out` the name of a file")
+    check_replaceable(path)
     if force or not path.exists():
         return
     try:
