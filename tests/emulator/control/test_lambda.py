@@ -181,6 +181,24 @@ def test_a_function_without_concurrency_is_throttled(control: Control, lambda_: 
     assert invoke(lambda_, 1)["event"] == 1
 
 
+def test_the_account_tells_its_limits_and_what_is_in_use(control: Control, lambda_: Any) -> None:
+    """What functions keep for themselves is taken off what all may use together."""
+    before = lambda_.get_account_settings()
+    assert before["AccountLimit"]["ConcurrentExecutions"] == 1000
+    assert before["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
+    assert before["AccountUsage"] == {"TotalCodeSize": 0, "FunctionCount": 0}
+    control.function(SOURCE)
+    lambda_.put_function_concurrency(FunctionName="doors", ReservedConcurrentExecutions=30)
+    lambda_.publish_version(FunctionName="doors")
+    after = lambda_.get_account_settings()
+    assert after["AccountLimit"]["UnreservedConcurrentExecutions"] == 970
+    assert after["AccountUsage"]["FunctionCount"] == 1
+    assert (
+        after["AccountUsage"]["TotalCodeSize"]
+        == 2 * lambda_.get_function(FunctionName="doors")["Configuration"]["CodeSize"]
+    )
+
+
 def test_new_code_and_new_settings_are_used_by_the_next_call(control: Control, lambda_: Any) -> None:
     """Each change gives a new revision; the environment is replaced as a whole."""
     control.function(SOURCE, Environment={"Variables": {"COLOUR": "red"}})

@@ -34,6 +34,15 @@ from iotauth_cli.emulator.control.service import (
 PAGE = 50  # items; Lambda's default
 PRINCIPAL = "lambda.amazonaws.com"
 
+# Source: AWS Lambda developer guide, "Lambda quotas"; sizes in bytes.
+CONCURRENT_EXECUTIONS = 1000
+ACCOUNT_LIMITS = {
+    "TotalCodeSize": 75 * 1024**3,
+    "CodeSizeUnzipped": 250 * 1024**2,
+    "CodeSizeZipped": 50 * 1024**2,
+    "ConcurrentExecutions": CONCURRENT_EXECUTIONS,
+}
+
 
 class Roles(Protocol):
     def may_be_assumed(self, role_arn: str, service: str) -> bool: ...
@@ -64,6 +73,7 @@ class Functions:
             "PutFunctionConcurrency": self.put_function_concurrency,
             "GetFunctionConcurrency": self.get_function_concurrency,
             "DeleteFunctionConcurrency": self.delete_function_concurrency,
+            "GetAccountSettings": self.get_account_settings,
             "TagResource": self.tag_resource,
             "UntagResource": self.untag_resource,
             "ListTags": self.list_tags,
@@ -145,6 +155,19 @@ class Functions:
     def delete_function_concurrency(self, parameters: Parameters, context: Context) -> Result:
         self._reserve(parse(parameters, context), None)
         return {}
+
+    def get_account_settings(self, parameters: Parameters, context: Context) -> Result:
+        """Return the limits of an account that never asked for more, and what of them is in use."""
+        found = self._store.versions(context.region)
+        code_bytes = sum(each["CodeSize"] for each in found)
+        reserved = self._store.reserved_concurrency(context.region)
+        return {
+            "AccountLimit": {**ACCOUNT_LIMITS, "UnreservedConcurrentExecutions": CONCURRENT_EXECUTIONS - reserved},
+            "AccountUsage": {
+                "TotalCodeSize": code_bytes,
+                "FunctionCount": sum(each["Version"] == LATEST for each in found),
+            },
+        }
 
     def tag_resource(self, parameters: Parameters, context: Context) -> Result:
         return self._change_tags(parameters, lambda tags: {**tags, **parameters["Tags"]})

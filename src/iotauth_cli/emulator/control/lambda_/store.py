@@ -127,6 +127,11 @@ class FunctionStore:
         )
         return [json.loads(row["configuration"]) for row in rows]
 
+    def reserved_concurrency(self, region: str) -> int:
+        """Return how many calls at once are kept for functions of *region*, all together."""
+        query = "SELECT coalesce(sum(reserved_concurrency), 0) FROM lambda_function WHERE region = ?"
+        return int(self._state.db.execute(query, (region,)).fetchone()[0])
+
     def code_in_use(self) -> Iterator[str]:
         """Yield the CodeSha256 of every version in every region."""
         for row in self._state.db.execute("SELECT configuration FROM lambda_version"):
