@@ -70,7 +70,10 @@ def test_a_role_that_is_set_already_stays(account: Account) -> None:
     assert not iot_logging.status(account.session()).is_ours
     assert iot_logging.role_of_others(account.session()) == "mine"
     account.client("iam").delete_role(RoleName="mine")
-    assert iot_logging.enable(account.session(), "info").role_arn.endswith(ROLE)
+    found = iot_logging.enable(account.session(), "info")
+    assert (found.before, found.is_changed) == ("info", True)
+    assert found.role_arn.endswith(ROLE)
+    assert iot_logging.status(account.session()).is_ours
 
 
 def test_somebody_elses_role_of_our_name_is_left_alone(account: Account) -> None:

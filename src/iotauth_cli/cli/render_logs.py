@@ -263,6 +263,8 @@ def enabled(found: Enabled) -> str:
         return f"AWS IoT's log is on at level {found.level} already"
     if found.before is None:
         return f"turned on AWS IoT's log at level {found.level}"
+    if found.before == found.level:
+        return f"AWS IoT's log is on at level {found.level}, now under role `{found.role_arn.rpartition('/')[2]}`"
     return f"changed AWS IoT's log from level {found.before} to {found.level}"
 
 

@@ -50,12 +50,9 @@ class Enabled:
     level: str
     before: str | None
     role_arn: str
+    is_changed: bool = True
     is_role_new: bool = False
     is_group_new: bool = False
-
-    @property
-    def is_changed(self) -> bool:
-        return self.level != self.before or self.is_role_new
 
 
 def status(session: Session) -> Status:
@@ -94,9 +91,10 @@ def enable(session: Session, level: str) -> Enabled:
     before = found.level.lower() if found is not None and found.is_on else None
     role_arn, is_role_new = _role(session, found)
     is_group_new = _make_group(session)
-    if before != level or found is None or found.role_arn != role_arn:
+    is_changed = before != level or found is None or found.role_arn != role_arn
+    if is_changed:
         iot.set_logging(session, role_arn=role_arn, level=level.upper())
-    return Enabled(level, before, role_arn, is_role_new, is_group_new)
+    return Enabled(level, before, role_arn, is_changed, is_role_new, is_group_new)
 
 
 def disable(session: Session) -> bool:
