@@ -120,7 +120,7 @@ def connect(
     if mistake:
         context.output.say(f"on purpose, the device {mistake_words(mistake)}")
     if repeat is not None:
-        return tell_all(context.output, tries(context.session, prepared, times=repeat, every_s=every or 0.0))
+        return tell_all(context.output, tries(context.session, prepared, times=repeat, every_s=every or 0.0), repeat)
     if every is not None:
         raise InputError("`--every` is about tries, and there is one", hint="say how many with `--repeat`")
     report = tell(context.output, knock(context.session, prepared))
@@ -157,12 +157,12 @@ def tell(output: Output, events: Generator[Started | Stage | Asking, None, Repor
     return report
 
 
-def tell_all(output: Output, events: Generator[Started | Stage | Asking | Try, None, None]) -> int:
+def tell_all(output: Output, events: Generator[Started | Stage | Asking | Try, None, None], of: int = 0) -> int:
     """Show each try in a line as it ends, and sum up what was seen, also after Ctrl-C."""
     from iotauth_cli.cli import render_connect as render
     from iotauth_cli.operations.repeat import Summary, Try
 
-    width, seen = terminal_width(), Summary()
+    width, seen = terminal_width(), Summary(of=of)
     try:
         for event in events:
             if isinstance(event, Try):
