@@ -136,10 +136,9 @@ def upload(project: Path, name: str, chip: FakeChip, variables: Mapping[str, str
 class Program(subprocess.Popen[str]):
     """The firmware, running. What it says on its serial port is in `lines`; leaving the `with` ends it."""
 
-    def __init__(self, *arguments: Any, heard_by: FakeChip | None, **options: Any) -> None:
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.lines: list[str] = []
-        self._heard_by = heard_by
         self._news = threading.Condition()
         self._is_over = False
         assert self.stdout is not None
@@ -167,8 +166,6 @@ class Program(subprocess.Popen[str]):
 
     def _read(self, port: IO[str]) -> None:
         for line in port:
-            if self._heard_by is not None:
-                self._heard_by.say(line.rstrip("\n").encode() + b"\r\n")
             with self._news:
                 self.lines.append(line.rstrip("\n"))
                 self._news.notify_all()
@@ -181,7 +178,6 @@ def run_flash(
     chip: FakeChip,
     connect_to: tuple[str, int] | None = None,
     *,
-    on_port: bool = False,
     speed: float = 1,
     wifi: str | None = None,
     clock: bool = True,
@@ -190,7 +186,7 @@ def run_flash(
     """Start what lies in *chip*'s flash, in this computer's memory: it never reaches a disk.
 
     Its TCP connections go to *connect_to*, whatever host it asks for; server name and name check stay with that
-    host. With *on_port* its words come out of the chip's serial port too. *speed*: how fast its time runs.
+    host. *speed*: how fast its time runs.
     *wifi*: ``name/password`` of the only network in reach. *clock*: whether a time server answers.
     *short_records*: whether the server told the probe that it can send them.
     """
@@ -207,7 +203,6 @@ def run_flash(
     try:
         return Program(
             [f"/proc/self/fd/{program}"],
-            heard_by=chip if on_port else None,
             env=variables,
             pass_fds=(program, flash),
             stdin=subprocess.DEVNULL,

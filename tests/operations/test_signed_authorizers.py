@@ -19,8 +19,6 @@ from support_installation import WISH, Account, Broken, Watched
 
 NOW = 1763640000  # 2025-11-20
 LATER = NOW + 86400
-# Without a function of ours there are three parts: quicker, and nothing else is at stake here.
-ALONE = replace(WISH, function_arn="arn:aws:lambda:eu-west-1:123456789012:function:mine")
 
 
 @pytest.fixture

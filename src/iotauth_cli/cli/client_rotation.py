@@ -121,5 +121,5 @@ def confirm(
     confirmed = client_rotation.confirm(context.clients, context.store, client_id, force=force, now=int(time.time()))
     context.note(slot=confirmed.slot)
     context.output.result(render.confirmed_document(confirmed), render.confirmed(confirmed))
-    context.output.say(*render.after_confirming(confirmed, context.shown, context.command))
+    context.output.say(*render.after_confirming(confirmed, context.shown))
     return 0

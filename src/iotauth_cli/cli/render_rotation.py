@@ -102,7 +102,7 @@ def confirmed_document(found: Confirmed) -> dict[str, Any]:
     return {"client_id": found.record.client_id, "slot": found.slot, "was_seen": found.was_seen}
 
 
-def after_confirming(found: Confirmed, shown: Shown, command: Command) -> list[str]:
+def after_confirming(found: Confirmed, shown: Shown) -> list[str]:
     if found.outdated_at is None:
         return []
     return [f"the credential in `{shown(found.outdated_at)}` lets nobody in any more"]

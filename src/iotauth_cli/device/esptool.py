@@ -22,7 +22,6 @@ from iotauth_cli.errors import DeviceError
 INSTALL = "install it: `pip install 'iotauth[flash]'`; PlatformIO also brings one with the first build for an ESP"
 MAC = re.compile(r"MAC:\s+([0-9a-f]{2}(?::[0-9a-f]{2}){5})\b")
 CHIP = re.compile(r"(?:Detecting chip type\.\.\. |Connected to |Chip is )(ESP[\w-]+)")
-DIFFERS = "differs"
 
 
 @dataclass(frozen=True)

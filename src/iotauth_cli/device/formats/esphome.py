@@ -86,12 +86,12 @@ def secrets(login: DeviceLogin) -> str:
 def device(login: DeviceLogin) -> str:
     return DEVICE.format(
         name=device_name(login),
-        birth=message(login, "birth", "online") if login.retain else "",
-        will=message(login, "will", "offline") if login.will else "",
+        birth=message(login, "online") if login.retain else "",
+        will=message(login, "offline") if login.will else "",
     )
 
 
-def message(login: DeviceLogin, what: str, payload: str) -> str:
+def message(login: DeviceLogin, payload: str) -> str:
     """Return a message of ESPHome's, retained only where that is granted."""
     lines = ["", "topic: !secret mqtt_topic", f"payload: {payload}", f"retain: {str(login.retain).lower()}"]
     return "\n    ".join(lines)
