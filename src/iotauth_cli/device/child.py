@@ -16,10 +16,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from iotauth_cli.device.c_string import c_string
 from iotauth_cli.errors import DeviceError
@@ -68,6 +69,7 @@ class Ended:
 
 
 Talk = Generator["Line | Silence", None, Ended]
+Handler = Callable[[int, "FrameType | None"], Any] | int | None  # None: there is none to set, as in a thread
 
 
 class Mask:
@@ -246,10 +248,10 @@ def postponed() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
-def _set(number: int, handler: object) -> object:
+def _set(number: int, handler: Handler) -> Handler:
     if threading.current_thread() is not threading.main_thread() or handler is None:
         return None
-    return signal.signal(number, handler)  # type: ignore[arg-type]
+    return signal.signal(number, handler)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

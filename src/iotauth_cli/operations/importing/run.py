@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -123,8 +124,7 @@ def count(wanted: Wanted, into: Checked) -> None:
 
 
 def repeated(digests: Iterable[int]) -> set[int]:
-    seen: set[int] = set()
-    return {digest for digest in digests if digest in seen or seen.add(digest)}  # type: ignore[func-returns-value]
+    return {digest for digest, times in Counter(digests).items() if times > 1}
 
 
 def name_repeated(source: Source, parser: Parser, twice: set[int], into: Checked) -> None:
