@@ -171,7 +171,7 @@ def at_a_terminal(*arguments: str) -> str:
 def test_the_document_is_the_same_whoever_reads_it(at_emulator: Desk, client: str) -> None:
     """Stable names: a script may hold on to them."""
     document = at_emulator("test-connect", client, "--json").document
-    assert set(document) == {"ok", "client", "endpoint", "stages", "diagnosis"}
+    assert set(document) == {"ok", "client", "over", "endpoint", "stages", "diagnosis"}
     assert set(document["endpoint"]) == {"host", "port"}
     assert all(set(stage) == {"name", "ok", "ms", "facts"} for stage in document["stages"])
     assert document["diagnosis"] is None
