@@ -16,11 +16,14 @@ from iotauth_cli.operations.clients import ANY_ACCOUNT
 from iotauth_cli.operations.importing import run, source
 from iotauth_cli.operations.importing.encryption import Envelope
 from iotauth_cli.operations.importing.outlet import STORE_LIMIT, FileOutlet, Outlet, StoreOutlet, issued_at
-from iotauth_cli.operations.importing.rows import Parser, check_template
+from iotauth_cli.operations.importing.rows import NO_TOPIC, Parser, check_template
 from iotauth_cli.operations.importing.run import Checked, Counts, Existing
 from iotauth_cli.operations.importing.source import Source
 from iotauth_cli.operations.signing.issue import TokenWish
 from iotauth_cli.secret import Secret
+
+CORRECT = "correct the file and run the same command again"
+GIVE_TOPIC = "give each row a topic: add `--template 'sensors/{client_id}/#'`, or a column `topic` to the file"
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Errand:
             more = f", and {checked.bad - 1:,} more rows are wrong" if checked.bad > 1 else ""
             raise InputError(
                 f"{name}, row {first.row}: {first.sentence}{more}; nothing was imported",
-                hint="correct the file and run the same command again",
+                hint=GIVE_TOPIC if first.sentence.startswith(NO_TOPIC) else CORRECT,
             )
         if not checked.rows:
             raise InputError(f"{name} has no rows; nothing was imported", hint=source.HINT)

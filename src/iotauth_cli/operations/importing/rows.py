@@ -38,6 +38,7 @@ PLACE = "{client_id}"  # in a template
 HOLE = "\0"  # where a client id stood in a cell, in the key of a form
 FILLED = (*TOPICS, "username", "note")  # columns in which a client id may stand
 SECRET = ("password", "hash")
+NO_TOPIC = "it could do nothing"  # how the sentence begins
 MAX_FORMS = 4096
 TRUE, FALSE = ("true", "yes", "1"), ("", "false", "no", "0")
 MAX_TEXT_BYTES = 2048  # of a note, a tag or a user name: a row of the table stays small
@@ -157,7 +158,7 @@ class Parser:
         for topic in (*grants.publish, *grants.subscribe, *grants.retain, *grants.will):
             validate_topic_filter(topic)
         if not any(grants):
-            raise ValueError("it could do nothing: the row has no topic, and no `--template` gives it one")
+            raise ValueError(f"{NO_TOPIC}: the row has no topic, and no `--template` gives it one")
         if record.username is not None and "?" in record.username:
             raise ValueError("its user name has a `?`, which begins the authorizer's name")
         if record.username is not None and ("\n" in record.username or "\r" in record.username):
