@@ -17,6 +17,8 @@ An error means that the answer could not be had. "No" is an answer: a result wit
 ``ok = False`` and exit code 1, never an exception.
 """
 
+from collections.abc import Iterable
+
 
 class IotauthError(Exception):
     """A failure that is told to the user in one sentence, with a hint that can be typed.
@@ -83,3 +85,11 @@ class DeviceError(IotauthError):
 
 class EmulatorError(IotauthError):
     code = "emulator"
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the hint for a *name* that is none of *known*: the one that was meant, else *otherwise*."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean `{near[0]}`?" if near else otherwise

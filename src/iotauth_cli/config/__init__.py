@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from iotauth_cli.config.file import parse
 from iotauth_cli.config.target import Target, aws_target, emulator_target, store_name
-from iotauth_cli.errors import ConfigError
+from iotauth_cli.errors import ConfigError, did_you_mean
 from iotauth_cli.files import read_text
 
 __all__ = ["DEFAULTS", "FILE_NAME", "Settings", "Target", "load"]
@@ -185,10 +185,7 @@ def file_layer(path: Path, name: str) -> Layer:
 
 
 def unknown(key: str, name: str, line: int) -> ConfigError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, DEFAULTS, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"the settings are {', '.join(DEFAULTS)}"
+    hint = did_you_mean(key, DEFAULTS, f"the settings are {', '.join(DEFAULTS)}")
     return ConfigError(f"{name}, line {line}: unknown setting `{key}`", hint=hint)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from iotauth_cli.emulator.behaviour import Behaviour, Value
 from iotauth_cli.emulator.state import State
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import InputError, did_you_mean
 
 DEFAULTS: Mapping[str, Any] = {field.name: getattr(Behaviour, field.name) for field in dataclasses.fields(Behaviour)}
 DEFAULT = "default"
@@ -76,10 +76,7 @@ def _parse_one(text: str) -> tuple[str, Value]:
 
 
 def _unknown(key: str) -> InputError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, DEFAULTS, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else "`iotauth emulator behaviour` lists them"
+    hint = did_you_mean(key, DEFAULTS, "`iotauth emulator behaviour` lists them")
     return InputError(f"the emulator has no choice `{key}`", hint)
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import InputError, did_you_mean
 from iotauth_cli.operations.audit_rules import (
     ALL_RULES,
     FOREIGN,
@@ -117,9 +117,6 @@ def check_ignored(names: tuple[str, ...]) -> frozenset[str]:
     known = [rule.id for rule in ALL_RULES]
     for name in names:
         if name not in known:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"the rules are {', '.join(known)}"
+            hint = did_you_mean(name, known, f"the rules are {', '.join(known)}")
             raise InputError(f"there is no rule `{name}`", hint=hint)
     return frozenset(names)

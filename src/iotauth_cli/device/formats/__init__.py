@@ -17,7 +17,7 @@ from iotauth_cli.credentials import file_name
 from iotauth_cli.device import roots
 from iotauth_cli.device.connect_size import measured
 from iotauth_cli.device.login import DeviceLogin
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import InputError, did_you_mean
 
 WIFI_NONE, WIFI_TAKEN, WIFI_NEEDED = range(3)  # what a format does with the network that a device joins
 
@@ -106,10 +106,7 @@ def render(name: str, login: DeviceLogin) -> Rendered:
 
 
 def unknown(name: str) -> InputError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.lower(), FORMATS, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"the formats are {', '.join(FORMATS)}"
+    hint = did_you_mean(name.lower(), FORMATS, f"the formats are {', '.join(FORMATS)}")
     return InputError(f"there is no format `{name}`", hint=hint)
 
 
