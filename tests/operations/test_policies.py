@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iotauth_authorizer.credential import Slot
 from iotauth_authorizer.grants import ArnScope, Grants
@@ -15,6 +18,9 @@ from iotauth_cli.aws.client_table import BrokenRow
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations import policies
 from iotauth_cli.operations.policies import Held, Verb, held_by, may
+from iotauth_cli.policy.context import Context
+from iotauth_cli.policy.document import parse_all
+from iotauth_cli.policy.evaluate import Evaluator
 
 SCOPE = ArnScope("aws", "us-east-1", "123456789012")
 NOW = 1_800_000_000
@@ -180,3 +186,116 @@ def test_rows_are_surveyed_one_by_one_and_the_unreadable_are_not_hidden() -> Non
         "its row is unreadable: `Expires` is not of type N",
         "topic filter `a/#/b` has a `#` that is not the whole last level",
     ]
+
+
+@pytest.mark.parametrize(
+    ("verb", "topic", "why"),
+    [
+        ("publish", "doors/7/2/3/4/5/6/7/8", "slashes"),
+        ("publish", "doors/7/" + "x" * 256, "bytes"),
+        ("publish", "", "empty topic"),
+        ("publish", "$events/door", "reserved"),
+        ("will", "$aws/events/presence/connected/door-7", "reserved"),
+        ("receive", "doors/7/2/3/4/5/6/7/8", "slashes"),
+        ("subscribe", "doors/2/3/4/5/6/7/8/#", "slashes"),
+        ("subscribe", "$share//doors/+", "group"),
+    ],
+)
+def test_what_aws_iot_takes_from_nobody_is_a_no_whatever_the_policy_allows(verb: Verb, topic: str, why: str) -> None:
+    """A wildcard in a policy reaches further than the topics that there can be."""
+    ruling = may(everything(), verb, topic)
+    assert not ruling.allowed
+    assert ruling.barred is not None
+    assert why in ruling.barred
+    assert may(everything(), verb, "$share/group/doors/7" if verb == "subscribe" else "doors/7").allowed
+
+
+def test_what_aws_iot_sends_itself_may_be_received() -> None:
+    """Lifecycle events and shadows come on topics that nobody else may publish to."""
+    assert may(everything(), "receive", "$aws/events/presence/connected/door-7").allowed
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        {"A": Slot("$hash", NOW, "retired")},
+        {"A": Slot("$hash", NOW, "retiring", expires_at=NOW)},
+        {"A": Slot("$hash", NOW, "retired"), "B": Slot("$hash", NOW, expires_at=NOW - 1)},
+    ],
+)
+def test_a_client_whose_secrets_are_all_over_is_kept_out(slots: dict[str, Slot]) -> None:
+    """The function refuses each of them, so no policy is ever handed out; one that lives is enough."""
+    assert held(slots=slots).kept_out == "every secret of client `door-7` is retired or has expired"
+    assert held(slots={"A": slots["A"], "B": Slot("$hash", NOW, "pending")}).kept_out is None
+    assert held(slots=slots, plain_password="old").kept_out is None
+
+
+def test_what_only_a_connection_has_is_never_taken_for_granted() -> None:
+    """Where a Deny hangs on the address that a device comes from, the answer is no, and says on what it hangs."""
+    deny: dict[str, Any] = {"Effect": "Deny", "Action": "iot:Publish", "Resource": "*"}
+    for operator in ("NotIpAddress", "IpAddress"):
+        deny = {**deny, "Condition": {operator: {"aws:SourceIp": "10.0.0.0/8"}}}
+        ruling = may(everything(deny), "publish", "doors/7")
+        assert not ruling.allowed
+        assert ruling.notes[0].startswith("the policy asks for `aws:SourceIp`, which only a connection has")
+    assert may(everything(deny), "subscribe", "doors/7").notes == ()
+
+
+CONDITIONS = st.sampled_from(
+    [
+        None,
+        {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
+        {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
+        {"StringNotEquals": {"iot:DomainName": "example.com"}},
+        {"StringEqualsIfExists": {"iot:DomainName": "example.com"}},
+        {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}},
+        {"ArnLike": {"iot:LastWillTopic": "arn:aws:iot:*:*:topic/a"}},
+    ]
+)
+RESOURCES = ("*", *(f"arn:aws:iot:us-east-1:123456789012:{name}" for name in ("client/door-7", "topic/a", "topic/a/*")))
+STATEMENTS = st.builds(
+    lambda effect, action, resource, condition: {
+        "Effect": effect,
+        "Action": action,
+        "Resource": resource,
+        **({"Condition": condition} if condition else {}),
+    },
+    st.sampled_from(["Allow", "Allow", "Allow", "Deny"]),
+    st.sampled_from(["iot:*", "iot:Connect", "iot:Publish", "iot:RetainPublish", "iot:Receive"]),
+    st.sampled_from([*RESOURCES, "arn:aws:iot:us-east-1:123456789012:topicfilter/a/+"]),
+    CONDITIONS,
+)
+
+
+@given(
+    statements=st.lists(STATEMENTS, min_size=1, max_size=4),
+    verb=st.sampled_from(["publish", "retain", "will", "receive"]),
+    topic=st.sampled_from(["a", "a/b", "b"]),
+    address=st.sampled_from(["10.0.0.1", "192.0.2.1"]),
+    name=st.sampled_from([None, "example.com", "other.example.com"]),
+)
+def test_a_yes_is_a_yes_from_wherever_the_device_connects(
+    statements: list[dict[str, Any]], verb: Verb, topic: str, address: str, name: str | None
+) -> None:
+    """The emulator, which knows the whole connection, decides the same, or the answer was a no that says why."""
+    text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    ruling = may(Held("door-7", "a file", (text,), SCOPE), verb, topic)
+    known = Context("door-7", address, name)
+    if verb == "will":
+        known = replace(known, connect_attributes=("LastWill",), last_will_topic=SCOPE.topic(topic))
+    policy = Evaluator(parse_all([text]), known)
+    actions = {"receive": ("iot:Receive",), "retain": ("iot:Publish", "iot:RetainPublish")}.get(verb, ("iot:Publish",))
+    really = policy.allows("iot:Connect", SCOPE.client("door-7")) and all(
+        policy.allows(action, SCOPE.topic(topic)) for action in actions
+    )
+    if ruling.allowed:
+        assert really
+    elif not ruling.notes:
+        assert not really
+
+
+def everything(*statements: dict[str, Any]) -> Held:
+    """A policy that allows everything, and what else is said."""
+    allow = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [allow, *statements]})
+    return Held("door-7", "a file", (text,), SCOPE)

@@ -527,3 +527,13 @@ def test_in_mqtt_5_the_reason_decides_between_them() -> None:
     codes = {0x8E: "session-taken-over", 0x98: "session-ended"}
     for code, cause in codes.items():
         assert diagnose(case_of(NO_PUBACK, facts={"code": code}, manner=FIVE)).cause == cause
+
+
+def test_a_policy_that_asks_for_the_address_is_blamed_for_nothing() -> None:
+    """It may have let the device in: where it comes from is known to AWS IoT alone, so two causes remain."""
+    here = {**ALL, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}
+    found = diagnose(case_of(NO_PUBACK, answering(here)))
+    assert found.cause == "cut-off"
+    assert "either the policy does not allow this, or another connection" in found.sentence
+    assert diagnose(case_of(NO_PUBACK, answering(ALL, here))).cause == "cut-off"
+    assert diagnose(case_of(NO_PUBACK, answering(allow("iot:Connect", "*")))).cause == "publish-not-granted"

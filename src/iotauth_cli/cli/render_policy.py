@@ -33,13 +33,15 @@ def ruling(found: Ruling) -> list[str]:
     if not found.allowed and not found.near and found.granted:
         more = f" and {len(found.granted) - GRANTED_SHOWN} more" if len(found.granted) > GRANTED_SHOWN else ""
         facts.append(("granted", ", ".join(found.granted[:GRANTED_SHOWN]) + more))
-    facts += [("but", note) for note in found.notes if found.allowed]
+    facts += [("but", note) for note in found.notes]
     return [answer, *(line for name, text in (*facts, ("source", found.held.source)) for line in fact(name, text))]
 
 
 def reasons(found: Ruling) -> list[str]:
     if found.held.kept_out is not None:
         return [found.held.kept_out]
+    if found.barred is not None:
+        return [found.barred]
     # That it may connect goes without saying, where that is not the question.
     decisions = found.decisions if found.verb == "connect" or not found.allowed else found.decisions[1:]
     return [decision.because for decision in decisions if decision.allowed == found.allowed]
@@ -62,6 +64,7 @@ def ruling_document(found: Ruling) -> dict[str, Any]:
         "topic": found.topic,
         "source": found.held.source,
         "kept_out": found.held.kept_out,
+        "barred": found.barred,
         "decisions": [
             {
                 "effect": decision.effect,

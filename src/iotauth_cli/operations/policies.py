@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from iotauth_authorizer.credential import Slot
 from iotauth_authorizer.grants import ArnScope, compile_policies
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
+from iotauth_cli.emulator.mqtt.topics import InvalidTopic, check_filter, check_topic
 from iotauth_cli.errors import InputError, NotFound
 from iotauth_cli.files import read_text
 from iotauth_cli.operations import authorizers
 from iotauth_cli.policy.binding import bind, resource_name
-from iotauth_cli.policy.context import CONNECT, LAST_WILL, Context
+from iotauth_cli.policy.context import CONNECT, LAST_WILL, OF_THE_CONNECTION, Context
 from iotauth_cli.policy.document import Document, parse_all
-from iotauth_cli.policy.evaluate import Decision, Request, evaluate
+from iotauth_cli.policy.evaluate import Decision, Request, evaluate, unknowns
 from iotauth_cli.policy.lint import Finding, lint
 from iotauth_cli.policy.near import NearMiss, near_misses
 from iotauth_cli.policy.rules import RULES
@@ -63,7 +65,8 @@ class Ruling:
     """The answer to one question. *decisions* are those it rests on, the refused one last.
 
     *near* are grants that were perhaps meant, *granted* the resources that the refused action is
-    allowed on; *notes* what else a yes should be read with.
+    allowed on; *notes* what else a yes should be read with. *barred* says why AWS IoT takes the topic
+    from nobody, whatever a policy allows.
     """
 
     held: Held
@@ -73,10 +76,12 @@ class Ruling:
     near: tuple[NearMiss, ...] = ()
     granted: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    barred: str | None = None
 
     @property
     def allowed(self) -> bool:
-        return self.held.kept_out is None and all(decision.allowed for decision in self.decisions)
+        is_free = self.held.kept_out is None and self.barred is None
+        return is_free and all(decision.allowed for decision in self.decisions)
 
 
 @dataclass(frozen=True)
@@ -139,9 +144,15 @@ def kept_out(row: ClientRecord, now: int) -> str | None:
         return f"client `{row.client_id}` is disabled"
     if row.expires_at is not None and row.expires_at <= now:
         return f"client `{row.client_id}` has expired"
-    if not row.slots and row.plain_password is None:
+    if not row.slots and not row.plain_password:
         return f"client `{row.client_id}` has no secret"
+    if not row.plain_password and all(is_spent(slot, now) for slot in row.slots.values()):
+        return f"every secret of client `{row.client_id}` is retired or has expired"
     return None
+
+
+def is_spent(slot: Slot, now: int) -> bool:
+    return slot.state == "retired" or (slot.expires_at is not None and slot.expires_at <= now)
 
 
 def of_answer(session: Session, store: Store, authorizer: str, client_id: str, scope: ArnScope) -> Held:
@@ -218,7 +229,29 @@ def may(held: Held, verb: Verb, topic: str | None) -> Ruling:
             near = () if decision.deciding else near_misses(documents, request)
             granted = granted_for(request.action, documents)
             break
-    return Ruling(held, verb, topic, tuple(decisions), near, granted, notes(held, verb, topic, documents))
+    left_open = tuple(unknowns_of(decisions, documents))
+    if decisions[-1].allowed:
+        left_open += notes(held, verb, topic, documents)
+    return Ruling(held, verb, topic, tuple(decisions), near, granted, left_open, barred(verb, topic))
+
+
+def unknowns_of(decisions: Sequence[Decision], documents: Sequence[Document]) -> Iterator[str]:
+    """Say what the answer may hang on that only a connection has: its address, and the name it asked for."""
+    context = Context(unknown=OF_THE_CONNECTION)
+    keys = (key for each in decisions for key in unknowns(documents, each.action, context))
+    for key in dict.fromkeys(keys):
+        yield f"the policy asks for `{key}`, which only a connection has; where it counts, the answer here is no"
+
+
+def barred(verb: Verb, topic: str | None) -> str | None:
+    """Return why AWS IoT takes *topic* from nobody, or None. What it sends itself may be received all the same."""
+    if topic is None or (verb == "receive" and topic.startswith("$")):
+        return None
+    try:
+        (check_filter if verb == "subscribe" else check_topic)(topic)
+    except InvalidTopic as problem:
+        return f"AWS IoT takes it from nobody: {problem}"
+    return None
 
 
 def granted_for(action: str, documents: Sequence[Document]) -> tuple[str, ...]:
@@ -233,12 +266,10 @@ def requests(held: Held, verb: Verb, topic: str | None) -> Iterator[Request]:
     Source: AWS IoT developer guide, "AWS IoT Core policy actions"; a will needs iot:Publish on its
     topic at CONNECT, a retained message iot:RetainPublish beside iot:Publish.
     """
-    scope, context = held.scope, Context(client_id=held.client_id)
+    scope, context = held.scope, Context(client_id=held.client_id, unknown=OF_THE_CONNECTION)
     at_connect = context
     if verb == "will" and topic is not None:
-        at_connect = Context(
-            client_id=held.client_id, connect_attributes=(LAST_WILL,), last_will_topic=scope.topic(topic)
-        )
+        at_connect = replace(context, connect_attributes=(LAST_WILL,), last_will_topic=scope.topic(topic))
     yield Request(CONNECT, scope.client(held.client_id), at_connect)
     if topic is None:
         return
@@ -253,7 +284,7 @@ def requests(held: Held, verb: Verb, topic: str | None) -> Iterator[Request]:
 
 
 def notes(held: Held, verb: Verb, topic: str | None, documents: Sequence[Document]) -> tuple[str, ...]:
-    """Say what a yes leaves open."""
+    """Say what a yes to a subscription leaves open."""
     if verb != "subscribe" or topic is None:
         return ()
     example = concrete(topic.removeprefix("$share/").partition("/")[2] if topic.startswith("$share/") else topic)

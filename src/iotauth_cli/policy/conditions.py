@@ -55,7 +55,7 @@ def check(conditions: Sequence[Condition], context: Context, action: str, variab
 
     One that fails settles it, whatever else is unknown.
     """
-    checks = [_check(condition, context.values(condition.key, action), variables) for condition in conditions]
+    checks = [_check(condition, context, action, variables) for condition in conditions]
     for outcome in (Outcome.FAILS, Outcome.UNKNOWN):
         for each in checks:
             if each.outcome is outcome:
@@ -77,13 +77,15 @@ def read_operator(name: str) -> Operator | None:
     return Operator(compare, is_negated, quantifier, base != rest)
 
 
-def _check(condition: Condition, actual: Sequence[str], variables: Mapping[str, str]) -> Check:
+def _check(condition: Condition, context: Context, action: str, variables: Mapping[str, str]) -> Check:
     operator = read_operator(condition.operator)
-    key = condition.key.lower()
+    key, actual = condition.key.lower(), context.values(condition.key, action)
     if operator is None:
         return _unknown(condition, "the operator is not known")
     if key not in CONDITION_KEYS:
         return _unknown(condition, f"key {condition.key} is not known")
+    if key in context.unknown:
+        return _unknown(condition, f"only the connection itself has {condition.key}")
     if key in MULTI_VALUED and not operator.quantifier and operator.compare is not None:
         return _unknown(condition, f"{condition.key} has many values and needs ForAllValues or ForAnyValue")
     try:

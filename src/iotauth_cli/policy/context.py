@@ -12,6 +12,7 @@ LAST_WILL = "LastWill"  # a CONNECT with a will
 BASIC_VARIABLES = ("iot:ClientId", "aws:SourceIp", "iot:DomainName")
 CONNECT_KEYS = ("iot:ConnectAttributes", "iot:LastWillTopic")
 MULTI_VALUED = frozenset({"iot:connectattributes"})
+OF_THE_CONNECTION = frozenset({"aws:sourceip", "iot:domainname"})  # only who sees it connect can tell
 CONDITION_KEYS = frozenset(key.lower() for key in BASIC_VARIABLES + CONNECT_KEYS)
 
 
@@ -22,7 +23,8 @@ class Context:
     *client_id* is None over HTTP, where no client id exists. *last_will_topic* is the full ARN
     of the will's topic. *connect_attributes* holds `PERSISTENT_CONNECT` and `LAST_WILL` as they
     apply; both it and the will's topic have a value for `CONNECT` only (inferred: they describe
-    the CONNECT packet).
+    the CONNECT packet). *unknown* names variables that the connection has and whoever asks does
+    not know, in lower case: a condition about one cannot be told.
     """
 
     client_id: str | None = None
@@ -30,6 +32,7 @@ class Context:
     domain_name: str | None = None
     connect_attributes: tuple[str, ...] = ()
     last_will_topic: str | None = None
+    unknown: frozenset[str] = frozenset()
 
     @property
     def variables(self) -> Mapping[str, str]:

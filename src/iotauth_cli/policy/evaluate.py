@@ -18,6 +18,7 @@ from iotauth_cli.policy.binding import BoundStatement, StatementReference, bind,
 from iotauth_cli.policy.context import Context
 from iotauth_cli.policy.document import Document
 from iotauth_cli.policy.match import Matcher, Pattern
+from iotauth_cli.policy.variables import names
 
 ALLOWED = "allow"
 EXPLICIT_DENY = "explicit-deny"
@@ -68,6 +69,14 @@ class Decision:
 def evaluate(documents: Sequence[Document], request: Request) -> Decision:
     """Return the decision on *request* under *documents* together."""
     return Evaluator(documents, request.context).decide(request.action, request.resource)
+
+
+def unknowns(documents: Sequence[Document], action: str, context: Context) -> tuple[str, ...]:
+    """Return what statements about *action* ask of a connection and *context* does not know, as they write it."""
+    asking = [each.statement for each in bind(documents, context) if each.covers_action(action)]
+    keys = [condition.key for each in asking for condition in each.conditions]
+    keys += [name for each in asking for resource in each.resources for name in names(resource)]
+    return tuple(dict.fromkeys(key for key in keys if key.lower() in context.unknown))
 
 
 class Evaluator:

@@ -14,9 +14,9 @@ from typing import Literal
 from iotauth_authorizer import username
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.errors import InputError
-from iotauth_cli.policy.context import LAST_WILL, Context
+from iotauth_cli.policy.context import LAST_WILL, OF_THE_CONNECTION, Context
 from iotauth_cli.policy.document import parse_all
-from iotauth_cli.policy.evaluate import Decision, Request, evaluate
+from iotauth_cli.policy.evaluate import Decision, Request, evaluate, unknowns
 from iotauth_cli.probe.stages import PLAIN, Endpoint, Errand, Login, Manner, Stage, StageName
 
 
@@ -220,7 +220,10 @@ class Case:
 
     @cached_property
     def decision(self) -> Decision | None:
-        """What the policy engine says about the failing step, on the documents of the test call."""
+        """What the policy engine says about the failing step, on the documents of the test call.
+
+        None where it would say no because of what only the connection has: then it is not known.
+        """
         test = self.other.test
         if test is None or test.outcome != "allowed" or not self.requests:
             return None
@@ -228,16 +231,23 @@ class Case:
             documents = parse_all(test.documents)
         except InputError:
             return None
-        decisions = [evaluate(documents, Request(*request, self.context)) for request in self.requests]
-        return next((decision for decision in decisions if not decision.allowed), decisions[0])
+        for request in self.requests:
+            decision = evaluate(documents, Request(*request, self.context))
+            if not decision.allowed:
+                return None if unknowns(documents, decision.action, self.context) else decision
+        return evaluate(documents, Request(*self.requests[0], self.context))
 
     @property
     def context(self) -> Context:
         """What the policy may ask about the connection. Over HTTP there is no client id."""
         will = self.attempt.errand.will
         if self.attempt.manner.transport == "http":
-            return Context()
+            return Context(unknown=OF_THE_CONNECTION)
         if will is None or not isinstance(self.other.authorizer, AuthorizerFound):
-            return Context(client_id=self.attempt.login.client_id)
-        topic = ArnScope.parse(self.other.authorizer.arn).topic(will)
-        return Context(client_id=self.attempt.login.client_id, connect_attributes=(LAST_WILL,), last_will_topic=topic)
+            return Context(client_id=self.attempt.login.client_id, unknown=OF_THE_CONNECTION)
+        return Context(
+            client_id=self.attempt.login.client_id,
+            connect_attributes=(LAST_WILL,),
+            last_will_topic=ArnScope.parse(self.other.authorizer.arn).topic(will),
+            unknown=OF_THE_CONNECTION,
+        )
