@@ -140,12 +140,26 @@ PLAINLY = (  # click's wording, and ours
 )
 
 
+ELSEWHERE = {  # other tools' words, and ours
+    **dict.fromkeys(("delete", "del", "rm"), "remove"),
+    **dict.fromkeys(("create", "new"), "add"),
+    **dict.fromkeys(("edit", "set", "tag"), "update"),
+    **dict.fromkeys(("block", "revoke"), "disable"),
+    "get": "show",
+    "ls": "list",
+    "remove": "delete",
+}
+
+
 def usage_error(problem: _click.exceptions.ClickException) -> InputError:
     """Word click's refusals as ours: one sentence, lower case, no full stop, a hint that can be typed."""
     message = problem.format_message().rstrip(".")
     for theirs, ours in PLAINLY:
         message = re.sub(theirs, ours, message)
     context = getattr(problem, "ctx", None)
+    unknown = re.fullmatch("No such command `(.*)`", message)
+    if unknown and (meant := ELSEWHERE.get(unknown[1])) in getattr(context and context.command, "commands", ()):
+        message += f"; did you mean `{meant}`?"
     path = context.command_path if context else "iotauth"
     return InputError(message[:1].lower() + message[1:], hint=f"see `{path} --help`")
 

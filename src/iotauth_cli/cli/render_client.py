@@ -44,6 +44,8 @@ def after_adding(found: Added, kept_at: str | None, next_command: str) -> list[s
     told = [f"added client `{found.credential.client_id}` to table `{found.credential.table}`"]
     if found.record.expires_at is not None:
         told.append(f"it is let in until {moment(found.record.expires_at)}")
+    if "#" in (*found.credential.publish, *found.credential.subscribe):
+        told.append("it is granted `#`: every topic of the account")
     if found.credential.token is not None:
         told.append("the user name holds a signed token: treat it as a password")
     if found.lacks_token:

@@ -65,7 +65,9 @@ def read_list(path: Path) -> tuple[Wanted, ...]:
     """
     text = read_text(path)
     if text is None:
-        raise InputError(f"there is no file `{path}`", hint="write one with a line `client_id` and an id in each other")
+        raise InputError(
+            f"there is no file `{path}`", hint="write one: a line `client_id`, and below it an id on each line"
+        )
     rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if "client_id" in header:
@@ -81,7 +83,7 @@ def read_list(path: Path) -> tuple[Wanted, ...]:
         if twice:
             raise InputError(f"`{path}` names {what} `{twice}` twice", hint="two boards never get one credential")
     if not found:
-        raise InputError(f"`{path}` names no client", hint="write a line `client_id` and an id in each other")
+        raise InputError(f"`{path}` names no client", hint="write a line `client_id`, and below it an id on each line")
     return tuple(found)
 
 
