@@ -195,3 +195,19 @@ def test_an_open_session_ends_with_the_client(world: World) -> None:
         assert device.ping()
         emulators.advance_clock(world.emulator.state_dir, 101, pinging=True)
         assert device.is_closed()
+
+
+def test_topics_are_added_beside_those_of_before(table: ClientTable, store: Store) -> None:
+    """Once each, with the reach that the client had; an older row keeps its own topics too."""
+    add(table, store, retain=True)
+    after = change(table, store, publish=("doors/7", "logs/7"), subscribe=("all/+",), adds_topics=True).after
+    assert after.grants.publish == ("doors/7", "doors/7/#", "logs/7")
+    assert after.grants.subscribe == ("doors/7", "doors/7/#", "all/+")
+    assert after.grants.retain == after.grants.publish
+
+
+def test_adding_nothing_is_refused(table: ClientTable, store: Store) -> None:
+    """`--add` without a topic was meant otherwise."""
+    add(table, store)
+    with pytest.raises(InputError, match="`--add` adds topics, and none was given"):
+        change(table, store, note="x", adds_topics=True)

@@ -268,7 +268,7 @@ TABLE: list[tuple[str, Case, str]] = [
         case_of(("subscribe", Symptom.CLOSED), answering(allow("iot:*", "*"), allow("iot:Subscribe", "*", "Deny"))),
         "take that statement out",
     ),
-    ("subscribe-not-granted", case_of(("subscribe", Symptom.CLOSED), IN_ORDER, subscribe="x"), "`subscribe_topics`"),
+    ("subscribe-not-granted", case_of(("subscribe", Symptom.CLOSED), IN_ORDER, subscribe="x"), "--add --subscribe 'x'"),
     (
         "subscribe-not-granted",
         case_of(("subscribe", Symptom.REFUSED), replace(IN_ORDER, function=FOREIGN), subscribe="x"),
@@ -279,7 +279,7 @@ TABLE: list[tuple[str, Case, str]] = [
         case_of(("publish", Symptom.CLOSED), answering(allow("iot:*", "*"), allow("iot:Publish", "*", "Deny"))),
         "take that statement out",
     ),
-    ("publish-not-granted", case_of(("publish", Symptom.CLOSED), IN_ORDER, publish="x"), "`publish_topics`"),
+    ("publish-not-granted", case_of(("publish", Symptom.CLOSED), IN_ORDER, publish="x"), "--add --publish 'x'"),
     (
         "publish-not-granted",
         case_of(("publish", Symptom.CLOSED), replace(IN_ORDER, function=FOREIGN), publish="x"),

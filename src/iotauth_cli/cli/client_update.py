@@ -17,6 +17,7 @@ def update(
     topic: Annotated[Texts, typer.Option(metavar="TOPIC", help="May do everything here and below.")] = None,
     publish: Publish = None,
     subscribe: Subscribe = None,
+    add: Annotated[bool, typer.Option("--add", help="Grant the topics beside those it has.")] = False,
     retain: Annotated[bool | None, typer.Option("--retain/--no-retain", help="May publish retained messages.")] = None,
     will: Annotated[bool | None, typer.Option("--will/--no-will", help="May leave a last will.")] = None,
     expires: Expires = None,
@@ -29,7 +30,8 @@ def update(
 ) -> None:
     """Change what a client may do, how long, and what is written about it.
 
-    Topics, of whichever kind, replace all that it was granted. What is not given stays as it is.
+    Topics, of whichever kind, replace all that it was granted, or are added with `--add`. What is not
+    given stays as it is.
 
     Example: iotauth client update thermo-1 --ttl 30d --tag site:berlin
     """
@@ -51,6 +53,7 @@ def update(
         tags=updating.parse_tags(tuple(tag or ())),
         untag=tuple(untag or ()),
         note="" if no_note else note,
+        adds_topics=add,
     )
     updated = updating.update(context.clients, context.store, wish, partition=context.partition, now=now)
     context.output.result(render.updated_document(updated), render.updated(updated))

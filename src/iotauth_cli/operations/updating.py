@@ -24,8 +24,8 @@ __all__ = ["Update", "Updated", "expiry", "parse_tags", "update"]
 class Update:
     """What `client update` was asked for; what was not is left as it is.
 
-    Topics, of whichever kind, replace all grants. *expires_at* 0 takes the expiry away, as an empty
-    *note* does with the note.
+    Topics, of whichever kind, replace all grants; with *adds_topics* they come beside them.
+    *expires_at* 0 takes the expiry away, as an empty *note* does with the note.
     """
 
     client_id: str
@@ -38,10 +38,15 @@ class Update:
     tags: tuple[tuple[str, str], ...] = ()
     untag: tuple[str, ...] = ()
     note: str | None = None
+    adds_topics: bool = False
+
+    @property
+    def names_topics(self) -> bool:
+        return bool(self.topics or self.publish or self.subscribe)
 
     @property
     def changes_grants(self) -> bool:
-        return bool(self.topics or self.publish or self.subscribe) or self.retain is not None or self.will is not None
+        return self.names_topics or self.retain is not None or self.will is not None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,10 @@ def update(table: ClientTable, store: Store, wish: Update, *, partition: str, no
             f"nothing to change was given for client `{wish.client_id}`",
             hint=f"say what: `iotauth client update {wish.client_id} --tag site:berlin`, or `--note`, `--expires` …",
         )
+    if wish.adds_topics and not wish.names_topics:
+        raise InputError(
+            "`--add` adds topics, and none was given", hint="name it with `--topic`, `--publish` or `--subscribe`"
+        )
     before = clients.find(table, wish.client_id)
     after = before._replace(
         grants=grants_after(before, wish),
@@ -94,9 +103,14 @@ def grants_after(before: ClientRecord, wish: Update) -> Grants:
         return before.grants
     retain = bool(before.grants.retain) if wish.retain is None else wish.retain
     will = bool(before.grants.will) if wish.will is None else wish.will
-    if wish.topics or wish.publish or wish.subscribe:
+    if wish.names_topics:
         asked = NewClient(wish.client_id, "", wish.topics, wish.publish, wish.subscribe)
         found = clients.check(asked)
+        if wish.adds_topics:
+            found = before.grants._replace(
+                publish=clients.once(before.grants.publish, found.publish),
+                subscribe=clients.once(before.grants.subscribe, found.subscribe),
+            )
     else:
         found = before.grants
     if (wish.retain or wish.will) and not found.publish:

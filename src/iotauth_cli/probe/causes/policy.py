@@ -7,7 +7,6 @@ from functools import partial
 from iotauth_cli.probe import clues
 from iotauth_cli.probe.cause import ANY_END, Cause
 from iotauth_cli.probe.causes.references import POLICY_ACTIONS, POLICY_EXAMPLES
-from iotauth_cli.probe.causes.remedies import ROW
 from iotauth_cli.probe.mqtt5 import NOT_AUTHORIZED
 from iotauth_cli.probe.stages import Symptom
 
@@ -71,7 +70,8 @@ CAUSES = (
         when=(clues.policy_is_silent, clues.function_is_ours),
         says="client `{client}` may not subscribe to `{filter}`",
         evidence=(clues.decision, clues.near_misses),
-        remedy=f"add `{{filter}}` to `subscribe_topics` in {ROW}; policies compare filters as text",
+        remedy="grant it: `iotauth client update {client} --add --subscribe '{filter}'{where}`; "
+        "policies compare filters as text",
     ),
     subscribe(
         "subscribe-not-granted",
@@ -113,7 +113,7 @@ CAUSES = (
         when=(clues.policy_is_silent, clues.function_is_ours),
         says="client `{client}` may not publish to `{topic}`",
         evidence=(clues.decision, clues.near_misses),
-        remedy=f"add `{{topic}}` to `publish_topics` in {ROW}",
+        remedy="grant it: `iotauth client update {client} --add --publish '{topic}'{where}`",
     ),
     publish(
         "publish-not-granted",
