@@ -64,9 +64,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     for way in (("--http",), ("--websocket", "--credentials-in", "query"), ("--mistake", "token-newline")):
         shell.run("test-connect", "door-1", *way, "--json", "--debug", check=False)
     shell.run("test-connect", "door-1", "--username", "somebody", "--debug", check=False)
-    for way in ((), ("--http",), ("--websocket", "--mqtt5")):
-        shell.run("publish", "doors/1", told.signatures[0], "--as", "door-1", *way, "--debug")
-        shell.run("publish", "doors/2", "x", "--as", "door-1", *way, "--json", "--debug", check=False)
+    for over in ((), ("--http",), ("--websocket", "--mqtt5")):
+        shell.run("publish", "doors/1", told.signatures[0], "--as", "door-1", *over, "--debug")
+        shell.run("publish", "doors/2", "x", "--as", "door-1", *over, "--json", "--debug", check=False)
     shell.run("listen", "doors/2", "--as", "door-1", "--debug", check=False)
     shell.run("authorizer", "test-invoke", "--client", "door-1", "--json")
     shell.run("client", "show", "door-1", "--json")
