@@ -406,6 +406,13 @@ def unbound(bench: Bench) -> Callable[[], Any]:
     return lambda: bench.client("lambda").remove_permission(**named)
 
 
+@case("permission-bound", "warning", "may be called without `SourceArn`, `SourceAccount`")
+def open_beside_a_bound_one(bench: Bench) -> Callable[[], Any]:
+    named = {"FunctionName": FUNCTION, "StatementId": "anybody"}
+    bench.client("lambda").add_permission(**named, Action="lambda:InvokeFunction", Principal="*")
+    return lambda: bench.client("lambda").remove_permission(**named)
+
+
 def take_permissions_back(bench: Bench) -> None:
     arn = lambda_.FunctionArn.parse(f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION}")
     for statement in lambda_.statements(bench.place.session, arn):
@@ -459,6 +466,11 @@ def no_function(bench: Bench) -> None:
 def other_code(bench: Bench) -> None:
     bench.client("lambda").update_function_code(FunctionName=FUNCTION, ZipFile=zipped("x = 1"))
     lambda_.wait_until_ready(bench.place.session, FUNCTION)
+
+
+@case("function-code", "error", "function `doors-authorizer` runs `handler.main`, which is not in iotauth's code")
+def other_handler(bench: Bench) -> None:
+    configured(bench, Handler="handler.main")
 
 
 def configured(bench: Bench, **members: Any) -> None:
@@ -544,6 +556,34 @@ def wide_policy(bench: Bench) -> None:
 @case("role-policy", "error", "has no policy `iotauth`, so the function can read no client", mends=True)
 def no_policy(bench: Bench) -> None:
     bench.client("iam").delete_role_policy(RoleName=ROLE, PolicyName=POLICY_NAME)
+
+
+@case("role-policy", "error", "gives no `dynamodb:GetItem`, `dynamodb:UpdateItem`, so the function reads no client")
+def forbidding_policy(bench: Bench) -> None:
+    policy = Role(bench.place.session, bench.place.wish).policy
+    deny = {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"}
+    iam.put_policy(bench.place.session, ROLE, POLICY_NAME, {**policy, "Statement": [*policy["Statement"], deny]})
+
+
+@case("role-policy", "warning", "it lacks `dynamodb:UpdateItem`")
+def narrow_policy(bench: Bench) -> None:
+    policy = Role(bench.place.session, bench.place.wish).policy
+    read = {**policy["Statement"][0], "Action": "dynamodb:GetItem"}
+    iam.put_policy(bench.place.session, ROLE, POLICY_NAME, {**policy, "Statement": [read, policy["Statement"][1]]})
+
+
+@case("role-policy", "warning", "has more policies than `iotauth`: `all`, `AdministratorAccess`")
+def more_policies(bench: Bench) -> Callable[[], Any]:
+    wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_policy(bench.place.session, ROLE, "all", wide)
+    attached = {"RoleName": ROLE, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    bench.client("iam").attach_role_policy(**attached)
+
+    def undo() -> None:
+        bench.client("iam").delete_role_policy(RoleName=ROLE, PolicyName="all")
+        bench.client("iam").detach_role_policy(**attached)
+
+    return undo
 
 
 # --- table ----------------------------------------------------------------------------------------

@@ -51,6 +51,13 @@ def find_policy(session: Session, role: str, name: str) -> Document | None:
         return None
 
 
+def policy_names(session: Session, role: str) -> list[str]:
+    """Return the names of all policies of the role: its own, and those attached to it."""
+    own = session.call("iam", "list_role_policies", RoleName=role)["PolicyNames"]
+    attached = session.call("iam", "list_attached_role_policies", RoleName=role)["AttachedPolicies"]
+    return [*own, *(each["PolicyName"] for each in attached)]
+
+
 def create(session: Session, name: str, *, trust: Document, description: str) -> None:
     session.call(
         "iam",

@@ -31,11 +31,23 @@ def permission_for(authorizer_arn: str, statements: list[dict[str, Any]]) -> Per
     return PermissionFound("given", sources, accounts)
 
 
+def unbound(statements: list[dict[str, Any]]) -> list[str]:
+    """Return the keys that one of the statements does not ask for: through that one, anybody's AWS IoT may call."""
+    granted = [statement for statement in statements if names_aws_iot(statement)]
+    return [
+        key for key in ("SourceArn", "SourceAccount") if not all(values(each, f"aws:{key.lower()}") for each in granted)
+    ]
+
+
 def names_aws_iot(statement: dict[str, Any]) -> bool:
     principal = statement.get("Principal")
-    named = principal.get("Service") if isinstance(principal, dict) else principal
-    is_allowed = statement.get("Effect") == "Allow" and statement.get("Action") in CALL
-    return is_allowed and named in (PRINCIPAL, "*")
+    named = principal.get("Service", principal.get("AWS")) if isinstance(principal, dict) else principal
+    is_allowed = statement.get("Effect") == "Allow" and any(each in CALL for each in listed(statement.get("Action")))
+    return is_allowed and any(each in (PRINCIPAL, "*") for each in listed(named))
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def values(statement: dict[str, Any], key: str) -> list[str]:

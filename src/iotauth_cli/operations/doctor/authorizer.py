@@ -13,7 +13,7 @@ from iotauth_cli.operations.doctor.scene import Scene
 from iotauth_cli.operations.installation import Step, Wish
 from iotauth_cli.operations.installation.authorizer import Permission
 from iotauth_cli.operations.installation.part import Part
-from iotauth_cli.operations.invoke_permission import permission_for
+from iotauth_cli.operations.invoke_permission import permission_for, unbound
 from iotauth_cli.operations.signing.keyring import Keyring, Signing
 from iotauth_cli.probe.evidence import PermissionFound
 from iotauth_cli.token import fingerprint
@@ -135,11 +135,14 @@ def bound(scene: Scene) -> Outcome:
     found = given(scene)
     if found.state != "given":
         raise Unseen("AWS IoT may not call the function")
-    absent = [key for key, values in (("SourceArn", found.sources), ("SourceAccount", found.accounts)) if not values]
+    arn = scene.authorizer().arn
+    absent = unbound(lambda_.statements(scene.session, scene.function_arn()))
     if absent:
         function = scene.function_arn().name
         sentence = f"function `{function}` may be called without {some(absent)}, so other authorizers or accounts can"
         return Finding("warning", sentence, create(scene))
+    if found.sources != (arn,):
+        return f"for {some(found.sources)}"
     return "for this authorizer and this account alone"
 
 

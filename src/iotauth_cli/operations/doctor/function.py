@@ -7,7 +7,7 @@ from iotauth_cli.aws import lambda_, logs, surroundings
 from iotauth_cli.operations.doctor.authorizer import bring, create
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, Repair, counted
 from iotauth_cli.operations.doctor.scene import Scene
-from iotauth_cli.operations.installation.function import MEMORY_MB, RUNTIME, TIMEOUT_S, Function
+from iotauth_cli.operations.installation.function import HANDLER, MEMORY_MB, RUNTIME, TIMEOUT_S, Function
 from iotauth_cli.operations.installation.storage import RETENTION_DAYS, LogGroup
 
 MOST_CALLS = 100  # at once; new accounts have as few as 10
@@ -29,6 +29,9 @@ def code(scene: Scene) -> Outcome:
     found = scene.own_function()
     if isinstance(found, str):
         return found
+    if found.configuration.handler != HANDLER:
+        sentence = f"function `{found.name}` runs `{found.configuration.handler}`, which is not in iotauth's code"
+        return Finding("error", sentence, create(scene))
     if found.code_sha256 == bundle.code_sha256(bundle.authorizer_zip()):
         return f"of iotauth {scene.machine.version}"
     sentence = f"the code of function `{found.name}` is not that of iotauth {scene.machine.version}"

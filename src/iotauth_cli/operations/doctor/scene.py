@@ -24,6 +24,7 @@ from iotauth_cli.operations.doctor.memory import Once, Remembering
 from iotauth_cli.operations.installation import Wish
 from iotauth_cli.operations.installation.authorizer import function_of
 from iotauth_cli.operations.installation.function import HANDLER
+from iotauth_cli.operations.installation.part import MADE_BY
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,9 @@ class Scene:
         return found
 
     def own_function(self) -> lambda_.Function | str:
-        """Return the function if iotauth's handler runs in it, else what to say of another."""
+        """Return the function if iotauth made it or its handler runs in it, else what to say of another."""
         found = self.function()
-        if found.configuration.handler == HANDLER:
+        if found.configuration.handler == HANDLER or MADE_BY in found.configuration.description:
             return found
         return f"function `{found.name}` is your own, and how it is made is your choice"
 

@@ -7,13 +7,15 @@ from shlex import quote
 from iotauth_authorizer.record import KEY
 from iotauth_cli.aws import iam, table
 from iotauth_cli.operations.doctor.authorizer import bring, create
-from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen
+from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen, some
 from iotauth_cli.operations.doctor.scene import Scene
 from iotauth_cli.operations.installation.function import POLICY_NAME, Role
 from iotauth_cli.operations.installation.storage import Table
+from iotauth_cli.policy.match import Matcher, compile_pattern
 
 STAMPS = ("Created", "Updated")  # attributes that lie in the past from the beginning
 END = "Expires"
+READ = "dynamodb:GetItem"  # without it every client is unknown
 
 
 def state(scene: Scene) -> Outcome:
@@ -107,16 +109,31 @@ def policy(scene: Scene) -> Outcome:
     if found is None:
         raise Unseen(f"there is no role `{part.name}`")
     allowed = policy_of(scene, part)
-    if allowed == part.policy:
-        return "it may read and mark rows and write its log, nothing more"
     if allowed is None:
         repair = bring(part, "update", f"let role `{part.name}` read table `{part.wish.table}` and write its log")
         sentence = f"role `{part.name}` has no policy `{POLICY_NAME}`, so the function can read no client"
         return Finding("error", sentence, create(scene), repair)
-    sentence = (
-        f"role `{part.name}` may do something else than read and mark rows and write its log: {odd(allowed, part)}"
-    )
-    return Finding("warning", sentence, create(scene))
+    if allowed != part.policy:
+        return amiss(allowed, part, create(scene))
+    more = [name for name in iam.policy_names(scene.session, part.name) if name != POLICY_NAME]
+    if more:
+        sentence = f"role `{part.name}` has more policies than `{POLICY_NAME}`: {some(more)}; the function needs none"
+        return Finding("warning", sentence, scene.aws(f"iam list-role-policies --role-name {part.name}"))
+    return "it may read and mark rows and write its log, nothing more"
+
+
+def amiss(found: iam.Document, part: Role, fix: str) -> Finding:
+    """Say what the function cannot do under *found*, or else what it can do and need not."""
+    lacking, more = lacks(found, part), sorted(actions(found, "Allow") - actions(part.policy, "Allow"))
+    if READ in lacking:
+        sentence = (
+            f"policy `{POLICY_NAME}` of role `{part.name}` gives no {some(lacking)}, so the function reads no client"
+        )
+        return Finding("error", sentence, fix)
+    how = [f"it adds {some(more)}"] if more else []
+    how += [f"it lacks {some(lacking)}"] if lacking else []
+    sentence = f"role `{part.name}` may do something else than read and mark rows and write its log: "
+    return Finding("warning", sentence + (" and ".join(how) or "on other resources"), fix)
 
 
 def the_role(scene: Scene) -> tuple[Role, iam.Role | str | None]:
@@ -140,19 +157,27 @@ def policy_of(scene: Scene, part: Role) -> iam.Document | None:
     return iam.find_policy(scene.session, part.name, POLICY_NAME)
 
 
-def odd(allowed: iam.Document, part: Role) -> str:
-    """Name what is allowed and should not be, or what is not allowed and should."""
-    wanted, found = actions(part.policy), actions(allowed)
-    more, fewer = sorted(found - wanted), sorted(wanted - found)
-    if more:
-        return f"it adds {', '.join(f'`{name}`' for name in more[:3])}"
-    return f"it lacks {', '.join(f'`{name}`' for name in fewer)}" if fewer else "on other resources"
+def lacks(found: iam.Document, part: Role) -> list[str]:
+    """Return the actions that the function needs and *found* does not give, or takes away again."""
+    given, taken = (patterns(actions(found, effect)) for effect in ("Allow", "Deny"))
+    if any("NotAction" in each for each in statements(found)):
+        return []  # nobody would write that for one function; what it gives is told as something else
+    needed = sorted(actions(part.policy, "Allow"))
+    return [name for name in needed if not given.matches(name.lower()) or taken.matches(name.lower())]
 
 
-def actions(document: iam.Document) -> set[str]:
+def patterns(names: set[str]) -> Matcher:
+    return Matcher(compile_pattern([name.lower()]) for name in names)
+
+
+def actions(document: iam.Document, effect: str) -> set[str]:
     found: set[str] = set()
-    statements = document.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        named = statement.get("Action", [])
+    for statement in statements(document):
+        named = statement.get("Action", []) if statement.get("Effect") == effect else []
         found |= set(named if isinstance(named, list) else [named])
     return found
+
+
+def statements(document: iam.Document) -> list[iam.Document]:
+    listed = document.get("Statement", [])
+    return listed if isinstance(listed, list) else [listed]
