@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from iotauth_cli.credentials import Store
     from iotauth_cli.operations.audit_log import AuditLog
     from iotauth_cli.operations.installation import Wish
+
+HINTED = re.compile(r"`(iotauth (?!init\b)[^`|>…]+)`")  # a command in a hint
+SAID = ("--help", "--emulator", "--no-emulator", "--profile", "--region", "--config")  # says where, or needs no place
 
 
 class Notes:
@@ -100,6 +104,18 @@ class Context:
     def command(self, words: str) -> str:
         """Return a command to type next, for the same place."""
         return f"`iotauth {words}{self.places}`"
+
+    def placed(self, hint: str) -> str:
+        """Return *hint* with its commands meaning the place that this command was given by flags."""
+        places = self.places
+
+        def here(found: re.Match[str]) -> str:
+            command = found[1]
+            if any(flag in command for flag in SAID):
+                return found[0]
+            return f"`{command}{places.removeprefix(' --emulator') if ' emulator ' in command else places}`"
+
+        return HINTED.sub(here, hint) if places else hint
 
     def shown(self, path: Path) -> str:
         """Return *path* as a person would write it here."""

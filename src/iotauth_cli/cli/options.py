@@ -11,7 +11,7 @@ from typing import Any
 from typer import _click
 from typer.core import TyperCommand, TyperOption
 
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import InputError, IotauthError
 
 COMMON = "iotauth_cli.common_flags"  # the key under which a click context carries them
 COMMON_TITLE = "Common options"
@@ -114,9 +114,13 @@ class Command(TyperCommand):
         refuse_nothing(self, ctx)
         collect(ctx)
         ctx.obj = Context.from_flags(ctx.meta[COMMON])
-        with ctx.obj.opened:
-            if not self.mutates:
-                return super().invoke(ctx)
-            from iotauth_cli.cli.recording import recorded
+        try:
+            with ctx.obj.opened:
+                if not self.mutates:
+                    return super().invoke(ctx)
+                from iotauth_cli.cli.recording import recorded
 
-            return recorded(ctx, lambda: super(Command, self).invoke(ctx))
+                return recorded(ctx, lambda: super(Command, self).invoke(ctx))
+        except IotauthError as problem:
+            problem.hint = problem.hint and ctx.obj.placed(problem.hint)
+            raise
