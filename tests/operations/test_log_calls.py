@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iotauth_authorizer.credential import new_secret
 from iotauth_cli.aws.logs import LogEvent
 from iotauth_cli.operations import log_calls
 from iotauth_cli.operations.log_calls import Calls, LoggedCall, LoggedLine, masked
+from iotauth_cli.secret import MASK
 
 SECRET = "s3cr3t-c4n4ry"
 REPORT = "REPORT RequestId: 1f\tDuration: 12.34 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB"
@@ -163,3 +166,13 @@ def test_any_lines_are_taken(lines: list[str]) -> None:
     """Whatever stands there, nothing fails, and no call is told twice."""
     told = found(lines)
     assert sum(isinstance(item, LoggedCall) for item in told) <= len(lines)
+
+
+def test_a_generated_secret_is_masked_whatever_a_function_calls_it() -> None:
+    """By its checksum, plain and as the event has it: no name has to stand before it."""
+    secret = new_secret()
+    encoded = base64.b64encode(secret.encode()).decode()
+    assert (
+        masked(f"decoded {secret} of {encoded}, half a \ud800")
+        == f"decoded {MASK} of {MASK}, half a \ufffd\ufffd\ufffd"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from iotauth_authorizer.credential import new_secret
 from iotauth_cli.operations.message_secrets import masked
 from iotauth_cli.probe.conversation import Message
@@ -22,6 +24,14 @@ def test_a_generated_secret_is_masked_wherever_it_stands() -> None:
     assert found.topic == f"a/{MASK}"
     assert found.payload.decode() == f'{{"p":"{MASK}"}}'
     assert found.properties == {"content_type": MASK, "user_properties": [["password", MASK]], "expires_in_s": 60}
+
+
+def test_a_generated_secret_is_masked_in_base64_too() -> None:
+    """So events carry passwords, and some devices send theirs so."""
+    encoded = base64.b64encode(SECRET.encode()).decode()
+    assert shown(f'{{"p":"{encoded}"}} {encoded.rstrip("=")}.') == f'{{"p":"{MASK}"}} {MASK}.'
+    other = base64.b64encode(NO_SECRET.encode()).decode()
+    assert shown(other) == other
 
 
 def test_what_only_looks_like_one_stays() -> None:

@@ -232,6 +232,7 @@ def test_a_server_that_never_speaks_is_a_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         tls = stages_of(Endpoint("127.0.0.1", mute.getsockname()[1]), timeout_s=0.1)[-1]
     assert (tls.name, tls.symptom) == ("tls", Symptom.TIMEOUT)
+    assert tls.facts["error"] == "no answer in time"
 
 
 @pytest.mark.parametrize("content", [None, "no certificate\n"], ids=["missing", "not-pem"])

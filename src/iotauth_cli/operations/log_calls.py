@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from iotauth_cli.aws.logs import LogEvent
 from iotauth_cli.operations.function_log import REPORT, START, decision_of, with_line
+from iotauth_cli.operations.message_secrets import hider
 from iotauth_cli.probe.evidence import Call
 from iotauth_cli.probe.stages import mask_parameters
 from iotauth_cli.secret import MASK
@@ -32,6 +33,7 @@ _SECRET_MEMBER = re.compile(
     re.IGNORECASE,
 )
 _SECRET_PAIR = re.compile(r"(?i)(?<![\w-])([\w-]*(?:password|passwd|secret|token|signature)\s*=\s*)[^\s&\"']+")
+_HIDE = hider(())  # generated secrets are known wherever they stand, by their checksum
 _QUERY = re.compile(r"""\?[^\s"']+""")  # the end of a user name, or of an address
 
 
@@ -142,7 +144,8 @@ def masked(text: str) -> str:
     """Return *text* without what may be a password, a token or a signature: a function may print its event."""
     text = _SECRET_MEMBER.sub(lambda found: f"{found[1]}{found[2]}{MASK}{found[2]}", text)
     text = _QUERY.sub(lambda found: mask_parameters(found[0]), text)
-    return _SECRET_PAIR.sub(lambda found: f"{found[1]}{MASK}", text)
+    text = _SECRET_PAIR.sub(lambda found: f"{found[1]}{MASK}", text)
+    return _HIDE(text.encode(errors="surrogatepass")).decode(errors="replace")
 
 
 def _id_of(message: str) -> str | None:

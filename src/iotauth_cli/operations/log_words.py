@@ -35,7 +35,7 @@ def failure(found: LoggedCall) -> str | None:
         return None
     if "timed out" in error:
         return f"it took too long: {error}; AWS IoT waits 5 s and then lets nobody in"
-    return f"it failed: {error}; AWS IoT then lets nobody in"
+    return f"{error}; AWS IoT then lets nobody in"
 
 
 def took(found: LoggedCall) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from iotauth_cli.secret import MASK, Secret
 
 SHORTEST = 8  # bytes; a shorter password of one's own may be a word that messages are full of
 GENERATED = re.compile(PATTERN.encode())
+IN_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/])aW90YV[A-Za-z0-9+/]{45}[A-Za-z0-9+/]?=?")  # `iota_…`, as events carry it
 
 
 def masked(message: Message, known: Iterable[Secret]) -> Message:
@@ -30,10 +32,14 @@ def hider(known: Iterable[Secret]) -> Callable[[bytes], bytes]:
     def is_generated(found: re.Match[bytes]) -> bytes:
         return MASK.encode() if is_intact(found[0].decode()) else found[0]
 
+    def is_encoded(found: re.Match[bytes]) -> bytes:
+        text = base64.b64decode(found[0].rstrip(b"=") + b"==", validate=False)
+        return MASK.encode() if is_intact(text.decode(errors="replace")) else found[0]
+
     def hide(data: bytes) -> bytes:
         for text in texts:
             data = data.replace(text, MASK.encode())
-        return GENERATED.sub(is_generated, data)
+        return IN_BASE64.sub(is_encoded, GENERATED.sub(is_generated, data))
 
     return hide
 

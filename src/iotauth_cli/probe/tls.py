@@ -117,7 +117,8 @@ def success_facts(endpoint: Endpoint, tls: ssl.SSLSocket) -> dict[str, Any]:
 
 def failure_facts(endpoint: Endpoint, error: OSError) -> dict[str, Any]:
     told = getattr(error, "verify_message", "") or getattr(error, "reason", "") or error.strerror
-    facts = {"error": (told or "closed").lower().replace("_", " "), "server_name": sent_name(endpoint)}
+    silence = "no answer in time" if isinstance(error, TimeoutError) else "closed"
+    facts = {"error": (told or silence).lower().replace("_", " "), "server_name": sent_name(endpoint)}
     if isinstance(error, ssl.SSLCertVerificationError) and endpoint.ca_file:
         facts.update(ca_file=str(endpoint.ca_file), **ca_facts(endpoint.ca_file))
     return facts
