@@ -186,14 +186,18 @@ def write_public(path: Path, text: str, *, overwrite: bool = False) -> None:
         raise cannot("write", path, problem) from problem
 
 
-def read_text(path: Path) -> str | None:
+def read_text(path: Path, limit: int | None = None) -> str | None:
     """Return the text of *path*, or None if there is no such file.
 
     Raises:
-        InputError: it is there and cannot be read, or is not UTF-8.
+        InputError: it is there and cannot be read, is not UTF-8, or has more than *limit* characters.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read() if limit is None else file.read(limit + 1)
+        if limit is not None and len(text) > limit:
+            raise InputError(f"`{path}` is longer than the {limit:,} characters that make sense here")
+        return text
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as problem:

@@ -323,7 +323,7 @@ def test_a_secret_in_a_message_is_not_shown(bells: Desk) -> None:
         (("publish", "a", "x", "--file", "y"), "a message and `--file` exclude each other"),
         (("publish", "a", "--file", "nowhere"), "the file `nowhere` cannot be read: no such file or directory"),
         (("publish", "a", "x", "--http", "--websocket"), "`--http` and `--websocket` exclude each other"),
-        (("publish", "a", "x" * 131_073), "the message has 131,073 bytes, and AWS IoT carries 131,072"),
+        (("publish", "a", "x" * 131_073), "the message has more than the 131,072 bytes that AWS IoT carries"),
         (("publish", "x" * 257, "x"), "a topic of 257 bytes, and AWS IoT takes 256"),
         (("publish", "a/b/c/d/e/f/g/h/i", "x"), "`a/b/c/d/e/f/g/h/i` has 8 slashes, and AWS IoT takes 7"),
         (("publish", "\udcff", "x", "--http"), "`\\udcff` is not UTF-8 text"),
@@ -434,3 +434,13 @@ def test_stdin_and_files_are_published_as_they_are(bells: Desk) -> None:
         assert bells("publish", "bells/1", "-", stdin="from a pipe\n").code == 0
         heard = [event.payload for event in (next(events), next(events)) if isinstance(event, Message)]
     assert heard == [LARGE, b"from a pipe\n"]
+
+
+def test_a_pipe_or_a_device_without_end_is_not_read_to_its_end(bells: Desk) -> None:
+    """One byte more than AWS IoT carries is enough to say so."""
+    said = bells("publish", "bells/1", "--file", "/dev/zero")
+    assert "the message has more than the 131,072 bytes that AWS IoT carries" in said.text
+    command = [sys.executable, "-m", "iotauth_cli", "publish", "bells/1", "-"]
+    with Path("/dev/zero").open("rb") as endless:
+        done = subprocess.run(command, stdin=endless, capture_output=True, check=False, timeout=20)
+    assert (done.returncode, done.stderr.count(b"more than the 131,072 bytes")) == (2, 1)

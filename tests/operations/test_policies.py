@@ -299,3 +299,12 @@ def everything(*statements: dict[str, Any]) -> Held:
     allow = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
     text = json.dumps({"Version": "2012-10-17", "Statement": [allow, *statements]})
     return Held("door-7", "a file", (text,), SCOPE)
+
+
+def test_a_file_that_is_no_policy_by_its_size_is_not_read(tmp_path: Path) -> None:
+    """A device has no end, and a list of a million resources would be compared for minutes."""
+    place = tmp_path / "policy.json"
+    place.write_text(" " * policies.MAX_FILE_BYTES + "{}")
+    for path in (place, Path("/dev/zero")):
+        with pytest.raises(InputError, match="is longer than the 131,072 characters"):
+            policies.of_file(path, "door-7")

@@ -203,9 +203,9 @@ class Output(NamedTuple):
             # `from None`: the cause quotes what was read.
             raise InputError(f"the {what} on stdin is not UTF-8 text") from None
 
-    def read_bytes(self) -> bytes:
-        """Read all of stdin as it is."""
-        return sys.stdin.buffer.read()
+    def read_bytes(self, limit: int) -> bytes:
+        """Read stdin as it is, to its end or to *limit* bytes: it may have no end."""
+        return sys.stdin.buffer.read(limit)
 
     def confirm(self, question: str) -> bool:
         """Ask before something is lost. Without a terminal only ``--yes`` means yes."""

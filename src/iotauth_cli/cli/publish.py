@@ -11,6 +11,7 @@ from iotauth_cli.cli.output import Output
 from iotauth_cli.errors import InputError
 
 REFUSED = 1
+MOST = 128 * 1024 + 1  # bytes that are read: one more than AWS IoT carries
 
 
 def publish(
@@ -63,7 +64,7 @@ def publish(
 
 
 def content(output: Output, message: str | None, file: Path | None) -> bytes:
-    """Return the message from where it was given.
+    """Return the message from where it was given, or what is too much of it: a pipe may have no end.
 
     Raises:
         InputError: it was given nowhere, or twice.
@@ -75,8 +76,9 @@ def content(output: Output, message: str | None, file: Path | None) -> bytes:
         )
     if file is not None:
         try:
-            return file.read_bytes()
+            with file.open("rb") as opened:
+                return opened.read(MOST)
         except OSError as problem:
             raise InputError(f"the file `{file}` cannot be read: {(problem.strerror or 'unknown').lower()}") from None
     assert message is not None
-    return output.read_bytes() if message == "-" else message.encode(errors="surrogateescape")
+    return output.read_bytes(MOST) if message == "-" else message.encode(errors="surrogateescape")

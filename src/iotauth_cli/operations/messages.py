@@ -353,7 +353,7 @@ def check_sending(topic: str, payload: bytes, how: Sending, wanted: Wanted) -> N
     check_size(topic)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise InputError(
-            f"the message has {len(payload):,} bytes, and AWS IoT carries {MAX_PAYLOAD_BYTES:,}",
+            f"the message has more than the {MAX_PAYLOAD_BYTES:,} bytes that AWS IoT carries",
             hint="send it in parts, or put it into S3 and publish where it is",
         )
     if how.is_http and wanted.is_websocket:

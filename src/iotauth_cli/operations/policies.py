@@ -38,6 +38,7 @@ Verb = Literal["connect", "publish", "retain", "will", "subscribe", "receive"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 SOME_ACCOUNT = ArnScope("aws", "us-east-1", "0" * 12)  # for a file that names no account: `*` covers it
 
+MAX_FILE_BYTES = 128 * 1024  # an answer has at most 10 documents of 2,048 characters; the rest is air
 PUBLISH, RETAIN, SUBSCRIBE, RECEIVE = "iot:Publish", "iot:RetainPublish", "iot:Subscribe", "iot:Receive"
 
 
@@ -176,7 +177,7 @@ def of_file(path: Path, client_id: str) -> Held:
     Raises:
         InputError: there is no such file, or it holds something else.
     """
-    text = read_text(path)
+    text = read_text(path, MAX_FILE_BYTES)
     if text is None:
         raise InputError(f"there is no file `{path}`", hint="name a JSON file with a policy, or an authorizer's answer")
     try:
