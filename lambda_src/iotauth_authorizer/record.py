@@ -12,7 +12,8 @@ publish_topics, subscribe_topics,      L of S   MQTT topic filters
 retain_topics, will_topics
 Expires, Created, Updated              N        epoch seconds
 Token                                  M        signed tokens, by when they were issued: Issued (N), newest handed out;
-                                                Seen (N), newest seen; Required (BOOL): nobody gets in without;
+                                                Key (S), which key signed that; Seen (N), newest seen;
+                                                Required (BOOL): nobody gets in without;
                                                 Unsigned (N): when somebody first got in without
 Tags                                   M of S   what the user groups clients by
 Note                                   S        what the user wrote
@@ -55,12 +56,14 @@ class TokenNote(NamedTuple):
 
     *issued_at* is the newest that was handed out, *seen_at* the newest that the function has seen.
     *unsigned_at* is when the client first logged in without one, where none is required.
+    *key* names the key that signed the newest handed out; the function makes nothing of it.
     """
 
     issued_at: int | None = None
     seen_at: int | None = None
     is_required: bool = False
     unsigned_at: int | None = None
+    key: str | None = None
 
 
 class ClientRecord(NamedTuple):
@@ -176,7 +179,7 @@ def token_attribute(note: TokenNote) -> dict[str, Any]:
     """Write the attribute `Token`."""
     required = {"BOOL": True} if note.is_required else None
     times = {"Issued": _n(note.issued_at), "Seen": _n(note.seen_at), "Unsigned": _n(note.unsigned_at)}
-    return {"M": _present({**times, "Required": required})}
+    return {"M": _present({**times, "Required": required, "Key": _s(note.key)})}
 
 
 def _value(item: Mapping[str, Any], name: str, kind: str) -> Any:
@@ -228,7 +231,7 @@ def _token(item: Mapping[str, Any]) -> TokenNote | None:
     if members is None:
         return None
     issued_at, seen_at, unsigned_at = (_number(members, name) for name in ("Issued", "Seen", "Unsigned"))
-    return TokenNote(issued_at, seen_at, _truth(members, "Required"), unsigned_at)
+    return TokenNote(issued_at, seen_at, _truth(members, "Required"), unsigned_at, _text(members, "Key"))
 
 
 def _slots(item: Mapping[str, Any]) -> dict[str, Slot]:

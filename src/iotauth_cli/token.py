@@ -26,6 +26,7 @@ SIZES = (2048, 3072, 4096)  # bits; at 4,096 a signature costs six times as much
 PUBLIC_EXPONENT = 65537
 MAKE_A_KEY = "make one with `iotauth keys generate FILE`"
 MAX_PASSPHRASE = 1023  # bytes; OpenSSL's PEM_BUFSIZE, less the end
+SHORT = 16  # letters of a digest: 96 bits
 CACHED_KEYS = 32  # public keys kept parsed: more than authorizers have in rotation
 
 
@@ -125,6 +126,15 @@ def fingerprint(public_pem: str) -> str:
     digest = hashes.Hash(hashes.SHA256())
     digest.update(_public_bytes(load_public_key(public_pem), Encoding.DER))
     return "SHA256:" + base64.b64encode(digest.finalize()).decode("ascii").rstrip("=")
+
+
+def short_fingerprint(public_pem: str) -> str:
+    """Return the beginning of the key's digest, by which a client's row says who signed its token.
+
+    Raises:
+        InputError: as `load_public_key`.
+    """
+    return fingerprint(public_pem).removeprefix("SHA256:")[:SHORT]
 
 
 def sign(token: str, key: RSAPrivateKey) -> str:

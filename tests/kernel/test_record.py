@@ -46,7 +46,8 @@ RECORDS = st.builds(
     created_at=st.none() | TIMES,
     updated_at=st.none() | TIMES,
     version=st.none() | TIMES,
-    token=st.none() | st.builds(TokenNote, st.none() | TIMES, st.none() | TIMES, st.booleans(), st.none() | TIMES),
+    token=st.none()
+    | st.builds(TokenNote, *[st.none() | TIMES] * 2, st.booleans(), st.none() | TIMES, st.none() | TEXTS),
 )
 
 

@@ -379,10 +379,10 @@ def test_secrets_stay_out_of_what_is_shown(tmp_path: Path) -> None:
 
 
 def test_clients_of_a_signed_authorizer_are_handed_their_tokens(tmp_path: Path) -> None:
-    """Each for its own client id, and as of the moment that its row says, in a repeated run too."""
+    """Each for its own client id, and as of the moment that its row says, in a repeated run too: of the same key."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    signer = Signer(rsa.generate_private_key(65537, 2048), "tok")
+    signer, another = (Signer(rsa.generate_private_key(65537, 2048), "tok") for _ in range(2))
     table = Table()
     with standing(tmp_path, table) as place:
         place.run(place.fleet("a", "b"), token=TokenWish(signer))
@@ -391,7 +391,11 @@ def test_clients_of_a_signed_authorizer_are_handed_their_tokens(tmp_path: Path) 
             username = parse(handed.username)
             assert username.get("tok") == f"{handed.client_id}.{NOW}"
             assert username.get("x-amz-customauthorizer-signature")
-            assert from_item(table.items[handed.client_id]).token == TokenNote(NOW, is_required=True)
+            noted = from_item(table.items[handed.client_id]).token
+            assert noted == TokenNote(NOW, is_required=True, key=signer.fingerprint)
+        place.run(place.fleet("a", "b", "c", "d"), token=TokenWish(another), now=NOW + 90)
+        noted = from_item(table.items["d"]).token
+        assert noted == TokenNote(NOW + 90, is_required=True, key=another.fingerprint)
         with pytest.raises(InputError, match="`doors` wants signed tokens"):
             place.run(place.fleet("d,secret", header="client_id,password"), token=TokenWish(signer))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import csv
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,8 +22,12 @@ from iotauth_cli.aws import table as tables
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import Conflict, InputError, NotFound
-from iotauth_cli.operations import authorizers, clients, keys
+from iotauth_cli.operations import authorizers, client_rotation, clients, keys
+from iotauth_cli.operations.client_rotation import RotationWish
 from iotauth_cli.operations.clients import NewClient
+from iotauth_cli.operations.fleet import handout
+from iotauth_cli.operations.fleet.rotation import Journal, Order, Rotation
+from iotauth_cli.operations.fleet.selection import Where
 from iotauth_cli.operations.signing import keyring as keyrings
 from iotauth_cli.operations.signing import resign, rollover
 from iotauth_cli.operations.signing.keyring import Keyring
@@ -101,7 +107,7 @@ class Doors:
         return rollover.retire(self.account.session(), self.keyring, found)
 
     def status(self) -> rollover.Status:
-        return rollover.status(self.table, self.keyring)
+        return rollover.status(self.account.session(), self.table, self.keyring)
 
     def row(self, client_id: str) -> ClientRecord:
         row = self.table.find(client_id)
@@ -185,6 +191,160 @@ def test_nobody_is_added_with_the_old_key_once_the_change_has_begun(
     doors.deliver(*IDS, "door-3")
     doors.retire()
     assert doors.locked_out() == []
+
+
+def elsewhere(doors: Doors, directory: Path) -> Doors:
+    """Another machine's project over the same table, with a copy of the keys as they are now."""
+    shutil.copytree(doors.store.directory / "keys", directory / "keys")
+    other = copy.copy(doors)
+    other.store = Store(directory, doors.store.target_name)
+    return other
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept there", "kept nowhere"])
+def test_a_client_that_another_machine_adds_with_the_old_key_has_not_moved(
+    doors: Doors, tmp_path: Path, is_kept: bool
+) -> None:
+    """Its token is younger than the roll-over and in use; the old key has signed it all the same, and stays."""
+    other = elsewhere(doors, tmp_path / "other")
+    doors.begin()
+    doors.sign()
+    doors.deliver()
+    other.now = doors.now + 10
+    other.add("door-3", is_kept=is_kept)
+    doors.see("door-3", other.now)
+    assert (doors.status().moved, doors.status().unsigned) == (2, ("door-3",))
+    with pytest.raises(Conflict, match=r"1 client would be locked out.*: `door-3`"):
+        doors.retire()
+    out = tmp_path / "names.csv"
+    assert doors.sign(out=out) == Totals(signed=1, as_it_was=2)
+    assert doors.status().unseen == ("door-3",)
+    assert doors.sign(out=out) == Totals(as_it_was=3)
+    new = doors.row("door-3").token
+    assert new is not None
+    assert new.issued_at is not None
+    [line] = csv.DictReader(out.read_text().splitlines())
+    assert parse(line["username"]).get("token") == f"door-3.{new.issued_at}"
+    doors.see("door-3", new.issued_at)
+    doors.retire()
+    assert doors.locked_out() == []
+
+
+def test_the_old_key_named_by_hand_counts_as_the_old_one(doors: Doors, tmp_path: Path) -> None:
+    """The new key is kept elsewhere, and `client add --key` got the one from before."""
+    old = tmp_path / "old.pem"
+    shutil.copy(doors.keyring.path("2025-11-20"), old)
+    own = keys.generate(tmp_path / "own.pem")
+    doors.begin(public_key=own.public_pem)
+    for client_id, key in (("door-3", old), ("door-4", own.private_at)):
+        wish = keys.for_clients(doors.store, WISH.authorizer, key)
+        new = NewClient(client_id, WISH.authorizer, topics=("a",), token=wish)
+        clients.add(doors.table, doors.store, new, partition="aws", now=doors.now + 5)
+    doors.deliver(*IDS, "door-3", "door-4")
+    assert (doors.status().moved, doors.status().unsigned) == (1, (*IDS, "door-3"))
+    signer = keys.signer_with(own.private_at, doors.store, WISH.authorizer)
+    assert doors.sign(signer=signer) == Totals(signed=3, as_it_was=1)
+    assert doors.status().unseen == (*IDS, "door-3")
+    doors.deliver(*IDS, "door-3")
+    doors.retire()
+    assert doors.locked_out() == []
+
+
+def test_a_token_that_nobody_noted_is_not_taken_for_the_new_keys(doors: Doors) -> None:
+    """`keys sign --for-client` touches no row: a token seen that is newer than the noted one may be anybody's."""
+    doors.begin()
+    doors.sign()
+    doors.deliver("door-1")
+    doors.see("door-2", doors.now + 900)
+    assert (doors.status().moved, doors.status().unsigned) == (1, ("door-2",))
+    assert doors.sign() == Totals(signed=1, as_it_was=1)
+    doors.deliver()
+    assert doors.status().moved == 2
+
+
+def test_the_old_keys_token_in_use_does_not_count_after_the_new_one_was_handed_out(
+    doors: Doors, tmp_path: Path
+) -> None:
+    """Seen after the roll-over began, and the row names the new key: yet what was seen is the other machine's."""
+    other = elsewhere(doors, tmp_path / "other")
+    doors.begin()
+    other.now = doors.now + 1
+    other.add("door-3", is_kept=False)
+    doors.sign(out=tmp_path / "names.csv")
+    doors.see("door-3", other.now)
+    assert doors.status().unseen == (*IDS, "door-3")
+
+
+def test_a_row_of_an_older_version_is_signed_for_again(doors: Doors, tmp_path: Path) -> None:
+    """It does not say which key signed; what is kept here can be looked at, what is not gets another token."""
+    doors.begin()
+    doors.now += 1
+    doors.add("door-3", is_kept=False)
+    doors.sign()
+    for client_id in (*IDS, "door-3"):
+        row = doors.row(client_id)
+        assert row.token is not None
+        doors.table.change(row, row._replace(token=row.token._replace(key=None)))
+    doors.deliver()
+    assert doors.status().unsigned == (*IDS, "door-3")
+    before = [doors.store.load(name) for name in IDS]
+    assert doors.sign(out=tmp_path / "names.csv") == Totals(signed=3)
+    assert [doors.store.load(name) for name in IDS] == before
+    assert (doors.status().moved, doors.status().unseen) == (2, ("door-3",))
+
+
+@pytest.mark.parametrize("is_fleet", [False, True], ids=["one client", "a fleet"])
+def test_a_secret_rotated_with_the_old_key_says_so(doors: Doors, tmp_path: Path, is_fleet: bool) -> None:
+    """The other machine makes the token of a client that is kept nowhere again: another one, of a time of its own."""
+    doors.add("door-3", is_kept=False)
+    other = elsewhere(doors, tmp_path / "other")
+    doors.begin()
+    doors.sign(out=tmp_path / "names.csv")
+    new = doors.row("door-3").token
+    assert new is not None
+    assert new.issued_at is not None
+    doors.deliver()
+    doors.see("door-3", new.issued_at)
+    assert doors.status().ok
+    if is_fleet:
+        text = rotated_in_a_fleet(other, tmp_path / "secrets.csv")
+    else:
+        wish = RotationWish("door-3", WISH.authorizer)
+        text = client_rotation.rotate(other.table, other.store, wish, now=doors.now + 50).credential.device_username
+    assert parse(text).get("token") == f"door-3.{new.issued_at + 1}"
+    assert doors.status().unsigned == ("door-3",)
+    assert doors.sign(out=tmp_path / "names.csv") == Totals(signed=1, as_it_was=2)
+
+
+def rotated_in_a_fleet(doors: Doors, out: Path) -> str:
+    """Rotate `door-3` as one of a fleet; return the user name that was handed out."""
+    where, now = Where.parse(("prefix=door-3",)), doors.now + 50
+    journal = Journal.open(out, doors.store, doors.table.name, where, now)
+    list(Rotation(doors.table, doors.store, journal, Order(where, WISH.authorizer, 60), now).outcomes())
+    [handed] = handout.read(out)
+    return handed.username
+
+
+def test_a_client_whose_adding_is_finished_with_another_key_says_so(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The row was written with the first key; the run that hands the credential out signs with the second."""
+    old = tmp_path / "old.pem"
+    shutil.copy(doors.keyring.path("2025-11-20"), old)
+    doors.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(clients, "keep", Reaper(1, after=False).around(clients.keep))
+        with pytest.raises(Killed):
+            doors.add("door-3")
+    first = doors.row("door-3").token
+    assert first is not None
+    assert first.issued_at is not None
+    token = keys.for_clients(doors.store, WISH.authorizer, old)
+    wish = NewClient("door-3", WISH.authorizer, topics=("a",), token=token)
+    added = clients.add(doors.table, doors.store, wish, partition="aws", now=doors.now + 5)
+    assert issued_in(added.credential) == first.issued_at + 1
+    doors.deliver("door-3")
+    assert "door-3" in doors.status().unsigned
 
 
 def test_a_key_that_is_in_use_is_not_retired(doors: Doors) -> None:
@@ -409,4 +569,5 @@ def assert_whole(doors: Doors) -> None:
         kept = doors.store.load(client_id)
         assert kept is not None
         assert is_signed(kept, doors.held[signing.signer])
-        assert doors.row(client_id).token == TokenNote(issued_in(kept), issued_in(kept), is_required=True)
+        key = tokens.short_fingerprint(doors.held[signing.signer])
+        assert doors.row(client_id).token == TokenNote(issued_in(kept), issued_in(kept), is_required=True, key=key)

@@ -73,7 +73,9 @@ def test_a_client_is_let_in_by_its_signed_token_which_is_noted(place: Place, add
     row = place.table.find("thermo-1")
     assert isinstance(row, ClientRecord)
     assert added.record.token is not None
-    assert row.token == TokenNote(added.record.token.issued_at, added.record.token.issued_at, is_required=True)
+    issued_at, key = added.record.token.issued_at, added.record.token.key
+    assert row.token == TokenNote(issued_at, issued_at, is_required=True, key=key)
+    assert key
 
 
 def test_the_store_keeps_the_token_with_the_password(place: Place, added: Added) -> None:

@@ -107,7 +107,7 @@ def show_status(context: Context, keyring: Keyring) -> int:
     from iotauth_cli.cli import render_signing as render
     from iotauth_cli.operations.signing import rollover
 
-    found = rollover.status(context.clients, keyring)
+    found = rollover.status(context.session, context.clients, keyring)
     context.output.facts(render.status_document(found), render.status(found))
     if found.ok:
         context.output.say(f"next: {context.command(f'authorizer rotate-key {keyring.authorizer} --retire')}")
@@ -118,7 +118,7 @@ def retire_old(context: Context, keyring: Keyring, force: bool) -> int:
     from iotauth_cli.cli import render_signing as render
     from iotauth_cli.operations.signing import rollover
 
-    found = rollover.status(context.clients, keyring)
+    found = rollover.status(context.session, context.clients, keyring)
     rollover.check_retirement(found, force=force)
     context.output.say(*render.before_retiring(found))
     if not context.output.confirm(f"retire the old key of authorizer `{keyring.authorizer}`?"):

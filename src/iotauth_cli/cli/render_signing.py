@@ -86,9 +86,7 @@ def after_beginning(found: Begun, totals: Totals, command: Callable[[str], str])
     told = []
     rotate = f"authorizer rotate-key {found.authorizer}"
     if not found.roll_over.is_kept and not totals.done:
-        told.append(
-            "the new key is kept elsewhere: sign each token with `iotauth keys sign --for-client ID --key FILE`"
-        )
+        told.append(f"the new key is kept elsewhere: sign for every client with {command(f'{rotate} --key FILE')}")
     if totals.left:
         told.append(f"for those that were left: {command(f'{rotate} --tokens-out FILE.csv')}")
     if totals.failed:

@@ -104,11 +104,12 @@ def rotate(table: ClientTable, store: Store, wish: RotationWish, *, now: int, is
     if is_kept and (first := store.begin(wish.client_id, secret)) != secret:
         # Another run of this command began in this moment: both hand out the same secret.
         secret, after = first, next_row(record, first, wish, now, was_begun=False)
-    written = table.change(record, after)
+    token = known_tokens(store, wish.authorizer) if record.token and kept is None else None
+    written = table.change(record, token.renewed(after) if token is not None else after)
     rotated = Rotated(
         credential=credential_of(
             *(kept, written, secret, wish.authorizer, table.name, now),
-            known_tokens(store, wish.authorizer) if written.token else None,
+            token,
         ),
         record=written,
         slot=slot_of(written, secret) or "",

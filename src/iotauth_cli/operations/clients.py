@@ -126,7 +126,7 @@ def add(table: ClientTable, store: Store | None, wish: NewClient, *, partition: 
         if begun is None or not is_row_of(found, begun, grants):
             forget(store, wish, begun)
             raise exists_already(table, wish.client_id) from problem
-        record = found
+        record = table.change(found, wish.token.renewed(found)) if wish.token is not None else found
     except (AccessDenied, NotFound):
         forget(store, wish, begun)
         raise

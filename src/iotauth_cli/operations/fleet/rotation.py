@@ -132,7 +132,8 @@ class Rotation:
         with contextlib.suppress(InputError):  # a credential that cannot be read is named when it is to be replaced
             kept = self.kept(row.client_id)
         token = self.tokens if row.token is not None else None
-        fresh = credential_of(kept, row, secret, self.order.authorizer, self.table.name, self.now, token)
+        told = self.renewed(row)
+        fresh = credential_of(kept, told, secret, self.order.authorizer, self.table.name, self.now, token)
         try:
             self.journal.put(row.client_id, fresh.device_username, secret)
         except ValueError:  # one row that somebody wrote by hand must not stop the others
@@ -172,9 +173,18 @@ class Rotation:
         if self.is_superseded(task, found):
             raise Superseded
         try:
-            return begin(found, task.secret, now=self.now, grace_s=self.order.grace_s)
+            return self.renewed(begin(found, task.secret, now=self.now, grace_s=self.order.grace_s))
         except Conflict as problem:
             raise Superseded from problem
+
+    def renewed(self, record: ClientRecord) -> ClientRecord:
+        """Return *record* as it is once its token was made again, where that is done here: none of it is kept."""
+        if self.tokens is None or record.token is None:
+            return record
+        with contextlib.suppress(InputError):
+            if self.kept(record.client_id) is not None:
+                return record
+        return self.tokens.renewed(record)
 
     def is_superseded(self, task: Task, found: ClientRecord) -> bool:
         """Tell whether somebody rotated the client since its secret was handed out.

@@ -108,7 +108,7 @@ class Errand:
     def _date_tokens(self, journal: Path | None) -> None:
         token = self.wish.token
         if token is not None:
-            earlier = issued_at(journal, token.signer.token_key_name) if journal and token.signer else None
+            earlier = issued_at(journal, token.signer) if journal and token.signer else None
             self.parser.expect(token.note(earlier or self.wish.now))
 
     def _envelope(self) -> Envelope | None:

@@ -13,11 +13,12 @@ from typing import Protocol
 
 from iotauth_authorizer.record import ClientRecord
 from iotauth_authorizer.username import parse, parse_token
+from iotauth_cli import token as tokens
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.operations.fleet import handout
 from iotauth_cli.operations.fleet.handout import Handout, Index
 from iotauth_cli.operations.importing.rows import Parser, Wanted
-from iotauth_cli.operations.signing.issue import TokenWish
+from iotauth_cli.operations.signing.issue import Signer, TokenWish
 from iotauth_cli.secret import Secret
 
 STORE_LIMIT = 1000  # clients whose secrets the private store takes without being asked: a file each
@@ -132,8 +133,8 @@ def signed(credential: Credential, token: TokenWish | None, parser: Parser, want
     return token.complete(credential, parser.record(wanted.client_id, wanted.cells))
 
 
-def issued_at(path: Path, token_key_name: str) -> int | None:
-    """Return when the tokens in the hand-out at *path* were issued, if it is there and has any.
+def issued_at(path: Path, signer: Signer) -> int | None:
+    """Return when the tokens in the hand-out at *path* were issued, if it is there and has any of *signer*'s.
 
     A repeated run issues what is missing as of the same moment: a row says when its token was
     issued, and the tokens that were handed out stay.
@@ -141,6 +142,9 @@ def issued_at(path: Path, token_key_name: str) -> int | None:
     if not path.exists():
         return None
     first = next(iter(handout.read(path)), None)
-    text = parse(first.username).get(token_key_name) if first else None
+    username = parse(first.username) if first else None
+    text = username.get(signer.token_key_name) if username else None
     found = parse_token(text) if text else None
-    return found[1] if found else None
+    if username is None or text is None or found is None:
+        return None
+    return found[1] if tokens.verify(text, username.signature or "", signer.public_pem) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iotauth_authorizer.record import ClientRecord, TokenNote
@@ -37,6 +38,16 @@ class Signer:
     key: RSAPrivateKey
     token_key_name: str
 
+    @cached_property
+    def public_pem(self) -> str:
+        """The public half, as AWS IoT takes it."""
+        return tokens.public_key_pem(self.key)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """How a client's row names the key."""
+        return tokens.short_fingerprint(self.public_pem)
+
     def issue(self, client_id: str, now: int) -> Signed:
         """Return a token that is good for *client_id* alone, issued *now*, with its signature."""
         token = build_token(client_id, now)
@@ -51,7 +62,22 @@ class TokenWish:
 
     def note(self, now: int) -> TokenNote:
         """Return what the client's row holds of it: that nobody gets in without, by whichever authorizer."""
-        return TokenNote(issued_at=now if self.signer else None, is_required=True)
+        if self.signer is None:
+            return TokenNote(is_required=True)
+        return TokenNote(issued_at=now, is_required=True, key=self.signer.fingerprint)
+
+    def renewed(self, record: ClientRecord) -> ClientRecord:
+        """Return what *record* has to say before `complete` makes its token again.
+
+        The key that signed it makes the very same. Another key's is another token, and gets a time of its own.
+        """
+        note = record.token
+        if self.signer is None or note is None or note.issued_at is None:
+            return record
+        if note.key in (None, self.signer.fingerprint):
+            return record
+        issued_at = max(note.issued_at, note.seen_at or 0) + 1
+        return noted(record, issued_at=issued_at, key=self.signer.fingerprint)
 
     def complete(self, credential: Credential, record: ClientRecord) -> Credential:
         """Return *credential* with the token that *record* says was handed out."""

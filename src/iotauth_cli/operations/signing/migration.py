@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from iotauth_authorizer.record import ClientRecord
-from iotauth_cli import token as tokens
+from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_cli.aws import iot
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.session import Session
@@ -31,7 +30,7 @@ from iotauth_cli.operations.authorizers import Plan, Step, Wish
 from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.signing.issue import Signer, issued_by, noted, signer_of, with_token, without_secret
 from iotauth_cli.operations.signing.keyring import Keyring
-from iotauth_cli.operations.signing.resign import Outcome, Resigned, check_out, resigned
+from iotauth_cli.operations.signing.resign import Outcome, Resigned, check_out, newest, resigned
 from iotauth_cli.operations.signing.rollover import lockout
 
 __all__ = ["Kind", "Move", "Plan", "Resigned", "Status", "Step"]
@@ -148,20 +147,21 @@ class Issue:
         self, table: ClientTable, row: ClientRecord, kept: Credential | None, signer: Signer
     ) -> tuple[Outcome, str | None]:
         """Sign a token; what is kept has it before the row says so. The row does not require it yet."""
-        is_noted = row.token is not None and row.token.issued_at is not None
+        note = row.token or TokenNote()
+        is_ours = note.issued_at is not None and note.key == signer.fingerprint
         issued_at = self.issued_in(kept, signer)
-        if issued_at is None:
-            issued_at = (row.token.issued_at if row.token else None) or self.now
+        if issued_at is None or issued_at < (note.issued_at or 0):
+            issued_at = note.issued_at if is_ours and note.issued_at else max(self.now, newest(note) + 1)
             credential = with_token(self.moved(row, kept), signer.issue(row.client_id, issued_at))
             if kept is not None:
                 self.store.save(credential)
         else:
             assert kept is not None
             credential = kept
-        if is_noted and row.token is not None and row.token.issued_at == issued_at:
+        if is_ours and note.issued_at == issued_at:
             was_kept = kept is None or kept.authorizer == self.move.target
             return ("as it was" if was_kept else "signed"), self.line(kept, credential)
-        change(table, row, lambda found: noted(found, issued_at=issued_at))
+        change(table, row, lambda found: noted(found, issued_at=issued_at, key=signer.fingerprint))
         return "signed", self.line(kept, credential)
 
     def without_token(
@@ -187,7 +187,7 @@ class Issue:
         """Return when the stored token was issued, if it is one for the target; else None."""
         if kept is None or kept.authorizer != self.move.target:
             return None
-        return issued_by(kept, tokens.public_key_pem(signer.key))
+        return issued_by(kept, signer.public_pem)
 
     def line(self, kept: Credential | None, credential: Credential) -> str | None:
         return credential.device_username if kept is None else None

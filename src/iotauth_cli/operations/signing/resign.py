@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from iotauth_authorizer.record import ClientRecord
-from iotauth_cli import token as tokens
+from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.workers import Line, run
 from iotauth_cli.credentials import Credential, Store
@@ -26,7 +25,7 @@ from iotauth_cli.operations import git
 from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.signing.issue import Signer, issued_by, noted, signer_of, with_token, without_secret
 from iotauth_cli.operations.signing.keyring import Keyring, RollOver
-from iotauth_cli.operations.signing.rollover import require_roll_over
+from iotauth_cli.operations.signing.rollover import has_new, require_roll_over
 
 COLUMNS = ("client_id", "username")
 
@@ -87,7 +86,7 @@ def prepare(
     signer = signer or (signer_of(keyring) if roll_over.is_kept else None)
     if signer is None:
         return None
-    return Run(table, store, keyring.authorizer, signer, tokens.public_key_pem(signer.key), roll_over, now, out)
+    return Run(table, store, keyring.authorizer, signer, roll_over, now, out)
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,6 @@ class Run:
     store: Store
     authorizer: str
     signer: Signer
-    public_pem: str
     roll_over: RollOver
     now: int
     out: Path | None = None
@@ -127,13 +125,14 @@ class Run:
             return "left", None
         if kept is None:
             return self.hand_out(table, row)
-        issued_at = self.issued_in(kept)
+        assert row.token is not None
+        issued_at = self.issued_in(kept, row.token)
         if issued_at is None:
-            issued_at = self.next_issue(row)
+            issued_at = self.next_issue(row.token)
             self.store.save(with_token(kept, self.signer.issue(row.client_id, issued_at)))
-        elif row.token is not None and row.token.issued_at == issued_at:
+        elif (row.token.issued_at, row.token.key) == (issued_at, self.signer.fingerprint):
             return "as it was", None
-        change(table, row, lambda found: noted(found, issued_at=issued_at))
+        self.note(table, row, issued_at)
         return "signed", None
 
     def hand_out(self, table: ClientTable, row: ClientRecord) -> tuple[Outcome, str | None]:
@@ -141,24 +140,35 @@ class Run:
         if self.out is None:
             return "left", None
         assert row.token is not None
-        has_new = row.token.issued_at is not None and row.token.issued_at > self.roll_over.since
-        issued_at = row.token.issued_at if has_new and row.token.issued_at else self.next_issue(row)
-        change(table, row, lambda found: noted(found, issued_at=issued_at))
-        return ("as it was" if has_new else "signed"), self.username(row, issued_at)
+        if has_new(row.token, self.roll_over, self.signer.fingerprint) and row.token.issued_at is not None:
+            return "as it was", self.username(row, row.token.issued_at)
+        issued_at = self.next_issue(row.token)
+        self.note(table, row, issued_at)
+        return "signed", self.username(row, issued_at)
+
+    def note(self, table: ClientTable, row: ClientRecord, issued_at: int) -> None:
+        change(table, row, lambda found: noted(found, issued_at=issued_at, key=self.signer.fingerprint))
 
     def username(self, row: ClientRecord, issued_at: int) -> str:
         without = without_secret(row.client_id, row.username, self.authorizer)
         return with_token(without, self.signer.issue(row.client_id, issued_at)).device_username
 
-    def issued_in(self, kept: Credential) -> int | None:
-        """Return when the stored token was issued if the new key has signed it, else None."""
-        issued_at = issued_by(kept, self.public_pem)
-        return issued_at if issued_at is not None and issued_at > self.roll_over.since else None
+    def issued_in(self, kept: Credential, note: TokenNote) -> int | None:
+        """Return when the stored token was issued if the new key has signed it and *note* knows no newer; else None."""
+        issued_at = issued_by(kept, self.signer.public_pem)
+        if issued_at is None or issued_at <= self.roll_over.since or issued_at < newest(note):
+            return None
+        is_others = issued_at == note.issued_at and note.key not in (None, self.signer.fingerprint)
+        return None if is_others else issued_at
 
-    def next_issue(self, row: ClientRecord) -> int:
+    def next_issue(self, note: TokenNote) -> int:
         """Return a time later than the roll-over's and than any token of the client: times tell tokens apart."""
-        before = row.token.issued_at if row.token is not None else None
-        return max(self.now, self.roll_over.since + 1, (before or 0) + 1)
+        return max(self.now, self.roll_over.since + 1, newest(note) + 1)
+
+
+def newest(note: TokenNote) -> int:
+    """Return when the newest token that is known of was issued; 0 if none is."""
+    return max(note.issued_at or 0, note.seen_at or 0)
 
 
 def resigned(table: ClientTable, rows: Iterable[ClientRecord], sign: Sign, out: Path | None) -> Iterator[Resigned]:

@@ -7,8 +7,9 @@
 
 Each step looks at what there is and does what is missing, so a run that was cut off anywhere is
 finished by the next. What is remembered is in the keyring: which key replaces which, and since
-when. A token says when it was issued, so the function's note of the newest one seen tells by
-itself which key it was signed with. Whether AWS IoT replaces the map of keys or merges into it is
+when. A token says when it was issued and not who signed it, and a second machine may still sign
+with the old key. So the row says which key signed the newest that was handed out, and a client has
+moved once the function has seen that very one. Whether AWS IoT replaces the map of keys or merges into it is
 not documented: it is always written whole, and looked at afterwards.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from iotauth_authorizer.record import TokenNote
 from iotauth_cli import token as tokens
 from iotauth_cli.aws import iot
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
@@ -43,7 +45,7 @@ class Begun:
 class Status:
     """How far a roll-over has come, by client id.
 
-    *unsigned* have no token of the new key, *unseen* have one and have not shown it yet.
+    *unsigned* have no token of the new key, or a newer one that nobody noted; *unseen* have not shown theirs yet.
     """
 
     authorizer: str
@@ -191,29 +193,37 @@ def require_signed(session: Session, name: str) -> Authorizer:
 # --- how far it has come --------------------------------------------------------------------------
 
 
-def status(table: ClientTable, keyring: Keyring) -> Status:
+def status(session: Session, table: ClientTable, keyring: Keyring) -> Status:
     """Say who has shown a token of the new key, and who has not.
 
     Raises:
         InputError: no roll-over is under way.
+        NotFound: there is no such authorizer.
     """
     roll_over = require_roll_over(keyring.signing, keyring)
+    pem = require_signed(session, keyring.authorizer).token_signing_public_keys.get(roll_over.new)
+    key = tokens.short_fingerprint(pem) if pem is not None else None
     moved, unsigned, unseen = 0, [], []
     for row in table.rows():
         if isinstance(row, BrokenRow) or row.token is None:
             continue
-        if is_newer(row.token.seen_at, roll_over):
-            moved += 1
-        elif is_newer(row.token.issued_at, roll_over):
-            unseen.append(row.client_id)
-        else:
+        if not has_new(row.token, roll_over, key):
             unsigned.append(row.client_id)
+        elif row.token.seen_at == row.token.issued_at:
+            moved += 1
+        else:
+            unseen.append(row.client_id)
     return Status(keyring.authorizer, roll_over, moved, tuple(sorted(unsigned)), tuple(sorted(unseen)))
 
 
-def is_newer(issued_at: int | None, roll_over: RollOver) -> bool:
-    """Tell whether a token of that time was signed by the new key."""
-    return issued_at is not None and issued_at > roll_over.since
+def has_new(note: TokenNote, roll_over: RollOver, key: str | None) -> bool:
+    """Tell whether the newest token that is known of was signed by the new key, whose short fingerprint is *key*.
+
+    One that was seen and is newer than what was handed out was signed by whom nobody noted.
+    """
+    if key is None or note.key != key or note.issued_at is None:
+        return False
+    return note.issued_at > roll_over.since and note.issued_at >= (note.seen_at or 0)
 
 
 def check_retirement(found: Status, *, force: bool) -> None:
