@@ -26,6 +26,7 @@ from iotauth_cli.probe.evidence import (
     AuthorizerFound,
     Call,
     Case,
+    DomainFound,
     FunctionFound,
     Names,
     OtherSide,
@@ -537,3 +538,44 @@ def test_a_policy_that_asks_for_the_address_is_blamed_for_nothing() -> None:
     assert "either the policy does not allow this, or another connection" in found.sentence
     assert diagnose(case_of(NO_PUBACK, answering(ALL, here))).cause == "cut-off"
     assert diagnose(case_of(NO_PUBACK, answering(allow("iot:Connect", "*")))).cause == "publish-not-granted"
+
+
+BY_DOMAIN = DomainFound("front", "locks", allows_override=False, is_enabled=True, chooses_protocol=True)
+ELSEWHERE = {"host": "front.example.com", "typed": frozenset({"endpoint"})}
+
+
+def test_a_domain_configuration_has_its_say_before_anybody_is_blamed() -> None:
+    """Its name is an endpoint too, ALPN may count for nothing there, and it chooses who is asked."""
+    by_domain = replace(NOT_CALLED, domain=BY_DOMAIN)
+    found = diagnose(case_of(HUNG_UP, by_domain, alpn=(), **ELSEWHERE))
+    assert found.cause == "not-called"
+    assert "the device came by domain configuration `front`, which chooses authorizer `locks`" in found.evidence
+    assert diagnose(case_of(HUNG_UP, replace(NOT_CALLED, domain=ABSENT), **ELSEWHERE)).cause == "wrong-endpoint"
+    assert diagnose(case_of(HUNG_UP, replace(NOT_CALLED, domain=None), alpn=(), **ELSEWHERE)).cause == "not-called"
+    missing = diagnose(case_of(HUNG_UP, replace(by_domain, authorizer=ABSENT), username="door-7", **ELSEWHERE))
+    assert (missing.cause, "`locks`" in missing.sentence) == ("authorizer-missing", True)
+
+
+def test_a_domain_configuration_that_is_off_is_told() -> None:
+    """It refuses everybody who comes by it, before anything else is looked at."""
+    off = replace(NOT_CALLED, domain=replace(BY_DOMAIN, is_enabled=False))
+    (told,) = (line for line in diagnose(case_of(HUNG_UP, off, **ELSEWHERE)).evidence if "front" in line)
+    assert told.endswith("chooses authorizer `locks` and is DISABLED")
+
+
+@pytest.mark.parametrize(
+    ("own", "override", "named", "asked"),
+    [
+        ("locks", False, "doors", "locks"),
+        ("locks", True, "doors", "doors"),
+        ("locks", True, None, "locks"),
+        (None, False, "doors", "doors"),
+        (None, False, None, None),
+    ],
+)
+def test_who_is_asked_is_the_domain_configurations_choice_first(
+    own: str | None, override: bool, named: str | None, asked: str | None
+) -> None:
+    """As the emulator's gateway has it, after AWS IoT's guide."""
+    domain = replace(BY_DOMAIN, authorizer=own, allows_override=override)
+    assert domain.authorizer_for(named) == asked

@@ -18,6 +18,7 @@ class Domain:
     is_enabled: bool
     authentication: str
     protocol: str
+    allows_override: bool = False
 
 
 def domains(session: Session) -> Iterator[Domain]:
@@ -33,6 +34,7 @@ def domains(session: Session) -> Iterator[Domain]:
                 is_enabled=found.get("domainConfigurationStatus") == "ENABLED",
                 authentication=found.get("authenticationType", "DEFAULT"),
                 protocol=found.get("applicationProtocol", "DEFAULT"),
+                allows_override=found.get("authorizerConfig", {}).get("allowAuthorizerOverride", False),
             )
 
 

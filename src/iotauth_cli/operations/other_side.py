@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 from iotauth_authorizer.event import ConnectRequest, InvalidAnswer, build_event, parse_answer
 from iotauth_cli import token as tokens
-from iotauth_cli.aws import iot, lambda_, logs
+from iotauth_cli.aws import iot, lambda_, logs, surroundings
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
@@ -36,6 +36,7 @@ from iotauth_cli.probe.evidence import (
     Attempt,
     AuthorizerFound,
     Call,
+    DomainFound,
     FunctionFound,
     OtherSide,
     PermissionFound,
@@ -76,6 +77,10 @@ class Inquiry:
         if self.attempt.typed & {"endpoint", "port"}:
             yield Asking("where devices connect")
             self.note(data_endpoint=self.ask("where devices connect", self.data_endpoint))
+        is_named = "endpoint" in self.attempt.typed or self.attempt.endpoint.server_name
+        if is_named and self.asked_name != (self.found.data_endpoint or "").rpartition(":")[0]:
+            yield Asking("domain configurations")
+            self.note(domain=self.ask("domain configurations", self.domain))
         if failed is not None and failed.name in REACHED_BROKER:
             yield from self.ask_about_authorizer()
         return replace(self.found, unseen=tuple(dict.fromkeys(self.unseen)))
@@ -137,8 +142,23 @@ class Inquiry:
         target = self.session.target
         return f"{target.data_host or iot.data_endpoint(self.session)}:{target.data_port}"
 
+    @property
+    def asked_name(self) -> str:
+        return self.attempt.endpoint.server_name or self.attempt.endpoint.host
+
+    def domain(self) -> DomainFound | Absent:
+        """Look for the domain configuration by whose name the device came: it has a say in what happens."""
+        for each in surroundings.domains(self.session):
+            if each.domain_name == self.asked_name:
+                return DomainFound(
+                    each.name, each.authorizer, each.allows_override, each.is_enabled, each.protocol != "DEFAULT"
+                )
+        return ABSENT
+
     def authorizer(self) -> AuthorizerFound | Absent:
         name = self.attempt.user.authorizer_name if self.attempt.user else None
+        if isinstance(self.found.domain, DomainFound):
+            name = self.found.domain.authorizer_for(name)
         found = iot.find(self.session, name) if name else iot.find_default(self.session)
         if found is None:
             return ABSENT

@@ -16,7 +16,7 @@ from iotauth_authorizer.username import SIGNATURE
 from iotauth_cli.policy.evaluate import EXPLICIT_DENY, IMPLICIT_DENY
 from iotauth_cli.probe.cause import Condition
 from iotauth_cli.probe.certificates import stamp
-from iotauth_cli.probe.evidence import Absent, AuthorizerFound, Call, Case, FunctionFound
+from iotauth_cli.probe.evidence import Absent, AuthorizerFound, Call, Case, DomainFound, FunctionFound
 from iotauth_cli.probe.mqtt5 import QOS_NOT_SUPPORTED
 from iotauth_cli.probe.stages import CUSTOM_AUTH_ALPN, StageName, Symptom
 
@@ -38,7 +38,7 @@ def is_on_this_machine(case: Case) -> bool:
 
 def is_not_where_devices_connect(case: Case) -> bool:
     right = case.other.data_endpoint
-    return right is not None and right != str(case.attempt.endpoint)
+    return right is not None and right != str(case.attempt.endpoint) and isinstance(case.other.domain, Absent)
 
 
 def leaf_is_in_date(case: Case) -> bool:
@@ -47,7 +47,7 @@ def leaf_is_in_date(case: Case) -> bool:
 
 
 def offers_no_alpn(case: Case) -> bool:
-    return not case.attempt.endpoint.alpn and not case.attempt.manner.speaks_http
+    return not case.attempt.endpoint.alpn and not case.attempt.manner.speaks_http and alpn_decides(case)
 
 
 def offers_mqtt_to_http(case: Case) -> bool:
@@ -56,7 +56,14 @@ def offers_mqtt_to_http(case: Case) -> bool:
 
 def offers_another_alpn(case: Case) -> bool:
     offered = case.attempt.endpoint.alpn
-    return bool(offered) and CUSTOM_AUTH_ALPN not in offered and not case.attempt.manner.speaks_http
+    is_another = bool(offered) and CUSTOM_AUTH_ALPN not in offered
+    return is_another and not case.attempt.manner.speaks_http and alpn_decides(case)
+
+
+def alpn_decides(case: Case) -> bool:
+    """Whether ALPN says what is spoken: a domain configuration may have settled that before."""
+    domain = case.other.domain
+    return isinstance(domain, Absent) or (isinstance(domain, DomainFound) and not domain.chooses_protocol)
 
 
 def sent_no_server_name(case: Case) -> bool:
@@ -77,7 +84,7 @@ def user_name_is_malformed(case: Case) -> bool:
 
 
 def names_no_authorizer(case: Case) -> bool:
-    return case.attempt.user is not None and not case.attempt.user.authorizer_name
+    return case.attempt.user is not None and not case.authorizer_name
 
 
 def authorizer_is_absent(case: Case) -> bool:
@@ -288,6 +295,15 @@ def device_side(case: Case) -> str:
     facts = case.failed.facts
     told = facts.get("reason") or facts.get("error") or ", ".join(facts.get("tried", ())) or case.failed.symptom
     return f"{STEPS[case.failed.name]}: {told}"
+
+
+def domain(case: Case) -> str | None:
+    found = case.other.domain
+    if not isinstance(found, DomainFound):
+        return None
+    chosen = f", which chooses authorizer `{found.authorizer}`" if found.authorizer else ""
+    state = "" if found.is_enabled else " and is DISABLED" if chosen else ", which is DISABLED"
+    return f"the device came by domain configuration `{found.name}`{chosen}{state}"
 
 
 def data_endpoint(case: Case) -> str | None:

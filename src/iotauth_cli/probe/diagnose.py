@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_cli.probe.causes import CAUSES
-from iotauth_cli.probe.clues import STEPS, device_side
+from iotauth_cli.probe.clues import STEPS, device_side, domain
 from iotauth_cli.probe.evidence import AuthorizerFound, Case
 
 
@@ -42,7 +42,7 @@ def diagnose(case: Case) -> Diagnosis:
     """Return the first cause of the table that fits *case*; the last row fits everything."""
     cause = next(cause for cause in CAUSES if cause.fits(case))
     names = names_of(case)
-    told = [tell(case) for tell in (device_side, *cause.evidence)]
+    told = [tell(case) for tell in (device_side, domain, *cause.evidence)]
     unseen = [f"not seen: {what}" for what in case.other.unseen]
     return Diagnosis(
         cause=cause.name,
@@ -75,7 +75,7 @@ def names_of(case: Case) -> Mapping[str, Any]:
         "ca_file": attempt.endpoint.ca_file,
         "topic": attempt.errand.publish,
         "filter": attempt.errand.subscribe,
-        "authorizer": (attempt.user and attempt.user.authorizer_name) or case.names.authorizer,
+        "authorizer": case.authorizer_name or case.names.authorizer,
         "function": case.names.function,
         "table": case.names.table,
         "place": case.names.place,

@@ -78,6 +78,21 @@ class AuthorizerFound:
 
 
 @dataclass(frozen=True)
+class DomainFound:
+    """The domain configuration whose name the device asked for; it may choose the authorizer and the protocol."""
+
+    name: str
+    authorizer: str | None
+    allows_override: bool
+    is_enabled: bool
+    chooses_protocol: bool
+
+    def authorizer_for(self, named: str | None) -> str | None:
+        """Return the authorizer that is asked when the device names *named*."""
+        return named if named and (self.allows_override or self.authorizer is None) else self.authorizer
+
+
+@dataclass(frozen=True)
 class FunctionFound:
     """*is_ours*: it runs iotauth's handler, whose rows and log lines we know."""
 
@@ -145,7 +160,8 @@ class OtherSide:
     """What AWS, or the emulator, says.
 
     *data_endpoint* is where devices of this account connect, as ``host:port``. *unseen* says
-    what could not be looked at, and why.
+    what could not be looked at, and why. *domain* is ABSENT where the device came by no domain
+    configuration, None where that is not known.
     """
 
     authorizer: AuthorizerFound | Absent | None = None
@@ -156,6 +172,7 @@ class OtherSide:
     call: Call | None = None
     fault: AnswerFault | None = None
     data_endpoint: str | None = None
+    domain: DomainFound | Absent | None = ABSENT
     unseen: tuple[str, ...] = ()
 
 
@@ -188,6 +205,13 @@ class Case:
         failed = self.attempt.failed
         assert failed is not None, "there is nothing to diagnose in an attempt that went well"
         return failed
+
+    @property
+    def authorizer_name(self) -> str | None:
+        """The authorizer that is asked: what the user name says, unless the domain configuration chooses."""
+        named = self.attempt.user.authorizer_name if self.attempt.user else None
+        domain = self.other.domain
+        return domain.authorizer_for(named) if isinstance(domain, DomainFound) else named
 
     @cached_property
     def requests(self) -> tuple[tuple[str, str], ...]:
