@@ -579,3 +579,11 @@ def test_who_is_asked_is_the_domain_configurations_choice_first(
     """As the emulator's gateway has it, after AWS IoT's guide."""
     domain = replace(BY_DOMAIN, authorizer=own, allows_override=override)
     assert domain.authorizer_for(named) == asked
+
+
+def test_a_refusal_whose_reason_nobody_may_see_is_not_laid_on_the_password_alone() -> None:
+    """A client that is disabled is refused in the same way; only the log tells them apart."""
+    unlogged = replace(IN_ORDER, test=Trial("refused"), unseen=("the function's log: you may not call it",))
+    found = diagnose(case_of(HUNG_UP, unlogged))
+    assert found.sentence.endswith("client id, user name or password is wrong, or the client is disabled or expired")
+    assert "not seen: the function's log: you may not call it" in found.evidence

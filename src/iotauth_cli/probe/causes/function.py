@@ -132,7 +132,8 @@ CAUSES = (
     refused(
         "refused",
         when=(clues.test_call("refused"),),
-        says="function `{function}` refuses these credentials: client id, user name or password is wrong",
+        says="function `{function}` refuses this login: client id, user name or password is wrong, or the client is "
+        "disabled or expired",
         evidence=(clues.calls, clues.test_outcome),
         remedy=f"its log tells which: {FUNCTION_LOG}",
         reference=FUNCTION,
