@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from iotauth_authorizer.record import ClientRecord
+from iotauth_authorizer.record import ClientRecord, TokenNote
 from iotauth_cli import credentials, files
 from iotauth_cli.aws import iot, workers
 from iotauth_cli.aws.client_table import ClientTable
@@ -127,6 +127,20 @@ def test_out_and_back_with_real_devices(place: Place) -> None:
     assert row(place, "door-1").token is None
     assert gets_in(place, plain)
     assert not gets_in(place, signed)
+
+
+def test_the_token_of_another_key_is_not_taken_for_one_of_the_targets(place: Place) -> None:
+    """A row that was given one elsewhere gets another, of a time of its own, and says which key signed that."""
+    begin(place, OUT)
+    before = row(place, "door-1")
+    place.table.change(before, before._replace(token=TokenNote(NOW + 100, NOW + 200, key="another")))
+    assert issue(place, OUT) == Totals(signed=2)
+    first, second = row(place, "door-1").token, row(place, "door-2").token
+    assert first is not None
+    assert second is not None
+    assert (first.issued_at, first.key) == (NOW + 201, second.key)
+    assert second.key
+    assert issue(place, OUT) == Totals(as_it_was=2)
 
 
 def test_repeating_a_step_changes_nothing(place: Place) -> None:
