@@ -308,3 +308,15 @@ def test_a_file_that_is_no_policy_by_its_size_is_not_read(tmp_path: Path) -> Non
     for path in (place, Path("/dev/zero")):
         with pytest.raises(InputError, match="is longer than the 131,072 characters"):
             policies.of_file(path, "door-7")
+
+
+def test_a_shared_subscription_is_asked_as_a_whole_and_by_the_filter_inside() -> None:
+    """What AWS leaves unsaid is told with the no; a Deny inside is one for the whole, as on the emulator."""
+    ruling = may(held(), "subscribe", "$share/group/doors/+/state")
+    assert not ruling.allowed
+    assert "topicfilter/doors/+/state, and AWS does not say whether that is enough" in ruling.notes[0]
+    deny = {"Effect": "Deny", "Action": "iot:Subscribe", "Resource": SCOPE.topicfilter("doors/*")}
+    denied = may(everything(deny), "subscribe", "$share/group/doors/7")
+    assert denied.decisions[-1].effect == "explicit-deny"
+    assert not denied.allowed
+    assert may(everything(deny), "subscribe", "$share/group/windows/7").allowed

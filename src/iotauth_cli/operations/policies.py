@@ -19,14 +19,14 @@ from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
-from iotauth_cli.emulator.mqtt.topics import InvalidTopic, check_filter, check_topic
+from iotauth_cli.emulator.mqtt.topics import InvalidTopic, check_filter, check_topic, is_shared, shared_filter
 from iotauth_cli.errors import InputError, NotFound
 from iotauth_cli.files import read_text
 from iotauth_cli.operations import authorizers
 from iotauth_cli.policy.binding import bind, resource_name
 from iotauth_cli.policy.context import CONNECT, LAST_WILL, OF_THE_CONNECTION, Context
 from iotauth_cli.policy.document import Document, parse_all
-from iotauth_cli.policy.evaluate import Decision, Request, evaluate, unknowns
+from iotauth_cli.policy.evaluate import EXPLICIT_DENY, Decision, Request, evaluate, unknowns
 from iotauth_cli.policy.lint import Finding, lint
 from iotauth_cli.policy.near import NearMiss, near_misses
 from iotauth_cli.policy.rules import RULES
@@ -39,6 +39,7 @@ VERBS: tuple[Verb, ...] = get_args(Verb)
 SOME_ACCOUNT = ArnScope("aws", "us-east-1", "0" * 12)  # for a file that names no account: `*` covers it
 
 MAX_FILE_BYTES = 128 * 1024  # an answer has at most 10 documents of 2,048 characters; the rest is air
+INSIDE_ALONE = "{}, and AWS does not say whether that is enough for a shared subscription; the emulator takes it"
 PUBLISH, RETAIN, SUBSCRIBE, RECEIVE = "iot:Publish", "iot:RetainPublish", "iot:Subscribe", "iot:Receive"
 
 
@@ -231,6 +232,11 @@ def may(held: Held, verb: Verb, topic: str | None) -> Ruling:
             granted = granted_for(request.action, documents)
             break
     left_open = tuple(unknowns_of(decisions, documents))
+    inner = inside_shared(held, verb, topic, documents)
+    if inner is not None and inner.effect == EXPLICIT_DENY and decisions[-1].allowed:
+        decisions.append(inner)
+    elif inner is not None and inner.allowed and decisions[-1].action == SUBSCRIBE and not decisions[-1].allowed:
+        left_open += (INSIDE_ALONE.format(inner.because),)
     if decisions[-1].allowed:
         left_open += notes(held, verb, topic, documents)
     return Ruling(held, verb, topic, tuple(decisions), near, granted, left_open, barred(verb, topic))
@@ -242,6 +248,14 @@ def unknowns_of(decisions: Sequence[Decision], documents: Sequence[Document]) ->
     keys = (key for each in decisions for key in unknowns(documents, each.action, context))
     for key in dict.fromkeys(keys):
         yield f"the policy asks for `{key}`, which only a connection has; where it counts, the answer here is no"
+
+
+def inside_shared(held: Held, verb: Verb, topic: str | None, documents: Sequence[Document]) -> Decision | None:
+    """Return the decision on the filter inside a shared one; None where there is none."""
+    if verb != "subscribe" or topic is None or not is_shared(topic):
+        return None
+    context = Context(client_id=held.client_id, unknown=OF_THE_CONNECTION)
+    return evaluate(documents, Request(SUBSCRIBE, held.scope.topicfilter(shared_filter(topic)), context))
 
 
 def barred(verb: Verb, topic: str | None) -> str | None:
