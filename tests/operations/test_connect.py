@@ -252,6 +252,15 @@ def test_a_function_that_is_gone(place: Place) -> None:
         assert cause_of(place.knock(authorizer="gone")) == "function-missing"
 
 
+def test_an_alias_that_is_gone(place: Place) -> None:
+    """The function is there, and what the authorizer asks is not."""
+    with place.deployed("aliased", answering([])):
+        iot = place.emulator.client("iot")
+        arn = iot.describe_authorizer(authorizerName="aliased")["authorizerDescription"]["authorizerFunctionArn"]
+        iot.update_authorizer(authorizerName="aliased", authorizerFunctionArn=f"{arn}:prod")
+        assert cause_of(place.knock(authorizer="aliased")) == "function-missing"
+
+
 def test_a_table_that_is_gone(tmp_path: Path) -> None:
     """The function runs and cannot read; its log names the kind of failure."""
     with running_emulator(tmp_path) as emulator, installed(emulator, tmp_path) as place:

@@ -348,6 +348,14 @@ def no_function_to_call(bench: Bench) -> None:
     bench.told.update(get_function_configuration=NotFound("no such function"))
 
 
+@case("authorizer-function", "error", "calls function `doors-authorizer:prod`, which does not exist")
+def no_alias_to_call(bench: Bench) -> Callable[[], Any]:
+    arn = bench.client("lambda").get_function_configuration(FunctionName=FUNCTION)["FunctionArn"]
+    named = {"authorizerName": "doors"}
+    bench.client("iot").update_authorizer(**named, authorizerFunctionArn=f"{arn}:prod")
+    return lambda: bench.client("iot").update_authorizer(**named, authorizerFunctionArn=arn)
+
+
 @case("authorizer-function", "note", "calls `doors-authorizer`, and the settings name `other`")
 def another_function(bench: Bench) -> None:
     bench.changes.update(wish=replace(bench.place.wish, function="other"))

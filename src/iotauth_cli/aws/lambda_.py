@@ -58,6 +58,11 @@ class FunctionArn:
     name: str
     qualifier: str | None
 
+    @property
+    def qualified_name(self) -> str:
+        """The name with alias or version, as Lambda's API takes it for a name: ``doors:prod``."""
+        return f"{self.name}:{self.qualifier}" if self.qualifier else self.name
+
     @classmethod
     def parse(cls, text: str) -> FunctionArn:
         found = ARN.fullmatch(text)

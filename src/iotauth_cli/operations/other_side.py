@@ -199,7 +199,8 @@ class Inquiry:
         return None
 
     def function(self, arn: FunctionArn) -> FunctionFound | Absent:
-        found = lambda_.find(self.session, arn.name)
+        # An alias or a version may be gone while the function is there.
+        found = lambda_.find(self.session, arn.qualified_name)
         if found is None:
             return ABSENT
         return FunctionFound(arn.name, found.is_ready, is_ours=found.configuration.handler == HANDLER)

@@ -46,11 +46,11 @@ def function(scene: Scene) -> Outcome:
     arn = scene.function_arn()
     if arn.region != scene.session.target.region:
         return Finding("error", f"authorizer `{found.name}` calls a function of region `{arn.region}`", create(scene))
-    if lambda_.find(scene.session, arn.name) is None:
-        sentence = f"authorizer `{found.name}` calls function `{arn.name}`, which does not exist"
+    if lambda_.find(scene.session, arn.qualified_name) is None:
+        sentence = f"authorizer `{found.name}` calls function `{arn.qualified_name}`, which does not exist"
         return Finding("error", sentence, create(scene))
     if wish.function_arn is not None:
-        sentence = f"authorizer `{found.name}` calls `{arn.name}`, and the settings name `{wish.function}`"
+        sentence = f"authorizer `{found.name}` calls `{arn.qualified_name}`, and the settings name `{wish.function}`"
         return Finding("note", sentence, "iotauth config show")
     return f"`{arn.name}`"
 
