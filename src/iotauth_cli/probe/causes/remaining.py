@@ -35,7 +35,7 @@ CAUSES = (
         symptoms=ANY_END,
         when=(clues.gave_no_code, clues.is_mqtt3),
         says="the broker ended the connection and gave no reason: either another one has taken client id `{client}` "
-        "over, or the session was ended on purpose",
+        "over, or the session was ended on purpose, or the line broke",
         evidence=(clues.lasted,),
         remedy="MQTT 5 tells which: `{in_mqtt5} --stay {stay}{where}`",
         reference=MQTT,
