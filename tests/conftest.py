@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ from hypothesis import HealthCheck, settings
 # How long an example takes is the machine's business; a busy one must not fail a property.
 settings.register_profile("iotauth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("iotauth")
+
+# A runner that puts its jobs into the background, or `nohup`, has them ignore these, and every program that a
+# test starts would inherit that and not hear its Ctrl-C.
+for name in ("SIGINT", "SIGHUP"):
+    number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
