@@ -32,6 +32,7 @@ LABELS = {
     "user_properties": "user property",
 }
 # What text keeps as it is; a payload with other control characters is shown as bytes.
+MAX_DEPTH = 100  # levels of JSON that are set out line by line
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -86,11 +87,27 @@ def is_json(text: str) -> bool:
 
 
 def parsed(text: str) -> tuple[Any] | None:
-    """Return the JSON value in *text*, alone in a tuple; None if it is none that JSON can say again."""
+    """Return the JSON value in *text*, alone in a tuple; None if it is none that JSON can say again, or too deep."""
     try:
-        return (json.loads(text, parse_constant=refuse, parse_float=finite),)
+        value = json.loads(text, parse_constant=refuse, parse_float=finite)
     except (ValueError, RecursionError):
         return None
+    return None if is_deep(value) else (value,)
+
+
+def is_deep(value: Any) -> bool:
+    """Tell whether *value* is nested deeper than anybody reads; how deep json goes depends on the Python."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def refuse(text: str) -> Any:
