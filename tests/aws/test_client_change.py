@@ -14,7 +14,7 @@ from iotauth_authorizer.credential import Slot, SlotState
 from iotauth_authorizer.dynamodb import Client, Credentials
 from iotauth_authorizer.grants import Grants
 from iotauth_authorizer.handler import Table
-from iotauth_authorizer.record import ClientRecord, Item, key, to_item
+from iotauth_authorizer.record import ClientRecord, Item, TokenNote, key, to_item
 from iotauth_cli.aws.client_change import Change
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.errors import Conflict, NotFound
@@ -45,6 +45,9 @@ RECORDS = st.builds(
     tags=st.sampled_from([{}, {"site": "berlin"}, {"site": "ulm", "floor": "1"}]),
     note=st.none() | st.just("n"),
     version=st.none() | st.integers(1, 3),
+    created_at=TIMES,
+    updated_at=TIMES,
+    token=st.none() | st.builds(TokenNote, TIMES, TIMES, st.booleans(), TIMES, st.sampled_from([None, "k1", "k2"])),
 )
 
 
