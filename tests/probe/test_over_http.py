@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -48,8 +49,13 @@ def server(leaf: Path, talk: Talk) -> Iterator[tuple[int, list[bytes]]]:
             head = b""
             while b"\r\n\r\n" not in head and (more := tls.recv(4096)):
                 head += more
-            heads.append(head)
-            talk(tls, head)
+            head, _, body = head.partition(b"\r\n\r\n")
+            heads.append(head + b"\r\n\r\n")
+            length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+            # Whoever closes with something unread resets the connection, and the answer may be lost with it.
+            while length and len(body) < int(length[1]) and (more := tls.recv(4096)):
+                body += more
+            talk(tls, heads[-1])
 
     with listening() as listener, accepting(listener, serve):
         yield int(listener.getsockname()[1]), heads
