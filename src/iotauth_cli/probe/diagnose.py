@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_cli.probe.causes import CAUSES
-from iotauth_cli.probe.clues import STEPS, device_side, domain
 from iotauth_cli.probe.evidence import AuthorizerFound, Case
+from iotauth_cli.probe.told import STEPS, device_side, domain
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from iotauth_authorizer import username
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.errors import InputError
 from iotauth_cli.policy.context import LAST_WILL, OF_THE_CONNECTION, Context
-from iotauth_cli.policy.document import parse_all
-from iotauth_cli.policy.evaluate import Decision, Request, evaluate, unknowns
+from iotauth_cli.policy.document import Document, parse_all
+from iotauth_cli.policy.evaluate import IMPLICIT_DENY, Decision, Request, evaluate, unknowns
+from iotauth_cli.policy.near import NearMiss, near_misses
 from iotauth_cli.probe.stages import PLAIN, Endpoint, Errand, Login, Manner, Stage, StageName
 
 
@@ -248,18 +249,33 @@ class Case:
 
         None where it would say no because of what only the connection has: then it is not known.
         """
-        test = self.other.test
-        if test is None or test.outcome != "allowed" or not self.requests:
-            return None
-        try:
-            documents = parse_all(test.documents)
-        except InputError:
+        documents = self.documents
+        if documents is None or not self.requests:
             return None
         for request in self.requests:
             decision = evaluate(documents, Request(*request, self.context))
             if not decision.allowed:
                 return None if unknowns(documents, decision.action, self.context) else decision
         return evaluate(documents, Request(*self.requests[0], self.context))
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...] | None:
+        """The policy of the test call; None where there was none to be had, or none that can be read."""
+        test = self.other.test
+        if test is None or test.outcome != "allowed":
+            return None
+        try:
+            return parse_all(test.documents)
+        except InputError:
+            return None
+
+    @property
+    def near_misses(self) -> tuple[NearMiss, ...]:
+        """The grants that were perhaps meant for the step that the policy refused by saying nothing."""
+        found, documents = self.decision, self.documents
+        if found is None or documents is None or found.effect != IMPLICIT_DENY:
+            return ()
+        return near_misses(documents, Request(found.action, found.resource, self.context))
 
     @property
     def context(self) -> Context:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from iotauth_cli.probe import clues
+from iotauth_cli.probe import clues, told
 from iotauth_cli.probe.cause import ANY_END, ENTRANCE, Cause
 from iotauth_cli.probe.causes.references import FUNCTION, REASONS, TROUBLESHOOTING
 from iotauth_cli.probe.causes.remedies import CREATE, FUNCTION_LOG, REPLACE, ROW
@@ -20,7 +20,7 @@ def logged(reason: str, says: str, remedy: str) -> Cause:
         reason,
         when=(clues.logged(reason),),
         says=says,
-        evidence=(clues.calls,),
+        evidence=(told.calls,),
         remedy=remedy,
         reference=REASONS,
     )
@@ -31,7 +31,7 @@ CAUSES = (
         "password-in-base64",
         when=(clues.credentials_are_refused, clues.password_is_in_base64),
         says="the device sends its password in base64, and the function gets it so",
-        evidence=(clues.calls, clues.test_outcome),
+        evidence=(told.calls, told.test_outcome),
         remedy="have the device send the password itself; only TestInvokeAuthorizer wants it in base64",
         reference=FUNCTION,
     ),
@@ -39,7 +39,7 @@ CAUSES = (
         "wrong-password",
         when=(clues.logged("wrong-password"), clues.typed("password")),
         says="the password given for client `{client}` is wrong",
-        evidence=(clues.calls, clues.spelling),
+        evidence=(told.calls, told.spelling),
         remedy="use the stored one: leave out `--password-stdin`",
         reference=REASONS,
     ),
@@ -93,7 +93,7 @@ CAUSES = (
         "refused-by-function",
         when=(clues.logged_a_refusal,),
         says="function `{function}` refuses client `{client}`: `{reason}`",
-        evidence=(clues.calls,),
+        evidence=(told.calls,),
         remedy=f"see its log: {FUNCTION_LOG}",
         reference=REASONS,
     ),
@@ -101,7 +101,7 @@ CAUSES = (
         "function-timeout",
         when=(clues.timed_out,),
         says="function `{function}` does not answer in time; AWS IoT waits for 5 s at most",
-        evidence=(clues.calls, clues.call_error, clues.test_outcome),
+        evidence=(told.calls, told.call_error, told.test_outcome),
         remedy=f"see what it waits for: {FUNCTION_LOG}",
         reference=TROUBLESHOOTING,
     ),
@@ -109,7 +109,7 @@ CAUSES = (
         "function-error",
         when=(clues.failed_with_an_error,),
         says="function `{function}` fails instead of answering",
-        evidence=(clues.calls, clues.call_error, clues.test_outcome, clues.fault),
+        evidence=(told.calls, told.call_error, told.test_outcome, told.fault),
         remedy=f"see the whole error: {FUNCTION_LOG}",
         reference=TROUBLESHOOTING,
     ),
@@ -117,7 +117,7 @@ CAUSES = (
         "invalid-answer",
         when=(clues.answer_is_invalid,),
         says="AWS IoT does not take the answer of function `{function}`: {fault}",
-        evidence=(clues.calls, clues.test_outcome),
+        evidence=(told.calls, told.test_outcome),
         remedy="mend the answer, and try it: `iotauth authorizer test-invoke {authorizer} --client {client}{where}`",
         reference=FUNCTION,
     ),
@@ -125,7 +125,7 @@ CAUSES = (
         "no-valid-answer",
         when=(clues.test_call("no-answer"),),
         says="AWS IoT gets no answer that it takes from function `{function}`",
-        evidence=(clues.calls, clues.test_outcome),
+        evidence=(told.calls, told.test_outcome),
         remedy=f"see in its log whether it was asked at all: {FUNCTION_LOG}",
         reference=FUNCTION,
     ),
@@ -134,7 +134,7 @@ CAUSES = (
         when=(clues.test_call("refused"),),
         says="function `{function}` refuses this login: client id, user name or password is wrong, or the client is "
         "disabled or expired",
-        evidence=(clues.calls, clues.test_outcome),
+        evidence=(told.calls, told.test_outcome),
         remedy=f"its log tells which: {FUNCTION_LOG}",
         reference=FUNCTION,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from iotauth_cli.probe import clues
+from iotauth_cli.probe import clues, told
 from iotauth_cli.probe.cause import UNKNOWN, Cause
 from iotauth_cli.probe.causes.references import CONNECTING, PROTOCOLS
 from iotauth_cli.probe.stages import Symptom as S
@@ -17,14 +17,14 @@ CAUSES = (
         symptoms=(S.CLOSED, S.NOT_HTTP, S.TIMEOUT),
         when=(clues.offers_mqtt_to_http, clues.may_not_have_been_called),
         says="the device offers ALPN `mqtt`, so the port expects MQTT of it and not HTTP",
-        evidence=(clues.alpn, clues.calls),
+        evidence=(told.alpn, told.calls),
         remedy="have the device offer no ALPN for HTTPS and WebSocket; here, leave out `--alpn`",
     ),
     over_http(
         "not-http",
         symptoms=(S.NOT_HTTP,),
         says="what listens on `{endpoint}` does not speak HTTP as AWS IoT does: {met}",
-        evidence=(clues.data_endpoint,),
+        evidence=(told.data_endpoint,),
         remedy="connect where devices do, with no proxy between: leave out `--endpoint` and `--port`",
         reference=CONNECTING,
         answer=UNKNOWN,
@@ -33,7 +33,7 @@ CAUSES = (
         "no-mqtt-in-websocket",
         symptoms=(S.NOT_MQTT,),
         says="`{endpoint}` opens a WebSocket, but has no MQTT in it: {met}",
-        evidence=(clues.data_endpoint,),
+        evidence=(told.data_endpoint,),
         remedy="connect where devices do, with no proxy between: leave out `--endpoint` and `--port`",
         reference=CONNECTING,
     ),
@@ -50,7 +50,7 @@ CAUSES = (
         symptoms=(S.REJECTED,),
         when=(clues.server_failed,),
         says="`{endpoint}` failed, or a proxy before it did: {met}",
-        evidence=(clues.data_endpoint,),
+        evidence=(told.data_endpoint,),
         remedy="wait a little and run the same command again",
         answer=UNKNOWN,
     ),
@@ -58,7 +58,7 @@ CAUSES = (
         "request-rejected",
         symptoms=(S.REJECTED,),
         says="`{endpoint}` does not take such a request: {met}",
-        evidence=(clues.data_endpoint,),
+        evidence=(told.data_endpoint,),
         remedy="connect where devices do: leave out `--endpoint` and `--port`",
         reference=CONNECTING,
     ),

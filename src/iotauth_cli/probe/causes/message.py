@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from iotauth_cli.probe import clues
+from iotauth_cli.probe import clues, told
 from iotauth_cli.probe.cause import ANY_END, Cause
 from iotauth_cli.probe.causes.references import LIMITS, MQTT
 from iotauth_cli.probe.stages import Symptom
@@ -26,7 +26,7 @@ CAUSES = (
         "payload-too-large",
         when=(clues.payload_is_too_large,),
         says="the message to `{topic}` is larger than AWS IoT takes",
-        evidence=(clues.payload,),
+        evidence=(told.payload,),
         remedy="send it in pieces, or put it into S3 and publish where it lies",
         reference=LIMITS,
     ),
@@ -34,14 +34,14 @@ CAUSES = (
         "topic-too-deep",
         when=(clues.topic_is_too_deep,),
         says="the topic has more levels than AWS IoT takes",
-        evidence=(clues.topic_size,),
+        evidence=(told.topic_size,),
         remedy="use a topic with seven slashes at most",
     ),
     topic(
         "topic-too-long",
         when=(clues.topic_is_too_long,),
         says="the topic is longer than AWS IoT takes",
-        evidence=(clues.topic_size,),
+        evidence=(told.topic_size,),
         remedy="use a topic of 256 bytes at most",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iotauth_cli.probe import clues
+from iotauth_cli.probe import clues, told
 from iotauth_cli.probe.cause import UNKNOWN, Cause
 from iotauth_cli.probe.causes.references import CONNECTING, PROTOCOLS
 from iotauth_cli.probe.stages import Symptom as S
@@ -14,7 +14,7 @@ CAUSES = (
         symptoms=(S.NO_SUCH_HOST, S.PORT_CLOSED, S.TIMEOUT, S.UNREACHABLE),
         when=(clues.is_not_where_devices_connect,),
         says="`{endpoint}` does not answer, and is not where devices of this account connect",
-        evidence=(clues.data_endpoint,),
+        evidence=(told.data_endpoint,),
         remedy="leave out `--endpoint` and `--port`: `{again}{where}`",
         reference=CONNECTING,
         answer=UNKNOWN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iotauth_cli.probe import clues
+from iotauth_cli.probe import clues, told
 from iotauth_cli.probe.cause import ANY_END, ENTRANCE, UNKNOWN, Cause
 from iotauth_cli.probe.causes.references import LOGGING, MQTT, POLICY_ACTIONS, TRANSPORT, TROUBLESHOOTING
 from iotauth_cli.probe.causes.remedies import AWS_IOT_LOG, FUNCTION_LOG
@@ -25,7 +25,7 @@ CAUSES = (
         symptoms=ANY_END,
         when=(clues.code_is(ADMINISTRATIVE_ACTION),),
         says="somebody had the broker end the session of client `{client}`, or the authorizer's time limit has passed",
-        evidence=(clues.lasted,),
+        evidence=(told.lasted,),
         remedy="see whether the client is still let in, and for how long: `iotauth client show {client}{where}`",
         reference=MQTT,
     ),
@@ -36,7 +36,7 @@ CAUSES = (
         when=(clues.gave_no_code, clues.is_mqtt3),
         says="the broker ended the connection and gave no reason: either another one has taken client id `{client}` "
         "over, or the session was ended on purpose, or the line broke",
-        evidence=(clues.lasted,),
+        evidence=(told.lasted,),
         remedy="MQTT 5 tells which: `{in_mqtt5} --stay {stay}{where}`",
         reference=MQTT,
     ),
@@ -46,7 +46,7 @@ CAUSES = (
         symptoms=ANY_END,
         when=(clues.was_not_called, clues.sent_another_server_name),
         says="the device asked for `{server_name}` in TLS, which is no endpoint of this account",
-        evidence=(clues.server_name, clues.calls, clues.data_endpoint),
+        evidence=(told.server_name, told.calls, told.data_endpoint),
         remedy="have the device send the endpoint's own name (SNI): `{host}`",
         reference=TROUBLESHOOTING,
     ),
@@ -56,7 +56,7 @@ CAUSES = (
         symptoms=ANY_END,
         when=(clues.was_not_called, clues.sent_no_server_name),
         says="the device sent no server name in TLS; AWS IoT wants the endpoint's",
-        evidence=(clues.calls, clues.data_endpoint),
+        evidence=(told.calls, told.data_endpoint),
         remedy="connect to the name, not to an address, and send it (SNI); here, leave out `--endpoint`",
         reference=TROUBLESHOOTING,
     ),
@@ -66,7 +66,7 @@ CAUSES = (
         symptoms=ANY_END,
         when=(clues.was_not_called, clues.is_not_where_devices_connect),
         says="`{endpoint}` is not where devices of this account connect",
-        evidence=(clues.calls, clues.data_endpoint),
+        evidence=(told.calls, told.data_endpoint),
         remedy="leave out `--endpoint` and `--port`: `{again}{where}`",
         reference=TROUBLESHOOTING,
     ),
@@ -76,7 +76,7 @@ CAUSES = (
         symptoms=ANY_END,
         when=(clues.was_not_called, clues.authorizer_is_active, clues.permission_is("given")),
         says="AWS IoT refused before it asked function `{function}`, though authorizer and permission are in order",
-        evidence=(clues.calls, clues.test_outcome),
+        evidence=(told.calls, told.test_outcome),
         remedy=f"look for client `{{client}}` in AWS IoT's own log: {AWS_IOT_LOG}",
         reference=LOGGING,
     ),
@@ -85,7 +85,7 @@ CAUSES = (
         stages=ENTRANCE,
         symptoms=(Symptom.TIMEOUT,),
         says="`{endpoint}` does not answer {step}",
-        evidence=(clues.calls, clues.test_outcome),
+        evidence=(told.calls, told.test_outcome),
         remedy="give it more time: `{again} --timeout 30{where}`",
         reference=TROUBLESHOOTING,
         answer=UNKNOWN,
@@ -95,7 +95,7 @@ CAUSES = (
         stages=ENTRANCE,
         symptoms=ANY_END,
         says="AWS IoT refused; either it did not ask the function, or it did not like the answer",
-        evidence=(clues.calls, clues.test_outcome, clues.decision),
+        evidence=(told.calls, told.test_outcome, told.decision),
         remedy=f"the function's log tells which: {FUNCTION_LOG}",
         reference=TROUBLESHOOTING,
     ),
@@ -115,7 +115,7 @@ CAUSES = (
         when=(clues.policy_is_unknown,),
         says="the message was taken, and did not come back in time: either it is late, or client `{client}` may "
         "subscribe and not receive",
-        evidence=(clues.test_outcome,),
+        evidence=(told.test_outcome,),
         remedy="see which: `iotauth policy can {client} receive {topic}{where}`",
         reference=POLICY_ACTIONS,
         answer=UNKNOWN,
@@ -125,7 +125,7 @@ CAUSES = (
         stages=("receive",),
         symptoms=(Symptom.TIMEOUT,),
         says="the message was taken, and did not come back in time",
-        evidence=(clues.decision,),
+        evidence=(told.decision,),
         remedy="give it more time: `{again} --timeout 30{where}`",
         reference=POLICY_ACTIONS,
         answer=UNKNOWN,
@@ -137,7 +137,7 @@ CAUSES = (
         when=(clues.policy_is_unknown, clues.is_mqtt3),
         says="the broker hung up: either the policy does not allow this, or another connection has taken client id "
         "`{client}` over",
-        evidence=(clues.test_outcome,),
+        evidence=(told.test_outcome,),
         remedy="MQTT 5 tells which: `{in_mqtt5}{where}`",
         reference=MQTT,
         answer=UNKNOWN,
@@ -149,7 +149,7 @@ CAUSES = (
         when=(clues.is_mqtt3,),
         says="the broker hung up, though nothing that can be seen forbids this step: either another connection has "
         "taken client id `{client}` over, or the line broke",
-        evidence=(clues.decision,),
+        evidence=(told.decision,),
         remedy="MQTT 5 tells which: `{in_mqtt5}{where}`",
         reference=MQTT,
         answer=UNKNOWN,
@@ -159,7 +159,7 @@ CAUSES = (
         stages=STAGES,
         symptoms=tuple(Symptom),
         says="the connection ended in the middle, though nothing that can be seen forbids this step",
-        evidence=(clues.decision,),
+        evidence=(told.decision,),
         remedy="run the same command again; stop whatever else uses client id `{client}`",
         reference=POLICY_ACTIONS,
         answer=UNKNOWN,
