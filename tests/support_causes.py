@@ -15,7 +15,6 @@ from iotauth_cli.aws import lambda_
 from iotauth_cli.aws.session import Session
 from iotauth_cli.cli import Root
 from iotauth_cli.cli.lazy import LazyGroup
-from iotauth_cli.errors import AccessDenied
 from iotauth_cli.operations import authorizers, connect, injection, keys
 from iotauth_cli.operations.connect import Report, Visit
 from iotauth_cli.probe.diagnose import Diagnosis, diagnose
@@ -153,25 +152,6 @@ def world(emulator: RunningEmulator, directory: Path) -> Iterator[World]:
 
 
 @dataclass(frozen=True)
-class Closed(Session):
-    """A session of somebody who may not call what *closed* names, as ``service:operation``; `*` is everything."""
-
-    closed: frozenset[str] = frozenset()
-
-    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        self.refuse(f"{service}:{operation}")
-        return super().call(service, operation, **parameters)
-
-    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        self.refuse(f"{service}:{operation}")
-        return super().pages(service, operation, **parameters)
-
-    def refuse(self, call: str) -> None:
-        if call in self.closed or "*" in self.closed:
-            raise AccessDenied(f"this AWS user may not call `{call}`")
-
-
-@dataclass(frozen=True)
 class Breakage:
     """One thing that is broken: *cause* is what must be found out, *what* says how it is broken."""
 
@@ -220,4 +200,4 @@ def assert_typable(line: str) -> None:
     assert {word for word in given if word.startswith("--")} <= options, line
 
 
-__all__ = ["CLIENT", "TOPIC", "Breakage", "Closed", "World", "assert_typable", "world"]
+__all__ = ["CLIENT", "TOPIC", "Breakage", "World", "assert_typable", "world"]

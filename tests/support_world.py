@@ -18,6 +18,7 @@ from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.aws.session import Session
 from iotauth_cli.config import Target, load
 from iotauth_cli.credentials import Store
+from iotauth_cli.errors import AccessDenied
 from iotauth_cli.operations import authorizers, clients, connect
 from iotauth_cli.operations.clients import Added, NewClient
 from iotauth_cli.operations.connect import Report, Visit
@@ -168,3 +169,22 @@ def installed(emulator: RunningEmulator, project: Path) -> Iterator[Place]:
         place.install()
         place.add()
         yield place
+
+
+@dataclass(frozen=True)
+class Closed(Session):
+    """A session of somebody who may not call what *closed* names, as ``service:operation``; `*` is everything."""
+
+    closed: frozenset[str] = frozenset()
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        self.refuse(f"{service}:{operation}")
+        return super().call(service, operation, **parameters)
+
+    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        self.refuse(f"{service}:{operation}")
+        return super().pages(service, operation, **parameters)
+
+    def refuse(self, call: str) -> None:
+        if call in self.closed or "*" in self.closed:
+            raise AccessDenied(f"this AWS user may not call `{call}`")

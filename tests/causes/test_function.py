@@ -10,8 +10,8 @@ import pytest
 from iotauth_cli.operations.connect import Report, Visit
 from iotauth_cli.probe.stages import Manner
 from iotauth_cli.secret import Secret
-from support_causes import SIGNED_CLIENT, Breakage, Closed, World
-from support_world import answering, document
+from support_causes import SIGNED_CLIENT, Breakage, World
+from support_world import Closed, answering, document
 
 THROWS = "def handler(event, context):\n    return event['password']\n"
 REFUSES = "def handler(event, context):\n    return {'isAuthenticated': False}\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -221,21 +221,25 @@ def meet(ann: Operator, bob: Operator, monkeypatch: pytest.MonkeyPatch, first: s
         assert not found.enabled
 
 
+def at_once(operators: Sequence[Operator], do: Callable[[Operator], None]) -> list[IotauthError | None]:
+    """Let all of them *do* it at the same moment; return for each what they were told, None if it worked."""
+    barrier = Barrier(len(operators))
+
+    def when_all_are_there(operator: Operator) -> IotauthError | None:
+        row(operator)  # opens the connection
+        barrier.wait()
+        return attempt(lambda: do(operator))
+
+    with ThreadPoolExecutor(len(operators)) as pool:
+        return list(pool.map(when_all_are_there, operators))
+
+
 def test_of_many_who_rotate_at_once_one_is_shown_a_secret(recruit: Recruit) -> None:
     """Eight operators, all at the same moment, over eight connections."""
     ann = recruit()
     ann.add()
     operators = [recruit() for _ in range(8)]
-    for operator in operators:
-        row(operator)  # opens the connection
-    barrier = Barrier(len(operators))
-
-    def at_once(operator: Operator) -> IotauthError | None:
-        barrier.wait()
-        return attempt(operator.rotate)
-
-    with ThreadPoolExecutor(len(operators)) as pool:
-        told = list(pool.map(at_once, operators))
+    told = at_once(operators, Operator.rotate)
     assert told.count(None) == 1
     assert all(isinstance(each, Conflict) for each in told if each is not None)
     shown = [secret for operator in [ann, *operators] for secret in operator.shown]
@@ -249,16 +253,7 @@ def test_in_one_project_all_who_rotate_at_once_are_shown_the_same_secret(recruit
     ann = recruit()
     ann.add()
     operators = [Operator(recruit().table, ann.store) for _ in range(6)]
-    for operator in operators:
-        row(operator)
-    barrier = Barrier(len(operators))
-
-    def at_once(operator: Operator) -> IotauthError | None:
-        barrier.wait()
-        return attempt(operator.rotate)
-
-    with ThreadPoolExecutor(len(operators)) as pool:
-        told = list(pool.map(at_once, operators))
+    told = at_once(operators, Operator.rotate)
     assert None in told
     found = row(ann)
     assert found is not None
@@ -272,16 +267,7 @@ def test_in_one_project_all_who_rotate_at_once_are_shown_the_same_secret(recruit
 def test_of_many_who_add_at_once_one_is_shown_a_secret(recruit: Recruit) -> None:
     """The others are told that the client exists."""
     operators = [recruit() for _ in range(8)]
-    for operator in operators:
-        row(operator)
-    barrier = Barrier(len(operators))
-
-    def at_once(operator: Operator) -> IotauthError | None:
-        barrier.wait()
-        return attempt(operator.add)
-
-    with ThreadPoolExecutor(len(operators)) as pool:
-        told = list(pool.map(at_once, operators))
+    told = at_once(operators, Operator.add)
     assert told.count(None) == 1
     assert all(isinstance(each, AlreadyExists) for each in told if each is not None)
     (shown,) = [secret for operator in operators for secret in operator.shown]

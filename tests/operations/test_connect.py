@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AccessDenied, InputError, IotauthError
+from iotauth_cli.errors import InputError, IotauthError
 from iotauth_cli.operations import connect
 from iotauth_cli.operations.connect import Report, Visit
 from iotauth_cli.probe.cause import REFUSED
 from iotauth_cli.secret import Secret
 from support_emulator import running_emulator
 from support_tls import Authority
-from support_world import CLIENT, TOPIC, Place, answering, document, installed
+from support_world import CLIENT, TOPIC, Closed, Place, answering, document, installed
 
 ALLOW_ALL = ("Allow", "iot:*", "*")
 
@@ -270,25 +270,6 @@ def test_a_table_that_is_gone(tmp_path: Path) -> None:
         report = place.knock()
     assert cause_of(report) == "table-unavailable"
     assert "ResourceNotFoundException" in evidence_of(report)
-
-
-@dataclass(frozen=True)
-class Closed(Session):
-    """A session of somebody who may not call what `closed` names, as ``service:operation``."""
-
-    closed: frozenset[str] = frozenset()
-
-    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        self.refuse(f"{service}:{operation}")
-        return super().call(service, operation, **parameters)
-
-    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        self.refuse(f"{service}:{operation}")
-        return super().pages(service, operation, **parameters)
-
-    def refuse(self, call: str) -> None:
-        if call in self.closed or "*" in self.closed:
-            raise AccessDenied(f"this AWS user may not call `{call}`")
 
 
 LOOKS = [

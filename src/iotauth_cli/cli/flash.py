@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
@@ -67,7 +67,7 @@ def flash(
     topics = Topics(tuple(topic or ()), tuple(publish or ()), tuple(subscribe or ()))
     if not (new or rotate):
         context.note_nothing()
-    check(clients or [], topics, new=new, rotate=rotate, many=fleet is not None or all_, job=job)
+    check(clients or [], topics, new=new, rotate=rotate, many=fleet is not None or all_)
     if fleet or all_ or len(clients or []) > 1:
         if monitor or wait or dry_run:
             raise InputError("`--monitor`, `--wait` and `--dry-run` are for one board", hint="name one client")
@@ -103,7 +103,7 @@ class Job(NamedTuple):
     network: Network
 
 
-def check(clients: list[str], topics: Topics, *, new: bool, rotate: bool, many: bool, job: Job) -> None:
+def check(clients: list[str], topics: Topics, *, new: bool, rotate: bool, many: bool) -> None:
     """Refuse what cannot be meant."""
     if new and rotate:
         raise InputError("a client cannot be new and get a new secret", hint="give `--new` or `--rotate`")
@@ -115,10 +115,19 @@ def check(clients: list[str], topics: Topics, *, new: bool, rotate: bool, many: 
         raise InputError("`--rotate` is for one client", hint="rotate many with `iotauth client rotate --all`")
     if many and clients:
         raise InputError("clients are named, and a list of them too", hint="give one of them")
-    if job.wish.project is None and job.network.ssid is None:
-        raise InputError(
-            "the firmware would know no Wi-Fi network", hint="name it: `--wifi-ssid NAME --wifi-password-stdin`"
-        )
+
+
+@contextlib.contextmanager
+def opened(job: Job) -> Iterator[Bench]:
+    """Prepare the bench, for firmware that will find a network."""
+    from iotauth_cli.operations import flash as operation
+
+    with operation.opened(job.context.store, job.wish) as bench:
+        if job.wish.project is None and job.network.ssid is None:
+            raise InputError(
+                "the firmware would know no Wi-Fi network", hint="name it: `--wifi-ssid NAME --wifi-password-stdin`"
+            )
+        yield bench
 
 
 def flash_one(job: Job, client_id: str | None, before: Before, *, wait: bool, monitor: bool) -> int:
@@ -127,7 +136,7 @@ def flash_one(job: Job, client_id: str | None, before: Before, *, wait: bool, mo
     from iotauth_cli.operations import flash as operation
 
     context, store = job.context, job.context.store
-    with operation.opened(store, job.wish) as bench:
+    with opened(job) as bench:
         port = chosen_port(job, bench)
         chip = bench.probe(port)
         close = prepare(context, client_id, before)
@@ -200,7 +209,7 @@ def plan(job: Job, client_id: str | None) -> int:
     from iotauth_cli.operations import flash as operation
 
     name = client_id or device_secrets.kept_credential(job.context.store, None).client_id
-    with operation.opened(job.context.store, job.wish) as bench:
+    with opened(job) as bench:
         is_there = bool(operation.candidates(bench, job.ports))
         port = chosen_port(job, bench) if is_there else "PORT"
         steps = operation.steps(bench, name, port)
@@ -222,7 +231,7 @@ def flash_many(job: Job, clients: list[str], fleet: Path | None, *, again: bool)
     wish = operation.read_list(fleet) if fleet else tuple(listed)
     for each in wish:
         login_for(job, each.client_id)
-    with operation.opened(store, job.wish) as bench:
+    with opened(job) as bench:
         row = operation.Row(
             bench=bench,
             wish=wish,

@@ -122,7 +122,9 @@ def of_row(table: ClientTable, client_id: str, scope: ArnScope, now: int) -> Hel
     if row is None:
         raise NotFound(
             f"there is no client `{client_id}` in table `{table.name}`",
-            hint="see which there are with `iotauth client list`",
+            hint=f"for a file: `iotauth policy lint --file {client_id}`"
+            if client_id.endswith(".json")
+            else "see which there are with `iotauth client list`",
         )
     if isinstance(row, BrokenRow):
         raise InputError(
