@@ -15,10 +15,10 @@ from typing import Any
 from iotauth_cli.aws.session import Session
 from iotauth_cli.operations.installation.authorizer import Authorizer, Permission, SigningKey
 from iotauth_cli.operations.installation.function import Function, Role
-from iotauth_cli.operations.installation.part import Part, SigningWish, Step, Wish
+from iotauth_cli.operations.installation.part import FunctionSettings, Part, SigningWish, Step, Wish
 from iotauth_cli.operations.installation.storage import LogGroup, Table
 
-__all__ = ["AnyPart", "Authorizer", "SigningWish", "Step", "Wish", "parts", "parts_to_remove"]
+__all__ = ["AnyPart", "Authorizer", "FunctionSettings", "SigningWish", "Step", "Wish", "parts", "parts_to_remove"]
 
 AnyPart = Part[Any]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from iotauth_cli.aws.polling import pauses
@@ -12,6 +13,7 @@ from iotauth_cli.errors import AwsError, Conflict
 from iotauth_cli.operations.signing.keyring import Keyring
 
 MADE_BY = "made by iotauth"
+MADE_BY_TAG = ("made-by", "iotauth")
 AS_IT_SHOULD_BE = "it is as it should be"
 
 Action = Literal["create", "update", "keep", "delete"]
@@ -44,12 +46,32 @@ class SigningWish:
 
 
 @dataclass(frozen=True)
+class FunctionSettings:
+    """What is a matter of choice about our function. None was not said: what is found stays, a new one gets the usual.
+
+    *reserved_concurrency* is how many calls may run at once, kept for it and its limit; a new one has none.
+    The timers are what the function answers to AWS IoT, in seconds; a new one leaves them to the function itself.
+    """
+
+    memory_mb: int | None = None
+    architecture: Literal["arm64", "x86_64"] | None = None
+    reserved_concurrency: int | None = None
+    retention_days: int | None = None
+    refresh_after_s: int | None = None
+    disconnect_after_s: int | None = None
+
+
+@dataclass(frozen=True)
 class Wish:
-    """Names of what an authorizer is to consist of.
+    """What an authorizer is to consist of.
 
     *function_arn* names a function that is not ours: then there is only the authorizer and
     its permission to call; *table* and *function* are left alone. Without *signing* an authorizer
     that exists may want signed tokens or not, and a new one does not.
+
+    What is None was not said and stays as it is found; only *is_active* of an authorizer is put right then.
+    *tags* are put on every part that can have them, beside those that are there. *is_default* makes it
+    the one of devices that name none; *alpn_free* names a domain configuration of it for clients without ALPN.
     """
 
     authorizer: str
@@ -57,6 +79,12 @@ class Wish:
     function: str
     function_arn: str | None = None
     signing: SigningWish | None = None
+    settings: FunctionSettings = FunctionSettings()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    caching_for_http: bool | None = None
+    is_active: bool | None = None
+    is_default: bool | None = None
+    alpn_free: str | None = None
 
 
 @dataclass(frozen=True)
