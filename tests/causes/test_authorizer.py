@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from iotauth_cli.aws.session import Session
+from iotauth_cli.operations import connect
 from iotauth_cli.operations.connect import Report, Visit
 from iotauth_cli.probe.stages import Manner
 from support_causes import SIGNED, SIGNED_CLIENT, Breakage, World
-from support_world import answering
+from support_world import CLIENT, answering, finish
 
 ACCOUNT = "123456789012"
 AUTHORIZER = f"arn:aws:iot:us-east-1:{ACCOUNT}:authorizer"
@@ -28,6 +31,21 @@ def inactive(world: World) -> Report:
         return world.knock()
     finally:
         iot.update_authorizer(authorizerName=world.place.wish.authorizer, status="ACTIVE")
+
+
+def by_a_disabled_domain(world: World) -> Report:
+    """The device asks for the name of a domain configuration that somebody has switched off."""
+    iot = world.emulator.client("iot")
+    iot.create_domain_configuration(domainConfigurationName="gate")
+    iot.update_domain_configuration(domainConfigurationName="gate", domainConfigurationStatus="DISABLED")
+    name = iot.describe_domain_configuration(domainConfigurationName="gate")["domainName"]
+    place = world.place
+    knock = connect.prepare(place.session, place.store, place.wish, Visit(CLIENT))
+    try:
+        named = replace(knock, endpoint=replace(knock.endpoint, server_name=name))  # no resolver here knows it
+        return finish(connect.knock(place.session, named))
+    finally:
+        iot.delete_domain_configuration(domainConfigurationName="gate")
 
 
 def with_its_key_removed(world: World) -> Report:
@@ -95,6 +113,7 @@ BREAKAGES = (
         "alpn-for-mqtt", "in a WebSocket", lambda world: world.knock(manner=Manner("websocket"), mistake="mqtt-alpn")
     ),
     Breakage("two-question-marks", "an SDK's metrics", lambda world: world.knock(mistake="two-question-marks")),
+    Breakage("domain-disabled", "switched off", by_a_disabled_domain),
     Breakage("no-authorizer-named", "and no default", lambda world: world.knock(username="thermo-1?SDK=Python")),
     Breakage("authorizer-missing", "misspelt", lambda world: world.knock(authorizer="dors")),
     Breakage("authorizer-missing", "another region's", in_another_region),

@@ -125,6 +125,9 @@ def spoilt(mended: Literal["trimmed", "encoded"]) -> OtherSide:
 
 
 # cause: the case, and a piece of the remedy.
+BY_DOMAIN = DomainFound("front", "locks", allows_override=False, is_enabled=True, chooses_protocol=True)
+ELSEWHERE = {"host": "front.example.com", "typed": frozenset({"endpoint"})}
+
 TABLE: list[tuple[str, Case, str]] = [
     ("wrong-endpoint", case_of(("dns", Symptom.NO_SUCH_HOST), IN_ORDER, host="typo.example.com"), "leave out"),
     ("no-such-host", case_of(("dns", Symptom.NO_SUCH_HOST)), "getent hosts"),
@@ -153,6 +156,11 @@ TABLE: list[tuple[str, Case, str]] = [
     ("two-question-marks", case_of(HUNG_UP, NOT_CALLED, username=USERNAME + "?SDK=x"), "--username"),
     ("no-authorizer-named", case_of(HUNG_UP, OtherSide(ABSENT), username="door-7"), "--authorizer NAME"),
     ("authorizer-missing", case_of(HUNG_UP, OtherSide(ABSENT)), "authorizer create doors"),
+    (
+        "domain-disabled",
+        case_of(HUNG_UP, replace(NOT_CALLED, domain=replace(BY_DOMAIN, is_enabled=False)), **ELSEWHERE),
+        "iot update-domain-configuration --domain-configuration-name front",
+    ),
     (
         "authorizer-inactive",
         case_of(HUNG_UP, replace(NOT_CALLED, authorizer=replace(AUTHORIZER, is_active=False))),
@@ -538,10 +546,6 @@ def test_a_policy_that_asks_for_the_address_is_blamed_for_nothing() -> None:
     assert "either the policy does not allow this, or another connection" in found.sentence
     assert diagnose(case_of(NO_PUBACK, answering(ALL, here))).cause == "cut-off"
     assert diagnose(case_of(NO_PUBACK, answering(allow("iot:Connect", "*")))).cause == "publish-not-granted"
-
-
-BY_DOMAIN = DomainFound("front", "locks", allows_override=False, is_enabled=True, chooses_protocol=True)
-ELSEWHERE = {"host": "front.example.com", "typed": frozenset({"endpoint"})}
 
 
 def test_a_domain_configuration_has_its_say_before_anybody_is_blamed() -> None:

@@ -63,6 +63,10 @@ def alpn_decides(case: Case) -> bool:
     return isinstance(domain, Absent) or (isinstance(domain, DomainFound) and not domain.chooses_protocol)
 
 
+def domain_is_disabled(case: Case) -> bool:
+    return isinstance(case.other.domain, DomainFound) and not case.other.domain.is_enabled
+
+
 def sent_no_server_name(case: Case) -> bool:
     tls = case.attempt.stage("tls")
     return tls is not None and tls.facts.get("server_name", "") is None

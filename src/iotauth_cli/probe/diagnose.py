@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_cli.probe.causes import CAUSES
-from iotauth_cli.probe.evidence import AuthorizerFound, Case
+from iotauth_cli.probe.evidence import AuthorizerFound, Case, DomainFound
 from iotauth_cli.probe.told import STEPS, device_side, domain
 
 
@@ -58,6 +58,7 @@ def names_of(case: Case) -> Mapping[str, Any]:
     """Return what a sentence may name: the user's own words, and facts of the failing stage."""
     attempt, other, failed = case.attempt, case.other, case.failed
     found = other.authorizer if isinstance(other.authorizer, AuthorizerFound) else None
+    arrived = other.domain if isinstance(other.domain, DomainFound) else None
     action, resource = case.asked or ("", "")
     command = f"iotauth test-connect {attempt.login.client_id}"
     return {
@@ -66,6 +67,7 @@ def names_of(case: Case) -> Mapping[str, Any]:
         "host": attempt.endpoint.host,
         "port": attempt.endpoint.port,
         "server_name": attempt.endpoint.server_name or "",
+        "domain": arrived.name if arrived else "",
         "again": f"{command}{attempt.manner.flags}",
         "in_mqtt5": f"{command}{replace(attempt.manner, is_mqtt5=True, client='paho').flags}",
         "step": STEPS[failed.name],

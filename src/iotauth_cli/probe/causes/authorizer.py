@@ -6,7 +6,7 @@ from functools import partial
 
 from iotauth_cli.probe import clues, told
 from iotauth_cli.probe.cause import ANY_END, ENTRANCE, Cause
-from iotauth_cli.probe.causes.references import CUSTOM_AUTH, PROTOCOLS, TROUBLESHOOTING
+from iotauth_cli.probe.causes.references import CUSTOM_AUTH, DOMAINS, PROTOCOLS, TROUBLESHOOTING
 from iotauth_cli.probe.causes.remedies import CREATE
 
 refused = partial(Cause, stages=ENTRANCE, symptoms=ANY_END)
@@ -43,6 +43,15 @@ CAUSES = (
         evidence=(told.calls,),
         remedy="give what stands before the `?` with `--username`, and the authorizer with `--authorizer`",
         reference=CUSTOM_AUTH,
+    ),
+    refused(
+        "domain-disabled",
+        when=(clues.domain_is_disabled, clues.may_not_have_been_called),
+        says="domain configuration `{domain}`, by which the device came, is DISABLED",
+        evidence=(told.calls,),
+        remedy="enable it: `{aws} iot update-domain-configuration --domain-configuration-name {domain} "
+        "--domain-configuration-status ENABLED`",
+        reference=DOMAINS,
     ),
     refused(
         "no-authorizer-named",

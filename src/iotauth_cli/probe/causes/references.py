@@ -2,6 +2,7 @@
 
 CONNECTING = 'AWS IoT developer guide, "Connecting devices to AWS IoT"'
 CUSTOM_AUTH = 'AWS IoT developer guide, "Custom authentication"'
+DOMAINS = 'AWS IoT developer guide, "Domain configurations"'
 FUNCTION = 'AWS IoT developer guide, "Defining your Lambda function"'
 LIMITS = 'AWS General Reference, "AWS IoT Core endpoints and quotas"'
 LOGGING = 'AWS IoT developer guide, "Monitor AWS IoT using CloudWatch Logs"'
