@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from iotauth_authorizer.aws_credentials import Credentials
@@ -32,6 +32,18 @@ PARTITIONS = {  # by the beginning of the region's name; the rest of the world i
     "us-isob-": "aws-iso-b",
     "eusc-": "aws-eusc",
 }
+
+
+class Identity(NamedTuple):
+    """Whose keys these are, as STS says it."""
+
+    account: str
+    arn: str
+
+    @property
+    def name(self) -> str:
+        """The caller without partition and account: `user/anna`, `assumed-role/Admin/anna@example.com`."""
+        return self.arn.rpartition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -83,19 +95,37 @@ class Session:
             client.close()
 
     @cached_property
-    def account(self) -> str:
-        """The account that these keys belong to.
+    def identity(self) -> Identity:
+        """Whose keys these are.
 
         Raises:
-            ConfigError: the settings name another account.
+            ConfigError: they belong to another account than the settings name.
         """
-        found = str(self.call("sts", "get_caller_identity")["Account"])
-        if self.target.account not in (None, found):
+        answer = self.call("sts", "get_caller_identity")
+        found = Identity(str(answer["Account"]), str(answer["Arn"]))
+        if self.target.account not in (None, found.account):
             raise ConfigError(
-                f"these keys belong to account {found}, and the settings name {self.target.account}",
+                f"these keys belong to account {found.account}, and the settings name {self.target.account}",
                 hint="choose the right keys with `--profile`; see `iotauth config show`",
             )
         return found
+
+    @property
+    def account(self) -> str:
+        """The account that these keys belong to; as `identity`."""
+        return self.identity.account
+
+    @property
+    def known_account(self) -> str | None:
+        """The account, if the settings name it or AWS was asked already."""
+        known: Identity | None = self.__dict__.get("identity")
+        return known.account if known else self.target.account
+
+    @property
+    def known_caller(self) -> str | None:
+        """The caller's name without the account, `user/anna`, if AWS was asked already."""
+        known: Identity | None = self.__dict__.get("identity")
+        return known.name if known else None
 
     @cached_property
     def scope(self) -> ArnScope:

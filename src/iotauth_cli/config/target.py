@@ -21,7 +21,8 @@ class Target(NamedTuple):
 
     The keys are None where boto3 has to find them (profile, SSO). *data_host* is None where AWS
     has to be asked for the endpoint. *store_name* names the credentials kept for this target.
-    *aws_command* is how a shell calls the AWS CLI for the same place.
+    *aws_command* is how a shell calls the AWS CLI for the same place. The *…_source* say who chose
+    region and account, where somebody did; *keys_from* says in words where the keys are found.
     """
 
     label: str  # "the emulator", "AWS eu-west-1"
@@ -29,6 +30,9 @@ class Target(NamedTuple):
     store_name: str
     profile: str | None = None
     account: str | None = None  # the only account that is meant, if that was said
+    account_source: str | None = None  # None: the account is known, and nobody's keys need be held to it
+    region_source: str | None = None
+    keys_from: str | None = None
     endpoint_url: str | None = None
     table_url: str | None = None  # DynamoDB alone, for the light client
     table_ca: str | None = None  # the roots to trust there, if not Amazon's and the system's
@@ -81,12 +85,22 @@ def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
         store_name=name,
         profile=settings.profile if asked_for else None,
         account=settings.account,
+        account_source=settings.sources["account"] if settings.account else None,
+        region_source=settings.sources["region"],
+        keys_from=keys_from(settings, keys),
         table_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None,
         table_ca=environ.get("AWS_CA_BUNDLE") or None,
         identity_url=environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL") or None,
         aws_command=f"aws --region {settings.region}" + (f" --profile {settings.profile}" if asked_for else ""),
         **keys,
     )
+
+
+def keys_from(settings: Settings, keys: Mapping[str, Any]) -> str | None:
+    """Return whose keys are used: `profile work`, or those of the environment; None if it is boto3 that finds some."""
+    if keys:
+        return "keys of AWS_ACCESS_KEY_ID"
+    return f"profile {settings.profile}" if settings.profile else None
 
 
 def keys_in(environ: Mapping[str, str]) -> dict[str, Any]:
