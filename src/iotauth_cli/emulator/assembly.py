@@ -198,7 +198,7 @@ def _control_plane(common: _Common, code: _Code, data: _Data, stack: AsyncExitSt
         code.logs,
     ]
     packages = Packages(state)
-    stacks = CloudFormationService(state, services, packages, clock)
+    stacks = CloudFormationService(state, services, packages, clock, behaviour)
     stack.push_async_callback(stacks.close)
     place = Place(common.site.region, ACCOUNT, lambda: data.listener.port)
     messages = MessageSockets(data.broker, behaviour)

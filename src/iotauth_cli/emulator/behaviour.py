@@ -175,6 +175,55 @@ class Behaviour:
     refresh_checks_connect: bool = _choice(
         True, OWN, "no source", "when a refreshed policy no longer allows iot:Connect, the connection is closed"
     )
+    refresh_denied_code: int = _choice(
+        0x87,
+        OWN,
+        "the code is not documented; 0x87 is not authorized",
+        "the DISCONNECT code when the function denies at a refresh, or fails (MQTT 5)",
+    )
+    clamps_timers: bool = _choice(
+        False,
+        OWN,
+        "AWS IoT developer guide: 300 to 86400; what becomes of other numbers is not said",
+        "refreshAfterInSeconds and disconnectAfterInSeconds out of range count as the nearest in range; if not, the "
+        "answer is refused",
+    )
+    takes_authenticated_as_text: bool = _choice(
+        False, OWN, "no source", 'an answer whose isAuthenticated is the text "true" lets in; if not, it is refused'
+    )
+    http_forbidden_status: int = _choice(
+        403,
+        INFERRED,
+        "AWS IoT developer guide shows the body, data-plane reports the status",
+        "the status of an HTTPS publish that is refused",
+    )
+    http_needs_connect: bool = _choice(
+        False,
+        OWN,
+        "the developer guide wants iot:Connect for MQTT and is silent of HTTPS",
+        "an HTTPS publish needs iot:Connect, on any client, beside iot:Publish",
+    )
+    creates_authorizers_active: bool = _choice(
+        True, OWN, "the status is optional in the model", "CreateAuthorizer without a status makes one that is ACTIVE"
+    )
+    active_delete_error: str = _choice(
+        "DeleteConflictException",
+        OWN,
+        "the one error of state that the model has for DeleteAuthorizer",
+        "the error of DeleteAuthorizer while the authorizer is ACTIVE; DeleteConflictException is a 409, others a 400",
+    )
+    deletes_default_authorizer: bool = _choice(
+        False, OWN, "no source", "DeleteAuthorizer takes the default authorizer too; if not, DeleteConflictException"
+    )
+    merges_signing_keys: bool = _choice(
+        False,
+        OWN,
+        "no source",
+        "UpdateAuthorizer adds the keys it is given to those that are there; if not, they replace them",
+    )
+    signing_keys_per_authorizer: int = _choice(
+        10, OWN, "the model sets no maximum; two are what a rotation needs", "an authorizer with more keys is refused"
+    )
     authorizers_per_region: int = _choice(
         10, DOCUMENTED, "AWS IoT limits, 2019", "a further CreateAuthorizer is a LimitExceededException (410)"
     )
@@ -199,6 +248,13 @@ class Behaviour:
         OWN,
         "AWS IoT limits, 2019: 10; but a test suite is not an account",
         "more calls of one authorizer operation are a ThrottlingException (400); 0 counts none",
+    )
+    cloudformation_updates_unsigned_authorizers: bool = _choice(
+        False,
+        OBSERVED,
+        "hashicorp/terraform-provider-awscc#1543: the handler sends signing fields, which AWS IoT refuses",
+        "CloudFormation can change an authorizer with signing disabled; if not, such an update fails and is rolled "
+        "back",
     )
 
     def choices(self) -> tuple[Choice, ...]:

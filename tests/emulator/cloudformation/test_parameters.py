@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iotauth_cli.emulator.control.cloudformation import parameters
+from iotauth_cli.emulator.control.cloudformation import parameters, rules
 from iotauth_cli.emulator.control.service import ServiceError
 
 DECLARED: dict[str, dict[str, Any]] = {
@@ -79,3 +79,31 @@ def test_parameters_from_elsewhere_are_refused_by_name() -> None:
     with pytest.raises(ServiceError, match="parameters from Systems Manager, as Image would be") as refused:
         parameters.check_declarations({"Image": {"Type": "AWS::SSM::Parameter::Value<String>"}})
     assert refused.value.status == 501
+
+
+BOTH_OFF = {"Fn::And": [{"Fn::Equals": [{"Ref": "Mode"}, "off"]}, {"Fn::Equals": [{"Ref": "Name"}, ""]}]}
+NOT_BOTH = {"Assertions": [{"Assert": {"Fn::Not": [BOTH_OFF]}, "AssertDescription": "one must be on"}]}
+IN_THE_EAST = {"Assertions": [{"Assert": {"Fn::Contains": [["us-east-1", "us-east-2"], {"Ref": "AWS::Region"}]}}]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (NOT_BOTH, "Rule Any failed: one must be on"),
+        ({"RuleCondition": {"Fn::Equals": [{"Ref": "Mode"}, "on"]}, **NOT_BOTH}, None),
+        (IN_THE_EAST, "Rule Any failed: an assertion does not hold"),
+        ({"Assertions": [{"Assert": {"Fn::Contains": [["off", "on"], {"Ref": "Mode"}]}}]}, None),
+        ({"Assertions": "x"}, "must have a list of Assertions"),
+        ({"Assertions": [{}]}, "must have an Assert member"),
+        ({"Assertions": [{"Assert": {"Fn::RefAll": "x"}}]}, "does not implement the function Fn::RefAll of a rule"),
+    ],
+)
+def test_rules_hold_parameters_to_each_other(rule: dict[str, Any], said: str | None) -> None:
+    """An assertion, under a condition or always; and what is no rule is said."""
+    values = {"Mode": "off", "Name": "", "AWS::Region": "eu-west-1"}
+    if said is None:
+        rules.check({"Any": rule}, values)
+        return
+    with pytest.raises(ServiceError) as refused:
+        rules.check({"Any": rule}, values)
+    assert said in refused.value.message

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from iotauth_cli.emulator.control.cloudformation.kinds.authorizer import AuthorizerKind
 from support_cloudformation import (
     SOURCE,
     TRUST,
@@ -30,12 +33,19 @@ def physical(control: StackControl, logical_id: str) -> str:
     return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
 
+@cache
 def signed_key() -> str:
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     key = rsa.generate_private_key(65537, 2048).public_key()
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def signed() -> dict[str, Any]:
+    """Return the properties of an authorizer that wants signed tokens: only such a one can be updated."""
+    keys = {"current": signed_key()}
+    return {"SigningDisabled": False, "TokenKeyName": "token", "TokenSigningPublicKeys": keys}
 
 
 def test_nothing_to_do_is_said(control: StackControl) -> None:
@@ -59,7 +69,7 @@ def test_what_can_be_changed_in_place_keeps_its_identity(control: StackControl) 
     template = resources(
         Role=role(Policies=[{"PolicyName": "a", "PolicyDocument": POLICY}], ManagedPolicyArns=[MANAGED]),
         Function=function(Timeout=5, Environment={"Variables": {"MODE": "a"}}, ReservedConcurrentExecutions=2),
-        Authorizer=authorizer(Status="ACTIVE"),
+        Authorizer=authorizer(Status="ACTIVE", **signed()),
         Table=table(TimeToLiveSpecification={"AttributeName": "Expires", "Enabled": True}),
         Logs=group(RetentionInDays=30),
     )
@@ -68,7 +78,7 @@ def test_what_can_be_changed_in_place_keeps_its_identity(control: StackControl) 
     changed = resources(
         Role=role(Policies=[{"PolicyName": "b", "PolicyDocument": POLICY}], Tags=[{"Key": "a", "Value": "b"}]),
         Function=function(Environment={"Variables": {"MODE": "b"}}, Code={"ZipFile": SOURCE + "# changed\n"}),
-        Authorizer=authorizer(Status="INACTIVE", EnableCachingForHttp="true"),
+        Authorizer=authorizer(Status="INACTIVE", EnableCachingForHttp="true", **signed()),
         Table=table(DeletionProtectionEnabled=False, Tags=[{"Key": "site", "Value": "east"}]),
         Logs=group(RetentionInDays="7"),
     )
@@ -90,7 +100,7 @@ def test_what_can_be_changed_in_place_keeps_its_identity(control: StackControl) 
 
 def test_what_cannot_change_is_made_anew_and_the_old_one_goes_last(control: StackControl) -> None:
     """And whatever refers to it follows: here the authorizer, in place, to the new function."""
-    template = resources(Role=role(), Function=function(FunctionName="old"), Authorizer=authorizer())
+    template = resources(Role=role(), Function=function(FunctionName="old"), Authorizer=authorizer(**signed()))
     control.create(template)
     authorizer_name = physical(control, "Authorizer")
     template["Resources"]["Function"] = function(FunctionName="new")
@@ -108,10 +118,9 @@ def test_an_authorizer_is_made_anew_for_its_name_and_its_signing(control: StackC
     template = resources(Role=role(), Function=function(), Authorizer=authorizer())
     control.create(template)
     before = physical(control, "Authorizer")
-    keys = {"TokenKeyName": "token", "TokenSigningPublicKeys": {"current": signed_key()}}
     changes: dict[str, dict[str, Any]] = {
         "AuthorizerName": {"AuthorizerName": "gates"},
-        "SigningDisabled": {"SigningDisabled": False, **keys},
+        "SigningDisabled": signed(),
     }
     template["Resources"]["Authorizer"] = authorizer(**changes[property_name])
     assert control.update(template)["StackStatus"] == "UPDATE_COMPLETE"
@@ -120,13 +129,47 @@ def test_an_authorizer_is_made_anew_for_its_name_and_its_signing(control: StackC
     assert left != [before]
 
 
+def test_an_authorizer_without_signing_cannot_be_updated(control: StackControl) -> None:
+    """AWS's handler sends the signing fields with every update: the update fails, and all is as before."""
+    template = resources(Role=role(), Function=function(), Authorizer=authorizer(Status="ACTIVE"))
+    control.create(template)
+    template["Resources"]["Authorizer"] = authorizer(Status="INACTIVE")
+    assert control.update(template)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Token signing is disabled" in control.reason("Authorizer")
+    described = control.client("iot").describe_authorizer(authorizerName=physical(control, "Authorizer"))
+    assert described["authorizerDescription"]["status"] == "ACTIVE"
+
+
+def test_that_choice_can_be_flipped(control: StackControl) -> None:
+    """For whoever has seen AWS do better."""
+    kind = AuthorizerKind(is_updated_unsigned=True)
+    control.stacks._world = replace(control.stacks._world, kinds={**control.stacks._world.kinds, kind.type: kind})
+    template = resources(Role=role(), Function=function(), Authorizer=authorizer(Status="ACTIVE"))
+    control.create(template)
+    template["Resources"]["Authorizer"] = authorizer(Status="INACTIVE")
+    assert control.update(template)["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_a_function_says_whose_it_is(control: StackControl) -> None:
+    """By tags that AWS sets beside the template's own, and that no update takes away."""
+    template = resources(Role=role(), Function=function(FunctionName="ask", Tags=[{"Key": "a", "Value": "b"}]))
+    stack = control.create(template)
+    template["Resources"]["Function"] = function(FunctionName="ask")
+    control.update(template)
+    arn = control.client("lambda").get_function_configuration(FunctionName="ask")["FunctionArn"]
+    assert control.client("lambda").list_tags(Resource=arn)["Tags"] == {
+        "aws:cloudformation:stack-name": "doors",
+        "aws:cloudformation:stack-id": stack["StackId"],
+        "aws:cloudformation:logical-id": "Function",
+    }
+
+
 def test_signing_under_a_fixed_name_meets_itself(control: StackControl) -> None:
     """The replacement has the name of what it replaces: the update fails, and all is as before."""
     template = resources(Role=role(), Function=function(), Authorizer=authorizer(AuthorizerName="doors"))
     control.create(template)
-    keys = {"TokenKeyName": "token", "TokenSigningPublicKeys": {"current": signed_key()}}
-    signed = authorizer(AuthorizerName="doors", **{**keys, "SigningDisabled": False})
-    stack = control.update(resources(Role=role(), Function=function(), Authorizer=signed))
+    named = authorizer(AuthorizerName="doors", **signed())
+    stack = control.update(resources(Role=role(), Function=function(), Authorizer=named))
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert "Authorizer doors already exists" in control.reason("Authorizer")
     described = control.client("iot").describe_authorizer(authorizerName="doors")["authorizerDescription"]

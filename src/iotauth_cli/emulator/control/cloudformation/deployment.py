@@ -324,7 +324,7 @@ class Deployment:
         return list(reversed(graph.order({name: each.needs for name, each in resources.items()})))
 
     def _site(self, resource: Resource) -> Site:
-        return Site(self._stack.name, resource.logical_id, self._context, self._world.calls)
+        return Site(self._stack.name, resource.logical_id, self._context, self._world.calls, self._stack.id)
 
     def _done(self, resource: Resource) -> Resource:
         status = resource.status.replace("_IN_PROGRESS", "_COMPLETE")

@@ -275,7 +275,7 @@ def _condition(name: Any, scope: Scope) -> bool:
 
 def _equals(argument: Any, scope: Scope) -> bool:
     one, other = (resolve(each, scope) for each in _arguments("Fn::Equals", argument, 2))
-    return bool(_comparable(one) == _comparable(other))
+    return bool(comparable(one) == comparable(other))
 
 
 def _not(argument: Any, scope: Scope) -> bool:
@@ -313,7 +313,8 @@ def _arguments(function: str, argument: Any, count: int) -> list[Any]:
     return argument
 
 
-def _comparable(value: Any) -> Any:
+def comparable(value: Any) -> Any:
+    """Return a value so that `true` and `"true"`, `7` and `"7"` are equal, as they are in templates."""
     return text_of(value) if isinstance(value, (str, int, float)) else value
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control import arns
 from iotauth_cli.emulator.control.cloudformation import plan, sources
 from iotauth_cli.emulator.control.cloudformation.calls import Calls
@@ -69,10 +70,11 @@ class CloudFormationService:
         services: Sequence[Service],
         packages: Packages,
         clock: Callable[[], float] = time.time,
+        behaviour: Behaviour | None = None,
     ) -> None:
         self._store = StackStore(state)
         packages.keep_only(self._store.texts())
-        self._world = World(self._store, all_kinds(packages), Calls(services), clock)
+        self._world = World(self._store, all_kinds(packages, behaviour), Calls(services), clock)
         self._clock = clock
         self._background = Background()
         queries = Queries(self._store)

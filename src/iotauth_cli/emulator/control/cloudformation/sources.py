@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from iotauth_cli.emulator.control.cloudformation import parameters, sam, syntax, template
+from iotauth_cli.emulator.control.cloudformation import parameters, rules, sam, syntax, template
 from iotauth_cli.emulator.control.cloudformation.errors import insufficient_capabilities, invalid
 from iotauth_cli.emulator.control.cloudformation.shown import declared, needed_capabilities
 from iotauth_cli.emulator.control.cloudformation.store import Source
@@ -35,6 +35,8 @@ async def read(request: Parameters, context: Context, previous: Source | None = 
     parameters.check_declarations(declared(document))
     before = previous.parameters if previous else None
     texts = parameters.texts(declared(document), request.get("Parameters", ()), before)
+    region = {"AWS::Region": context.region, "AWS::AccountId": context.account}
+    rules.check(document.get("Rules") or {}, {**region, **parameters.values(declared(document), texts)})
     processed = document
     if document.get("Transform"):
         template.transforms(document["Transform"])

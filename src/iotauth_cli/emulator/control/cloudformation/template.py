@@ -26,7 +26,7 @@ SECTIONS = {
     "Outputs",
     "Hooks",
 }
-UNAVAILABLE_SECTIONS = ("Rules", "Hooks")
+UNAVAILABLE_SECTIONS = ("Hooks",)
 ATTRIBUTES = {
     "Type",
     "Properties",
@@ -109,7 +109,7 @@ def check_sections(document: Mapping[str, Any]) -> None:
     Raises:
         ServiceError: ValidationError; one is not a mapping of mappings, or the description no text.
     """
-    for name in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs"):
+    for name in ("Parameters", "Rules", "Mappings", "Conditions", "Resources", "Outputs"):
         _section(document, name)
     for name, resource in _section(document, "Resources").items():
         if not isinstance(resource.get("Type"), str):

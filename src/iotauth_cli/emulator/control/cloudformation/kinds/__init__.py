@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.cloudformation.kinds.authorizer import AuthorizerKind
 from iotauth_cli.emulator.control.cloudformation.kinds.domain import DomainKind
 from iotauth_cli.emulator.control.cloudformation.kinds.function import FunctionKind
@@ -18,7 +19,7 @@ from iotauth_cli.emulator.control.cloudformation.packages import Packages
 __all__ = ["Kind", "all_kinds"]
 
 
-def all_kinds(packages: Packages) -> Mapping[str, Kind]:
+def all_kinds(packages: Packages, behaviour: Behaviour | None = None) -> Mapping[str, Kind]:
     """Return every kind by its type; functions find their uploaded code in *packages*."""
     kinds: tuple[Kind, ...] = (
         TableKind(),
@@ -28,7 +29,7 @@ def all_kinds(packages: Packages) -> Mapping[str, Kind]:
         PermissionKind(),
         VersionKind(),
         AliasKind(),
-        AuthorizerKind(),
+        AuthorizerKind(is_updated_unsigned=(behaviour or Behaviour()).cloudformation_updates_unsigned_authorizers),
         DomainKind(),
     )
     return {kind.type: kind for kind in kinds}

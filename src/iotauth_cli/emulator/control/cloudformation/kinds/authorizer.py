@@ -1,14 +1,15 @@
 """`AWS::IoT::Authorizer`.
 
 Which changes make another authorizer is CloudFormation's own table: its name and the switch for signing. With
-a name written in the template, the second meets the first and the update fails, on AWS as here.
+a name written in the template, the second meets the first and the update fails, on AWS as here. An authorizer
+with signing disabled cannot be updated at all: AWS's handler sends the signing fields with every update.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from iotauth_cli.emulator.control.cloudformation.intrinsics import Made
+from iotauth_cli.emulator.control.cloudformation.intrinsics import Made, comparable
 from iotauth_cli.emulator.control.cloudformation.kinds.kind import (
     Kind,
     Properties,
@@ -37,6 +38,9 @@ class AuthorizerKind(Kind):
     required = frozenset({"AuthorizerFunctionArn"})
     replacing = frozenset({"AuthorizerName", "SigningDisabled"})
 
+    def __init__(self, *, is_updated_unsigned: bool) -> None:
+        self._is_updated_unsigned = is_updated_unsigned
+
     async def create(self, site: Site, properties: Properties) -> Made:
         made = await site.call(
             "iot",
@@ -59,9 +63,17 @@ class AuthorizerKind(Kind):
     async def update(self, site: Site, made: Made, before: Properties, after: Properties) -> Made:
         changed = [name for name in API_NAMES if before.get(name) != after.get(name)]
         wanted = {API_NAMES[name]: after.get(name, DEFAULTS.get(name)) for name in changed}
-        if wanted:
+        if wanted and not await self._is_as_wanted(site, made, wanted):
+            if comparable(after.get("SigningDisabled")) == "true" and not self._is_updated_unsigned:
+                wanted["tokenSigningPublicKeys"] = {}  # as AWS's handler does, and AWS IoT then refuses
             await site.call("iot", "UpdateAuthorizer", authorizerName=made.ref, **wanted)
         return made
+
+    async def _is_as_wanted(self, site: Site, made: Made, wanted: Properties) -> bool:
+        """Tell whether there is nothing to change: an update that failed is undone without another one."""
+        found = await site.call("iot", "DescribeAuthorizer", authorizerName=made.ref)
+        described = found["authorizerDescription"]
+        return all(comparable(described.get(name)) == comparable(value) for name, value in wanted.items())
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Switch it off first: AWS IoT deletes no active authorizer."""

@@ -55,7 +55,7 @@ class FunctionKind(Kind):
             Code={"ZipFile": self._zip(properties)},
             Architectures=properties.get("Architectures"),
             PackageType=properties.get("PackageType"),
-            Tags=tags_of(properties) or None,
+            Tags={**tags_of(properties), **site.labels},
             **_settings({name: properties[name] for name in SETTINGS if name in properties}),
         )
         return Made(made["FunctionName"], {"Arn": made["FunctionArn"]})

@@ -30,6 +30,13 @@ class Site:
     logical_id: str
     context: Context
     calls: Calls
+    stack_id: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The tags by which AWS says whose a resource is; the caller cannot set them."""
+        facts = {"stack-name": self.stack_name, "stack-id": self.stack_id, "logical-id": self.logical_id}
+        return {f"aws:cloudformation:{name}": value for name, value in facts.items()}
 
     async def call(self, service: str, operation: str, **parameters: Any) -> Result:
         """Call an operation; parameters that are None are left out."""
