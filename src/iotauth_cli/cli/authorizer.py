@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iotauth_cli.cli.lazy import MUTATES, LazyGroup
-from iotauth_cli.cli.output import Output
-from iotauth_cli.errors import InputError, IotauthError
+from iotauth_cli.cli.steps import carry_out
+from iotauth_cli.errors import InputError
 from iotauth_cli.secret import Secret
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
-    from iotauth_cli.operations.authorizers import Step, Wish
+    from iotauth_cli.operations.authorizers import Wish
 
 group = LazyGroup(
     "authorizer",
@@ -83,8 +82,8 @@ def create(
         context.note_nothing()
         context.output.result(render.plan_document(plan, applied=False), lines)
         return
-    context.output.say(*lines)
-    carry_out(context.output, authorizers.apply(context.session, plan))
+    heading = render.heading(context.target.label)
+    carry_out(context.output, authorizers.apply(context.session, plan), plan.steps, heading)
     context.output.result(render.plan_document(plan, applied=True), render.ready(plan, context.target.label))
     add = context.command("client add thermo-1 --topic sensors/thermo-1")
     context.output.say(*render.unsettled(plan.wish, ctx.obj.settings), f"next: {add}")
@@ -192,20 +191,6 @@ def delete(
     if not context.output.confirm(f"delete this from {context.target.label}?"):
         context.output.say("nothing was deleted")
         return 1
-    carry_out(context.output, authorizers.apply_removal(context.session, plan))
+    carry_out(context.output, authorizers.apply_removal(context.session, plan), plan.steps)
     context.output.result(render.plan_document(plan, applied=True), f"deleted authorizer `{plan.wish.authorizer}`")
     return 0
-
-
-def carry_out(output: Output, steps: Iterator[Step]) -> None:
-    """Tell each step when it is done; if one fails, what is done and how to go on."""
-    from iotauth_cli.cli import render_authorizer as render
-
-    done: list[Step] = []
-    try:
-        for step in steps:
-            done.append(step)
-            output.say(render.done(step))
-    except (IotauthError, KeyboardInterrupt):
-        output.say(render.unfinished(done))
-        raise

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iotauth_cli.cli.authorizer import Name, carry_out
+from iotauth_cli.cli.authorizer import Name
 from iotauth_cli.cli.authorizer_keys import LAGS, TokensOut, total
 from iotauth_cli.cli.render import ignored
+from iotauth_cli.cli.steps import carry_out
 from iotauth_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def move_clients(context: Context, move: Move, dry_run: bool, out: Path | None) 
         context.note_nothing()
         context.output.result(render.plan_document(plan, applied=False), render.plan(plan, context.target.label))
         return 0
-    context.output.say(*render.plan(plan, context.target.label))
-    carry_out(context.output, authorizers.apply(context.session, plan))
+    heading = render.heading(context.target.label)
+    carry_out(context.output, authorizers.apply(context.session, plan), plan.steps, heading)
     run = migration.Issue.prepare(context.clients, context.store, move, now=now, out=out)
     totals = total(context, "issuing", run.events())
     context.output.facts(render_signing.moved_document(move, totals), render_signing.moved(move, totals))
@@ -120,7 +121,7 @@ def retire_first(context: Context, move: Move, force: bool) -> int:
         context.output.say("nothing was deleted")
         return LAGS
     if plan is not None:
-        carry_out(context.output, authorizers.apply_removal(context.session, plan))
+        carry_out(context.output, authorizers.apply_removal(context.session, plan), plan.steps)
     settled = sum(1 for _ in migration.settle(context.clients, move))
     context.output.result(render_signing.gone_document(found, settled), render_signing.gone(move, settled))
     context.output.say(f"to use it in other commands, write `authorizer: {move.target}` into iotauth.yaml")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import Facts, Table, several
+from iotauth_cli.cli.steps import planned_line
 
 if TYPE_CHECKING:
     from iotauth_cli.config import Settings
@@ -17,19 +18,17 @@ if TYPE_CHECKING:
         InvokeAnswer,
         KnownKey,
         Plan,
-        Step,
         Wish,
     )
 
-PAST = {"create": "created", "update": "updated", "delete": "deleted", "keep": "kept"}
+
+def heading(where: str) -> str:
+    return f"plan for {where}:"
 
 
 def plan(found: Plan, where: str) -> list[str]:
     """Return the plan, a line for each part."""
-    return [
-        f"plan for {where}:",
-        *(f"  {step.action} {step.resource} `{step.name}`: {step.reason}" for step in found.steps),
-    ]
+    return [heading(where), *(f"  {planned_line(step)}" for step in found.steps)]
 
 
 def plan_document(found: Plan, *, applied: bool) -> dict[str, Any]:
@@ -41,10 +40,6 @@ def plan_document(found: Plan, *, applied: bool) -> dict[str, Any]:
             for step in found.steps
         ],
     }
-
-
-def done(step: Step) -> str:
-    return f"{PAST[step.action]} {step.resource} `{step.name}`"
 
 
 def ready(found: Plan, where: str) -> str:
@@ -61,12 +56,6 @@ def unsettled(wish: Wish, settings: Settings) -> list[str]:
         for setting, name in names.items()
         if name != getattr(settings, setting)
     ]
-
-
-def unfinished(steps: Sequence[Step]) -> str:
-    """Say how far an interrupted run came, and how to go on."""
-    so_far = ", ".join(f"{step.resource} `{step.name}`" for step in steps) or "nothing"
-    return f"done so far: {so_far}; run the same command again and it finishes the rest"
 
 
 def authorizers(found: Sequence[Authorizer]) -> Table:

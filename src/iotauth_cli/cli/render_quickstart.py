@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli import render_authorizer, render_connect, render_emulator
+from iotauth_cli.cli import render_authorizer, render_connect, render_emulator, steps
 from iotauth_cli.cli.render_connect import INDENT, wrapped
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Tale:
         if isinstance(event, Plan):
             return indented(render_authorizer.plan(event, "the emulator"))
         if isinstance(event, Step):
-            return indented([render_authorizer.done(event)])
+            return indented([steps.told(event)])
         if isinstance(event, Replaced):
             return indented([f"removed client `{event.client_id}` of an earlier run"])
         if isinstance(event, Stage):

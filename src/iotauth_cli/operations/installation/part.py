@@ -16,7 +16,7 @@ MADE_BY = "made by iotauth"
 MADE_BY_TAG = ("made-by", "iotauth")
 AS_IT_SHOULD_BE = "it is as it should be"
 
-Action = Literal["create", "update", "keep", "delete"]
+Action = Literal["create", "update", "keep", "delete", "deactivate", "disable", "clear"]
 State = TypeVar("State")
 
 
