@@ -27,3 +27,16 @@ def test_commands_in_hints_go_where_this_one_went(hint: str, placed: str) -> Non
     flags = {"emulator": True, "config": "a.yaml"}
     assert Context(flags, Output(), {}, Path(), ExitStack()).placed(hint) == placed
     assert Context({}, Output(), {}, Path(), ExitStack()).placed(hint) == hint
+
+
+@pytest.mark.parametrize(
+    ("hint", "placed"),
+    [
+        ("start it with `iotauth emulator start`", "start it with `iotauth emulator start --state-dir 'my emulator'`"),
+        ("see `iotauth client list`", "see `iotauth client list --profile work`"),
+    ],
+)
+def test_the_emulator_s_own_commands_find_its_folder_again(hint: str, placed: str) -> None:
+    """Other commands have no `--state-dir`."""
+    flags = {"profile": "work" if "client" in hint else None, "state_dir": Path("my emulator")}
+    assert Context(flags, Output(), {}, Path(), ExitStack()).placed(hint) == placed

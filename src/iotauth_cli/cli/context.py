@@ -103,19 +103,26 @@ class Context:
 
     def command(self, words: str) -> str:
         """Return a command to type next, for the same place."""
-        return f"`iotauth {words}{self.places}`"
+        return f"`iotauth {words}{self.places_of(f'iotauth {words}')}`"
+
+    def places_of(self, command: str) -> str:
+        """Return `places` as *command* takes them: those of the emulator know where it remembers, and need no more."""
+        import shlex
+
+        state_dir = self.flags.get("state_dir")
+        if " emulator " not in command:
+            return self.places
+        kept = f" --state-dir {shlex.quote(str(state_dir))}" if state_dir and "--state-dir" not in command else ""
+        return self.places.removeprefix(" --emulator") + kept
 
     def placed(self, hint: str) -> str:
         """Return *hint* with its commands meaning the place that this command was given by flags."""
-        places = self.places
 
         def here(found: re.Match[str]) -> str:
             command = found[1]
-            if any(flag in command for flag in SAID):
-                return found[0]
-            return f"`{command}{places.removeprefix(' --emulator') if ' emulator ' in command else places}`"
+            return found[0] if any(flag in command for flag in SAID) else f"`{command}{self.places_of(command)}`"
 
-        return HINTED.sub(here, hint) if places else hint
+        return HINTED.sub(here, hint)
 
     def shown(self, path: Path) -> str:
         """Return *path* as a person would write it here."""

@@ -136,8 +136,7 @@ def status(ctx: typer.Context, state_dir: StateDir = None) -> int:
     found = emulator.status(context.settings.state_dir)
     context.output.facts(render.status_document(found), render.status(found, context.shown))
     if not found.ready:
-        there = f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else ""
-        context.output.say(f"next: `iotauth emulator start{there}`")
+        context.output.say(f"next: {context.command('emulator start')}")
     return 0 if found.ready else 1
 
 

@@ -122,5 +122,5 @@ class Command(TyperCommand):
 
                 return recorded(ctx, lambda: super(Command, self).invoke(ctx))
         except IotauthError as problem:
-            problem.hint = problem.hint and ctx.obj.placed(problem.hint)
+            problem.hint = problem.hint and ctx.obj.notes.places[-1].placed(problem.hint)
             raise
