@@ -323,6 +323,7 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             return
         if isinstance(verdict, Refusal):
+            self._session.end(self._behaviour.refresh_denied_code)
             self._close(DisconnectReason.AUTH_ERROR)
             return
         self._admission = verdict

@@ -131,7 +131,7 @@ class DataHttp:
             principal_id=refusal.principal_id if refusal else None,
         )
         if refusal is not None:
-            return respond(403, "ForbiddenException", "Forbidden", trace_id)
+            return respond(self._behaviour.http_forbidden_status, "ForbiddenException", "Forbidden", trace_id)
         publish(self._broker, message)
         return respond(200, None, "OK", trace_id)
 

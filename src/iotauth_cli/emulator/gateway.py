@@ -147,12 +147,12 @@ class Gateway:
     ) -> None:
         self._authorizers = authorizers
         self._domain = domain
-        self._invoker = Invoker(functions, runner, account=account)
         self._scope = ArnScope("aws", region, account)
         self._attempts = attempts
         self._clock = clock
         self._kept_answers = AnswerCache()
         self._behaviour = behaviour or Behaviour()
+        self._invoker = Invoker(functions, runner, account=account, behaviour=self._behaviour)
 
     @property
     def region(self) -> str:
@@ -268,6 +268,8 @@ class Gateway:
         answer = await self._kept_answer(trail, authorizer, request, connection)
         # No client id, so `${iot:ClientId}` has no value and no resource with it matches.
         policy = _evaluator(answer, Context(source_ip=arrival.peer, domain_name=arrival.server_name))
+        if self._behaviour.http_needs_connect:
+            _require(trail, policy, CONNECT, self._scope.client(""))  # there is none: only `client/*` matches
         for action in (PUBLISH, RETAIN_PUBLISH) if retain else (PUBLISH,):
             _require(trail, policy, action, self._scope.topic(topic))
 

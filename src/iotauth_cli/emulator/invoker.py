@@ -14,12 +14,15 @@ from dataclasses import dataclass
 
 from iotauth_authorizer.event import (
     ANSWER_LIMIT_S,
+    MAX_TIMER_S,
+    MIN_TIMER_S,
     Answer,
     ConnectRequest,
     InvalidAnswer,
     build_event,
     parse_answer,
 )
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.model import (
     Authorizer,
     AuthorizerFailure,
@@ -29,6 +32,7 @@ from iotauth_cli.emulator.model import (
 )
 from iotauth_cli.policy.document import Document, PolicyError, parse
 
+TIMERS = ("refreshAfterInSeconds", "disconnectAfterInSeconds")
 AWS_IOT = "iot.amazonaws.com"  # the principal that a function's resource policy must name
 
 
@@ -41,10 +45,18 @@ class Call:
 
 
 class Invoker:
-    def __init__(self, functions: FunctionDirectory, runner: FunctionRunner, *, account: str) -> None:
+    def __init__(
+        self,
+        functions: FunctionDirectory,
+        runner: FunctionRunner,
+        *,
+        account: str,
+        behaviour: Behaviour | None = None,
+    ) -> None:
         self._functions = functions
         self._runner = runner
         self._account = account
+        self._behaviour = behaviour or Behaviour()
 
     async def ask(self, authorizer: Authorizer, request: ConnectRequest) -> Call:
         """Ask *authorizer*'s function about *request*. A signature was verified before."""
@@ -63,7 +75,7 @@ class Invoker:
         invocation = await self._runner.invoke(function, payload, limit_s=ANSWER_LIMIT_S)
         if invocation.throttled:
             return Call(AuthorizerFailure("throttled", f"Lambda throttled function `{name}`"))
-        return Call(_read(invocation, name), invocation.request_id)
+        return Call(_read(invocation, name, self._behaviour), invocation.request_id)
 
 
 def function_name(arn: str) -> str:
@@ -88,7 +100,7 @@ def _no_permission(name: str, authorizer: Authorizer) -> str:
     )
 
 
-def _read(invocation: Invocation, name: str) -> Answer | AuthorizerFailure:
+def _read(invocation: Invocation, name: str, behaviour: Behaviour) -> Answer | AuthorizerFailure:
     """Return the answer, or the first rule that it breaks."""
     if invocation.timed_out:
         limit = f"AWS IoT waits {ANSWER_LIMIT_S:.0f} s"
@@ -98,7 +110,7 @@ def _read(invocation: Invocation, name: str) -> Answer | AuthorizerFailure:
         sentence = f"function `{name}` failed{_error_type(invocation.payload)}; its log has the cause"
         return AuthorizerFailure("function-error", sentence, invocation.log_tail)
     try:
-        answer = parse_answer(json.loads(invocation.payload))
+        answer = parse_answer(_tolerated(json.loads(invocation.payload), behaviour))
         for text in answer.policy_documents:
             read_document(text)
     except InvalidAnswer as error:
@@ -110,6 +122,24 @@ def _read(invocation: Invocation, name: str) -> Answer | AuthorizerFailure:
     else:
         return answer
     return AuthorizerFailure("answer", f"function `{name}`: {broken}", invocation.log_tail)
+
+
+def _tolerated(body: object, behaviour: Behaviour) -> object:
+    """Return the answer *body* with what AWS IoT may tolerate put right, as far as *behaviour* says that it does."""
+    if not (behaviour.clamps_timers or behaviour.takes_authenticated_as_text):
+        return body
+    answer = json.loads(body) if isinstance(body, str) else body
+    if not isinstance(answer, dict):
+        return body
+    if behaviour.takes_authenticated_as_text and answer.get("isAuthenticated") == "true":
+        answer = {**answer, "isAuthenticated": True}
+    if behaviour.clamps_timers:
+        answer = {**answer, **{name: _clamped(answer[name]) for name in TIMERS if name in answer}}
+    return answer
+
+
+def _clamped(seconds: object) -> object:
+    return max(MIN_TIMER_S, min(seconds, MAX_TIMER_S)) if type(seconds) is int else seconds
 
 
 def _error_type(payload: bytes) -> str:

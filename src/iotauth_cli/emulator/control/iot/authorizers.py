@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control import arns
 from iotauth_cli.emulator.control.iot.errors import (
     already_exists,
@@ -32,9 +33,9 @@ SIGNING_FIELDS = ("tokenKeyName", "tokenSigningPublicKeys")
 
 
 class Authorizers:
-    def __init__(self, store: AuthorizerStore, max_authorizers: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: AuthorizerStore, behaviour: Behaviour, clock: Callable[[], float] = time.time) -> None:
         self._store = store
-        self._max_authorizers = max_authorizers
+        self._behaviour = behaviour
         self._clock = clock
         self.operations: Mapping[str, Handler] = {
             "CreateAuthorizer": self.create_authorizer,
@@ -65,17 +66,18 @@ class Authorizers:
             name=name,
             arn=arn,
             function_arn=_checked_function(parameters["authorizerFunctionArn"]),
-            is_active=parameters.get("status", "ACTIVE") == "ACTIVE",  # UNCONFIRMED default
+            is_active=parameters.get("status", self._default_status) == "ACTIVE",
             signing_disabled=parameters.get("signingDisabled", False),
             token_key_name=parameters.get("tokenKeyName"),
             token_signing_public_keys=parameters.get("tokenSigningPublicKeys", {}),
             enable_caching_for_http=parameters.get("enableCachingForHttp", False),
         )
-        check_signing(authorizer)
+        check_signing(authorizer, self._behaviour.signing_keys_per_authorizer)
         if self._store.find(context.region, name) is not None:
             raise already_exists(f"Authorizer {name} already exists.", name, arn)
-        if len(self._store.all(context.region)) >= self._max_authorizers:
-            raise limit_exceeded(f"The maximum of {self._max_authorizers} authorizers is reached.")
+        limit = self._behaviour.authorizers_per_region
+        if len(self._store.all(context.region)) >= limit:
+            raise limit_exceeded(f"The maximum of {limit} authorizers is reached.")
         now = self._clock()
         self._store.save(context.region, AuthorizerRecord(authorizer, now, now))
         tags = {tag["Key"]: tag.get("Value", "") for tag in parameters.get("tags", ())}
@@ -86,7 +88,7 @@ class Authorizers:
         return {"authorizerDescription": _described(self.existing(parameters["authorizerName"], context))}
 
     def update_authorizer(self, parameters: Parameters, context: Context) -> Result:
-        """Change what the request names. The map of keys is replaced as a whole (UNCONFIRMED: or merged)."""
+        """Change what the request names; whether keys replace the map or are added to it is a choice."""
         record = self.existing(parameters["authorizerName"], context)
         before = record.authorizer
         if before.signing_disabled and any(name in parameters for name in SIGNING_FIELDS):
@@ -97,21 +99,24 @@ class Authorizers:
             function_arn=_checked_function(function_arn),
             is_active=parameters["status"] == "ACTIVE" if "status" in parameters else before.is_active,
             token_key_name=parameters.get("tokenKeyName", before.token_key_name),
-            token_signing_public_keys=parameters.get("tokenSigningPublicKeys", before.token_signing_public_keys),
+            token_signing_public_keys=self._keys_after(before, parameters.get("tokenSigningPublicKeys")),
             enable_caching_for_http=parameters.get("enableCachingForHttp", before.enable_caching_for_http),
         )
-        check_signing(authorizer)
+        check_signing(authorizer, self._behaviour.signing_keys_per_authorizer)
         self._store.save(context.region, AuthorizerRecord(authorizer, record.created, self._clock()))
         return _named(authorizer)
 
     def delete_authorizer(self, parameters: Parameters, context: Context) -> Result:
-        """Delete an inactive authorizer; UNCONFIRMED: which error AWS has for an active or the default one."""
+        """Delete an inactive authorizer; what AWS has for an active or the default one is a choice."""
         name = parameters["authorizerName"]
         record = self.existing(name, context)
         if record.authorizer.is_active:
-            raise delete_conflict(f"Authorizer {name} is ACTIVE; set its status to INACTIVE before deleting it.")
+            message = f"Authorizer {name} is ACTIVE; set its status to INACTIVE before deleting it."
+            raise delete_conflict(message, self._behaviour.active_delete_error)
         if self._store.default_name(context.region) == name:
-            raise delete_conflict(f"Authorizer {name} is the default authorizer; clear the default first.")
+            if not self._behaviour.deletes_default_authorizer:
+                raise delete_conflict(f"Authorizer {name} is the default authorizer; clear the default first.")
+            self._store.clear_default(context.region)
         self._store.remove(context.region, record)
         return {}
 
@@ -146,6 +151,16 @@ class Authorizers:
         self._default(context)
         self._store.clear_default(context.region)
         return {}
+
+    @property
+    def _default_status(self) -> str:
+        return "ACTIVE" if self._behaviour.creates_authorizers_active else "INACTIVE"
+
+    def _keys_after(self, before: Authorizer, given: Mapping[str, str] | None) -> Mapping[str, str]:
+        """Return the keys that *before* has after an update that was *given* some, or None."""
+        if given is None:
+            return before.token_signing_public_keys
+        return {**before.token_signing_public_keys, **given} if self._behaviour.merges_signing_keys else given
 
     def _default(self, context: Context) -> AuthorizerRecord:
         name = self._store.default_name(context.region)

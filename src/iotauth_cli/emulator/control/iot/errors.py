@@ -33,8 +33,11 @@ def already_exists(message: str, name: str, arn: str) -> ServiceError:
     return ServiceError("ResourceAlreadyExistsException", message, 409, resourceId=name, resourceArn=arn)
 
 
-def delete_conflict(message: str) -> ServiceError:
-    return ServiceError("DeleteConflictException", message, 409)
+DELETE_CONFLICT = "DeleteConflictException"
+
+
+def delete_conflict(message: str, code: str = DELETE_CONFLICT) -> ServiceError:
+    return ServiceError(code, message, 409 if code == DELETE_CONFLICT else 400)
 
 
 def limit_exceeded(message: str) -> ServiceError:

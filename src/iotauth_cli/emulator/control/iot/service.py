@@ -52,7 +52,7 @@ class IotService:
         self._store = store
         behaviour = behaviour or Behaviour()
         self._domains = Domains(domains, store, behaviour, clock)
-        authorizers = Authorizers(store, behaviour.authorizers_per_region, clock)
+        authorizers = Authorizers(store, behaviour, clock)
         limited = {**authorizers.operations, **InvokeTest(authorizers, invoker).operations}
         throttle = Throttle(behaviour.authorizer_calls_per_second)
         self.operations: Mapping[str, Handler] = {

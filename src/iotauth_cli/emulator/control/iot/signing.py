@@ -7,11 +7,9 @@ from iotauth_cli.emulator.control.iot.errors import invalid
 from iotauth_cli.emulator.model import Authorizer
 from iotauth_cli.errors import InputError
 
-MAX_KEYS = 10  # UNCONFIRMED: the model sets no maximum; two are what a rotation needs
 
-
-def check_signing(authorizer: Authorizer) -> None:
-    """Hold keys and key name to each other and to the signing switch.
+def check_signing(authorizer: Authorizer, max_keys: int) -> None:
+    """Hold keys and key name to each other, to the signing switch and to *max_keys*.
 
     Raises:
         ServiceError: InvalidRequestException.
@@ -25,8 +23,8 @@ def check_signing(authorizer: Authorizer) -> None:
         raise invalid(f"Token signing keys map for authorizer {name} cannot be null or empty.")
     if not authorizer.token_key_name:
         raise invalid(f"Token key name for authorizer {name} cannot be null or empty.")
-    if len(keys) > MAX_KEYS:
-        raise invalid(f"Token signing keys map for authorizer {name} holds more than {MAX_KEYS} keys.")
+    if len(keys) > max_keys:
+        raise invalid(f"Token signing keys map for authorizer {name} holds more than {max_keys} keys.")
     for key_name, pem in keys.items():
         _check_key(key_name, pem)
 
