@@ -79,6 +79,17 @@ def test_a_plan_that_was_shown_is_not_shown_again(monkeypatch: pytest.MonkeyPatc
     assert [line.split()[1:3] for line in terminal.lines()] == [["created", "table"], ["updated", "role"]]
 
 
+def test_a_step_that_came_to_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS may not let a part go yet: then it is kept, in the place where its deletion was planned."""
+    terminal = watched(monkeypatch)
+    planned = [Step("delete", "domain configuration", "doors", "nothing else needs it"), TABLE]
+    kept = Step("keep", "domain configuration", "doors", "AWS lets it go in a week")
+    assert carry_out(Output(), iter([kept, TABLE]), planned) == [kept, TABLE]
+    first, second = terminal.lines()
+    assert first == "  = kept domain configuration doors: AWS lets it go in a week"
+    assert second.startswith("  ✓ created table doors ")
+
+
 @pytest.mark.parametrize(
     ("problem", "state"), [(AccessDenied("no"), "failed"), (KeyboardInterrupt(), "stopped")], ids=["failure", "Ctrl-C"]
 )

@@ -66,8 +66,10 @@ class Line:
     ended: float | None = None
 
 
-def carry_out(output: Output, steps: Iterator[Step], planned: Sequence[Step] = (), heading: str | None = None) -> None:
-    """Take what *steps* yields as done, and tell each; if one fails, what is done and how to go on.
+def carry_out(
+    output: Output, steps: Iterator[Step], planned: Sequence[Step] = (), heading: str | None = None
+) -> list[Step]:
+    """Take what *steps* yields as done, tell each, and return them; if one fails, say what is done and how to go on.
 
     *planned* is what is going to be done, in order, and what is kept. With a *heading* it is shown first;
     without, it has been.
@@ -81,6 +83,7 @@ def carry_out(output: Output, steps: Iterator[Step], planned: Sequence[Step] = (
     except (IotauthError, KeyboardInterrupt):
         output.say(unfinished(done))
         raise
+    return done
 
 
 def unfinished(done: Sequence[Step]) -> str:
@@ -90,8 +93,9 @@ def unfinished(done: Sequence[Step]) -> str:
 
 
 def told(step: Step) -> str:
-    """Return the line of a step that is done."""
-    return f"{DONE[step.action]} {step.resource} `{step.name}`"
+    """Return the line of a step that is done; of one that came to nothing, why."""
+    line = f"{DONE[step.action]} {step.resource} `{step.name}`"
+    return f"{line}: {step.reason}" if step.action == "keep" else line
 
 
 def planned_line(step: Step) -> str:
@@ -152,12 +156,14 @@ class Screen:
         self._live.start()
 
     def done(self, step: Step) -> None:
-        """Take *step* as done; the next one begins."""
-        line = next((each for each in self.lines if each.step == step and each.ended is None), None)
-        if line is None:  # it was not planned, and is told all the same
-            line = Line(step, "doing", self._clock())
-            self.lines.append(line)
-        self._settle(line, "done")
+        """Take *step* as done; the next one begins. It may have come to something else than was planned."""
+        open_ = [each for each in self.lines if each.state in ("doing", "waiting")]
+        same = [each for each in open_ if (each.step.resource, each.step.name) == (step.resource, step.name)]
+        if not same:  # it was not planned, and is told all the same
+            same = [Line(step, "doing", self._clock())]
+            self.lines += same
+        same[0].step = step
+        self._settle(same[0], "kept" if step.action == "keep" else "done")
         self._begin_next()
         self._live.refresh()
 
@@ -211,7 +217,7 @@ def words(line: Line) -> str:
     step = line.step
     what = f"{step.resource} `{step.name}`"
     if line.state in ("waiting", "kept"):
-        return planned_line(step)
+        return told(step) if line.ended is not None else planned_line(step)
     if line.state == "doing":
         return f"{DOING[step.action]} {what}"
     return told(step) if line.state == "done" else f"{line.state}: {step.action} {what}"
