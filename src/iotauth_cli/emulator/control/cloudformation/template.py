@@ -54,11 +54,12 @@ class Declaration:
     condition: str | None = None
     deletion_policy: str = "Delete"
     replace_policy: str = "Delete"
+    metadata: Any = None
 
     @property
     def needs(self) -> frozenset[str]:
-        """What it refers to, in properties and in DependsOn, parameters included."""
-        return references(self.properties) | frozenset(self.depends_on)
+        """What it refers to, in properties, metadata and DependsOn, parameters included."""
+        return references(self.properties) | references(self.metadata) | frozenset(self.depends_on)
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def _declaration(name: str, body: Mapping[str, Any]) -> Declaration:
         condition=_condition(f"/Resources/{name}", body),
         deletion_policy=_policy(name, body, "DeletionPolicy"),
         replace_policy=_policy(name, body, "UpdateReplacePolicy"),
+        metadata=body.get("Metadata"),
     )
 
 
