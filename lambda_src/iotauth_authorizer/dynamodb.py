@@ -55,11 +55,12 @@ _TRANSIENT = {
 class DynamoDBError(Exception):
     """DynamoDB answered with an error. *code* is its name, such as `ResourceNotFoundException`."""
 
-    def __init__(self, code: str, message: str, status: int) -> None:
+    def __init__(self, code: str, message: str, status: int, request_id: str | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.request_id = request_id
 
     @property
     def is_transient(self) -> bool:
@@ -283,7 +284,8 @@ def _decode(response: Response) -> dict[str, Any]:
         raise DynamoDBError("UnreadableAnswer", "the answer is not a JSON object", response.status)
     if response.status != 200:
         code = str(answer.get("__type", "Unknown")).rpartition("#")[2]
-        raise DynamoDBError(code, str(answer.get("message") or answer.get("Message") or ""), response.status)
+        said = str(answer.get("message") or answer.get("Message") or "")
+        raise DynamoDBError(code, said, response.status, response.headers.get("x-amzn-requestid"))
     return answer
 
 

@@ -17,7 +17,8 @@ An error means that the answer could not be had. "No" is an answer: a result wit
 ``ok = False`` and exit code 1, never an exception.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class IotauthError(Exception):
@@ -25,6 +26,7 @@ class IotauthError(Exception):
 
     *message* names what is wrong with the user's own names in it, lower case, no full stop.
     *code* is stable and appears in ``--json`` output; *exit_code* is what the process returns.
+    *request_id* is what the service that answered calls the request.
     """
 
     code = "error"
@@ -34,6 +36,7 @@ class IotauthError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.request_id: str | None = None
 
 
 class InputError(IotauthError):
@@ -46,17 +49,22 @@ class ConfigError(InputError):
 
 
 class AwsError(IotauthError):
-    """*aws_code* is what the service called it, where a service answered: `ThrottlingException`."""
+    """*aws_code* is what the service called it, where a service answered, and *said* its own words."""
 
     code = "aws"
-    aws_code: str | None = None
+    aws_code: str | None = None  # `ThrottlingException`
+    said: str = ""
 
 
 class AccessDenied(AwsError):
-    """*action* is what was denied, as a policy would name it: `iam:GetRole`."""
+    """*action* is what was denied, as a policy would name it: `iam:GetRole`.
+
+    *statement* is what would allow it, as a policy has it; None where no Allow would help.
+    """
 
     code = "access-denied"
     action: str | None = None
+    statement: Mapping[str, Any] | None = None
 
 
 class NotFound(AwsError):

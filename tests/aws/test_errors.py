@@ -118,7 +118,9 @@ def test_a_call_translates_what_botocore_raises() -> None:
     session = Session(aws_target())
     with stubbed(session, "iot") as stub:
         stub.add_client_error("describe_authorizer", "ServiceUnavailableException", "Try later.", 503)
-        with pytest.raises(AwsError, match="`iot:DescribeAuthorizer` failed: Try later") as caught:
+        with pytest.raises(
+            AwsError, match="`iot:DescribeAuthorizer` of authorizer `doors` failed: Try later"
+        ) as caught:
             session.call("iot", "describe_authorizer", authorizerName="doors")
     assert isinstance(caught.value.__cause__, foreign.ClientError)
 

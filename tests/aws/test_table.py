@@ -44,7 +44,7 @@ def test_other_failures_of_backups_are_not_waited_for(session: Session) -> None:
     """They would not pass."""
     with stubbed(session, "dynamodb") as stub:
         stub.add_client_error("update_continuous_backups", "ResourceInUseException", "Busy")
-        with pytest.raises(Conflict, match="`dynamodb:UpdateContinuousBackups` failed: Busy"):
+        with pytest.raises(Conflict, match="`dynamodb:UpdateContinuousBackups` of table `clients` failed: Busy"):
             table.make_recoverable(session, "clients")
     assert session.sleep == Pauses([])
 

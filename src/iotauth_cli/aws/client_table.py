@@ -148,7 +148,10 @@ class ClientTable:
                 raise  # what that means, the caller knows
             if problem.code == NO_TABLE:
                 raise self._missing() from problem
-            raise from_code(problem.code, problem.message, f"dynamodb:{operation}", self.target) from problem
+            action = f"dynamodb:{operation}"
+            found = from_code(problem.code, problem.message, action, self.target, {"TableName": self.name})
+            found.request_id = problem.request_id
+            raise found from problem
         except ConnectionLost as problem:
             raise unreachable(sentence(problem), self.target) from problem
         except NoCredentials as problem:

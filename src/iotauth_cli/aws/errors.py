@@ -1,116 +1,115 @@
 """The border where botocore's exceptions end: each becomes one of ours, in words.
 
-Which of our errors an AWS error code becomes is a table; the light DynamoDB client's errors
+What an AWS error code becomes is a table, `error_table`; the light DynamoDB client's errors
 carry the same codes and cross the same border.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.errors import (
-    AccessDenied,
-    AlreadyExists,
-    AwsError,
-    BadAnswer,
-    ConfigError,
-    Conflict,
-    InputError,
-    IotauthError,
-    NotFound,
-    Throttled,
-)
+from iotauth_cli.aws import denials, iam_actions
+from iotauth_cli.aws.error_table import BY_CODE, LIMITS, MEANT, OTHER_LIMIT, Row
+from iotauth_cli.errors import AwsError, ConfigError, InputError, IotauthError
 
 if TYPE_CHECKING:
     from iotauth_cli.config import Target
 
-KINDS: dict[str, type[AwsError]] = {
-    "AccessDenied": AccessDenied,
-    "AccessDeniedException": AccessDenied,
-    "AuthorizationError": AccessDenied,
-    "ForbiddenException": AccessDenied,
-    "UnauthorizedException": AccessDenied,
-    "UnauthorizedOperation": AccessDenied,
-    "NoSuchEntity": NotFound,
-    "ResourceNotFoundException": NotFound,
-    "TableNotFoundException": NotFound,
-    "EntityAlreadyExists": AlreadyExists,
-    "ResourceAlreadyExistsException": AlreadyExists,
-    "ResourceInUseException": Conflict,
-    "ResourceConflictException": Conflict,
-    "DeleteConflict": Conflict,
-    "DeleteConflictException": Conflict,
-    "OperationAbortedException": Conflict,
-    "ConcurrentModification": Conflict,
-    "InvalidResponseException": BadAnswer,
-    "LimitExceeded": AwsError,
-    "LimitExceededException": AwsError,
-    "ProvisionedThroughputExceededException": Throttled,
-    "RequestLimitExceeded": Throttled,
-    "Throttling": Throttled,
-    "ThrottlingException": Throttled,
-    "TooManyRequestsException": Throttled,
+# How the parameter that names what a call is about is said. The first that a call has counts.
+NOUNS = {
+    "authorizerName": "authorizer",
+    "domainConfigurationName": "domain configuration",
+    "FunctionName": "function",
+    "RoleName": "role",
+    "TableName": "table",
+    "logGroupName": "log group",
+    "logGroupNamePrefix": "log group",
+    "StackName": "stack",
+    "clientId": "client",
+    "topic": "topic",
+    "RoleArn": "role",
 }
-IAM_NAMES = {"iot-data": "iot"}  # where boto3's name of a service is not IAM's
-OUTDATED_KEYS = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
-UNKNOWN_KEYS = (
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-)
-# "User: arn:… is not authorized to perform: iam:CreateRole on resource: …"
-DENIAL = re.compile(r"User: (?P<who>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)")
 
 
 @contextlib.contextmanager
-def translated(target: Target, service: str) -> Iterator[None]:
-    """Turn whatever botocore raises inside into an error of ours, with the cause kept."""
+def translated(target: Target, service: str, parameters: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Turn whatever botocore raises inside into an error of ours, with the cause kept.
+
+    *parameters* are the call's; of them only names are said.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as problem:
         error = problem.response.get("Error", {})
-        action = f"{IAM_NAMES.get(service, service)}:{problem.operation_name}"
-        raise from_code(error.get("Code", ""), error.get("Message", ""), action, target) from problem
+        action = f"{iam_actions.prefix(service)}:{problem.operation_name}"
+        found = from_code(error.get("Code", ""), error.get("Message", ""), action, target, parameters)
+        found.request_id = problem.response.get("ResponseMetadata", {}).get("RequestId")
+        raise found from problem
     except BotoCoreError as problem:
         raise from_botocore(problem, target) from problem
 
 
-def from_code(code: str, message: str, action: str, target: Target) -> IotauthError:
-    """Return the error for what a service answered. *action* is IAM's word: `iot:CreateAuthorizer`."""
-    if code in OUTDATED_KEYS:
-        return ConfigError("the AWS session has expired", hint=f"log in again with {login(target)}")
-    if code in UNKNOWN_KEYS:
-        return ConfigError("AWS does not accept these keys", hint="see whose they are: `aws sts get-caller-identity`")
-    kind = KINDS.get(code, AwsError)
-    said = message.strip().rstrip(".") or code or "no reason was given"
-    error = denied(message, action) if kind is AccessDenied else kind(f"`{action}` failed: {said}", HINTS.get(kind))
-    error.aws_code = code
+def from_code(
+    code: str, message: str, action: str, target: Target, parameters: Mapping[str, Any] | None = None
+) -> IotauthError:
+    """Return the error for what a service answered. *action* is service and operation: `iot:CreateAuthorizer`.
+
+    A code that nobody knows is told in AWS's own words.
+    """
+    meant = next((other for words, other in MEANT if words in message), code)
+    row = BY_CODE.get(meant)
+    if row is not None and row.kind is denials.KIND:
+        error: IotauthError = denials.denied(message, action, target, parameters or {})
+    else:
+        error = worded(row, code, message, action, target, parameters or {})
+    if isinstance(error, AwsError):
+        error.aws_code = code
+        error.said = message.strip()
     return error
 
 
-HINTS: dict[type[AwsError], str] = {
-    Throttled: "AWS slows this account down; wait a little and run the same command again",
-    Conflict: "another change is still in progress; wait a little and run the same command again",
-}
-
-
-def denied(message: str, action: str) -> AccessDenied:
-    found = DENIAL.search(message)
-    who = f"`{found['who']}`" if found else "this AWS user"
-    what = found["action"] if found else action
-    error = AccessDenied(
-        f"{who} may not call `{what}`",
-        hint=f"let an administrator allow `{what}`, or choose another user with `--profile`",
+def worded(
+    row: Row | None, code: str, message: str, action: str, target: Target, parameters: Mapping[str, Any]
+) -> IotauthError:
+    """Fill in the texts of *row*; without one, say what AWS said."""
+    noun, name = named(parameters)
+    what = f"{noun} `{name}`" if name else ""
+    action = iam_actions.name(*action.split(":", 1))
+    failed = f"`{action}` of {what} failed" if name else f"`{action}` failed"
+    said = " ".join(message.split()).rstrip(".") or code or "no reason was given"
+    if row is None:
+        return AwsError(f"{failed}: {said}")
+    limit, service = LIMITS.get(action, (OTHER_LIMIT, action.partition(":")[0]))
+    words = {
+        "action": action,
+        "aws": target.aws_command,
+        "failed": failed,
+        "label": target.label,
+        "limit": limit,
+        "login": login(target),
+        "name": name,
+        "quotas": f"{target.aws_command} service-quotas list-service-quotas --service-code {service}",
+        "region": target.region,
+        "said": said,
+        "what": what,
+    }
+    says = row.says if name or "{what}" not in row.says else row.unnamed
+    hint = (
+        row.hint if name or "{name}" not in row.hint else "see whose account and region this is: `iotauth config show`"
     )
-    error.action = what
-    return error
+    return row.kind(says.format(**words), hint.format(**words))
+
+
+def named(parameters: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a call is about, as a noun and the name that was given; empty where it names nothing."""
+    for parameter, noun in NOUNS.items():
+        if isinstance(parameters.get(parameter), str):
+            return noun, parameters[parameter]
+    return "", ""
 
 
 def from_botocore(problem: Exception, target: Target) -> IotauthError:

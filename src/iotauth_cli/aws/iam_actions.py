@@ -136,6 +136,7 @@ STATEMENT = re.compile(
 )
 PARTIQL = {"INSERT": "Insert", "SELECT": "Select", "UPDATE": "Update", "DELETE": "Delete"}
 IN_BATCHES = ("BatchGetItem", "BatchWriteItem")
+TABLES_IN = {"RequestItems", "Statement", "Statements", "TransactStatements"}  # parameters that name tables inside
 STATEMENTS = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 
 
@@ -157,7 +158,7 @@ def rights(service: str, operation: str, parameters: Mapping[str, Any], scope: A
     A right whose resource the parameters do not tell is for every resource, `*`.
     """
     usual = f"{prefix(service)}:{operation}"
-    if prefix(service) == "dynamodb" and (operation in IN_BATCHES or operation in STATEMENTS):
+    if prefix(service) == "dynamodb" and TABLES_IN & parameters.keys():
         return tuple(dict.fromkeys(_of_tables(operation, parameters, scope)))
     rules = RULES.get(usual)
     if rules is None:

@@ -63,13 +63,13 @@ class Session:
         Raises:
             IotauthError: any failure, as `aws.errors` words it.
         """
-        with translated(self.target, service):
+        with translated(self.target, service, parameters):
             answer: dict[str, Any] = getattr(self.client(service), operation)(**parameters)
             return answer
 
     def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Yield the answers of a call that pages, one after the other."""
-        with translated(self.target, service):
+        with translated(self.target, service, parameters):
             yield from self.client(service).get_paginator(operation).paginate(**parameters)
 
     def client(self, service: str) -> Any:

@@ -266,15 +266,27 @@ def emphasise(text: str, stream: TextIO) -> str:
 
 
 def show_error(problem: IotauthError, *, as_json: bool, debug: bool) -> None:
-    """Say what is wrong and what to do; under ``--json`` the same as a document on stdout."""
+    """Say what is wrong and what to do; under ``--json`` the same as a document on stdout.
+
+    A denial comes with the statement that would allow what was denied; under ``--debug`` an answer of AWS's with
+    the id under which AWS knows the request.
+    """
     clear_waiting()
+    statement = getattr(problem, "statement", None)
+    request_id = problem.request_id if debug else None
     if as_json:
         error = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        extra = {"statement": statement, "request_id": request_id}
+        error.update({name: value for name, value in extra.items() if value is not None})
         write_line(as_text({"ok": False, "error": error}))
     else:
         write_line(emphasise(f"error: {problem.message}", sys.stderr), sys.stderr)
         if problem.hint:
             write_line(emphasise(f"hint: {problem.hint}", sys.stderr), sys.stderr)
+        if statement is not None:
+            write_line(as_text(statement), sys.stderr)
+        if request_id is not None:
+            write_line(harmless(f"request id: {request_id}"), sys.stderr)
     if debug:
         show_traceback(problem)
 
