@@ -185,7 +185,7 @@ class Control:
         self.state = State.open(self.directory)
         self.logs = LogsService(self.state)
         self.runner = FunctionPool(self.logs, endpoint_url=self.server.url)
-        self.iam = IamService(self.state)
+        self.iam = IamService(self.state, behaviour=self.behaviour)
         self.functions = LambdaService(self.state, self.iam, self.runner)
         self.authorizers = AuthorizerStore(self.state)
         invoker = InvokerAsIotSeesIt(self.functions, self.runner)

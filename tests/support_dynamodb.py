@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.dynamodb import DynamoDb
 from iotauth_cli.emulator.control.service import Context, ServiceError
 from iotauth_cli.emulator.model import ACCOUNT, DEFAULT_REGION
@@ -46,6 +47,8 @@ class Clock:
 class Database:
     """A DynamoDB in its own state directory. *region* is where calls are made unless they say otherwise."""
 
+    behaviour = Behaviour()
+
     def __init__(self, directory: Path, clock: Clock, region: str = DEFAULT_REGION) -> None:
         self.directory = directory
         self.clock = clock
@@ -54,7 +57,7 @@ class Database:
 
     def open(self) -> None:
         self.state = State.open(self.directory)
-        self.dynamodb = DynamoDb(self.state, account=ACCOUNT, clock=self.clock)
+        self.dynamodb = DynamoDb(self.state, account=ACCOUNT, clock=self.clock, behaviour=self.behaviour)
 
     def reopen(self) -> None:
         """Do as the emulator does when it is stopped and started."""

@@ -131,7 +131,7 @@ def _code(common: _Common, stack: AsyncExitStack) -> _Code:
     stack.callback(logs.flush)
     pool = FunctionPool(logs, endpoint_url=common.site.control_endpoint)
     stack.push_async_callback(pool.close)
-    roles = IamService(state, common.clock)
+    roles = IamService(state, common.clock, common.behaviour)
     return _Code(roles, LambdaService(state, roles, pool, clock=common.clock), pool, logs)
 
 
@@ -179,7 +179,7 @@ def _data(common: _Common, code: _Code) -> _Data:
 
 def _control_plane(common: _Common, code: _Code, data: _Data, stack: AsyncExitStack) -> ControlPlane:
     state, clock, behaviour = common.site.state, common.clock, common.behaviour
-    tables = DynamoDb(state, account=ACCOUNT, clock=clock)
+    tables = DynamoDb(state, account=ACCOUNT, clock=clock, behaviour=behaviour)
     services: list[Service] = [
         StsService(),
         code.roles,

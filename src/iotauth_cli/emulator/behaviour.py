@@ -237,6 +237,18 @@ class Behaviour:
         "a domain configuration with SECURE_MQTT and custom authentication is also served on the port for "
         "client certificates (--mqtt-port)",
     )
+    new_role_unknown_s: int = _choice(
+        0,
+        OWN,
+        "aws/aws-cli#7700, apex/up#189: some 10 s; but a test suite does not wait",
+        "for so long after CreateRole Lambda says that a role cannot be assumed",
+    )
+    time_to_live_change_s: int = _choice(
+        0,
+        OWN,
+        "UpdateTimeToLive: up to an hour; but a test suite does not wait",
+        "how long a table's time to live is ENABLING or DISABLING, and a second change a ValidationException",
+    )
     managed_domain_deletion_wait_s: int = _choice(
         0,
         OWN,

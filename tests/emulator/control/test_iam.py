@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from support_control import TRUST, Control, code_of, message_of
 
 INLINE = json.dumps(
@@ -196,6 +198,20 @@ def test_lambda_may_assume_only_a_role_that_trusts_it(control: Control, iam: Any
     assert not may("nobody")
     iam.update_assume_role_policy(RoleName="for-iot", PolicyDocument=TRUST)
     assert may("for-iot")
+
+
+def test_with_awss_slowness_a_new_role_is_unknown_to_lambda_for_a_while(control: Control, iam: Any) -> None:
+    """The choice flipped: IAM shows the role at once, and Lambda says what AWS's does until it has heard of it."""
+    control.behaviour = dataclasses.replace(Behaviour(), new_role_unknown_s=3600)
+    control.restart()
+    role = control.role("young")
+    assert iam.get_role(RoleName="young")["Role"]["Arn"] == role
+    with pytest.raises(ClientError) as refused:
+        control.function("", role=role)
+    assert message_of(refused) == "The role defined for the function cannot be assumed by Lambda."
+    control.behaviour = Behaviour()
+    control.restart()
+    control.function("", role=role)
 
 
 def test_roles_survive_a_restart(control: Control, iam: Any) -> None:

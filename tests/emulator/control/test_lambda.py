@@ -181,6 +181,18 @@ def test_a_function_without_concurrency_is_throttled(control: Control, lambda_: 
     assert invoke(lambda_, 1)["event"] == 1
 
 
+def test_the_last_hundred_calls_at_once_are_for_functions_that_reserve_none(control: Control, lambda_: Any) -> None:
+    """Of 1000 a function may keep 900 and not one more; it may always keep fewer than it does."""
+    control.function(SOURCE)
+    lambda_.put_function_concurrency(FunctionName="doors", ReservedConcurrentExecutions=900)
+    with pytest.raises(ClientError) as error:
+        lambda_.put_function_concurrency(FunctionName="doors", ReservedConcurrentExecutions=901)
+    assert code_of(error) == ("InvalidParameterValueException", 400)
+    assert "UnreservedConcurrentExecution below its minimum value of [100]" in message_of(error)
+    lambda_.put_function_concurrency(FunctionName="doors", ReservedConcurrentExecutions=899)
+    assert lambda_.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 101
+
+
 def test_the_account_tells_its_limits_and_what_is_in_use(control: Control, lambda_: Any) -> None:
     """What functions keep for themselves is taken off what all may use together."""
     before = lambda_.get_account_settings()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from support_dynamodb import Clock, Database
 
 HOUR, DAY, YEAR = 3600, 86_400, 365 * 86_400
@@ -34,6 +35,33 @@ def test_time_to_live_is_on_or_off(database: Database) -> None:
     }
     enable(database, enabled=False)
     assert database.call("DescribeTimeToLive", TableName="clients") == off
+
+
+def test_with_awss_patience_a_change_of_time_to_live_is_under_way_for_an_hour(database: Database, clock: Clock) -> None:
+    """The choice flipped to AWS's figure: described as under way, a second change refused until it is over."""
+    database.behaviour = Behaviour(time_to_live_change_s=HOUR)
+    database.reopen()
+    database.create()
+    enable(database)
+    database.reopen()  # what is under way survives that
+    described = database.call("DescribeTimeToLive", TableName="clients")["TimeToLiveDescription"]
+    assert described == {"TimeToLiveStatus": "ENABLING", "AttributeName": "expires"}
+    refused = database.refusal(
+        "UpdateTimeToLive",
+        TableName="clients",
+        TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"},
+    )
+    assert (refused.code, refused.message) == (
+        "ValidationException",
+        "Time to live has been modified multiple times within a fixed interval",
+    )
+    clock.now += HOUR
+    assert database.call("DescribeTimeToLive", TableName="clients")["TimeToLiveDescription"]["TimeToLiveStatus"] == (
+        "ENABLED"
+    )
+    enable(database, enabled=False)
+    described = database.call("DescribeTimeToLive", TableName="clients")["TimeToLiveDescription"]
+    assert described == {"TimeToLiveStatus": "DISABLING"}
 
 
 @pytest.mark.parametrize(

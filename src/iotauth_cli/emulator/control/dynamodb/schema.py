@@ -144,4 +144,5 @@ class Table:
     ttl_attribute: str | None = None
     recovery_days: int | None = None  # of point-in-time recovery; None while it is off
     recovery_since: float | None = None  # epoch seconds
+    ttl_changed_at: float | None = None  # epoch seconds
     tags: Mapping[str, str] = field(default_factory=dict)

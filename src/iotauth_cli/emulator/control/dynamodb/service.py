@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.dynamodb.items import ItemStore
 from iotauth_cli.emulator.control.dynamodb.partiql import PartiqlOperations
 from iotauth_cli.emulator.control.dynamodb.read_operations import ReadOperations
@@ -30,13 +31,15 @@ class DynamoDb:
 
     name = "dynamodb"
 
-    def __init__(self, state: State, *, account: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, state: State, *, account: str, clock: Callable[[], float], behaviour: Behaviour | None = None
+    ) -> None:
         tables = TableStore(state)
         self._items = ItemStore(state)
         self._clock = clock
         self._next_sweep = 0.0
         on_tables = TableOperations(tables, self._items, account, clock)
-        settings = TableSettingOperations(tables, self._items, clock)
+        settings = TableSettingOperations(tables, self._items, clock, behaviour or Behaviour())
         reads, writes = ReadOperations(tables, self._items), WriteOperations(tables, self._items)
         transactions = TransactionOperations(tables, self._items, reads, writes, clock)
         statements = PartiqlOperations(tables, self._items, writes)

@@ -1,8 +1,8 @@
 """What a table is set to beside its schema: time to live, point-in-time recovery, tags.
 
 Recovery is a setting only: the emulator keeps no history, and the operations that restore from it
-answer that they are not implemented. Where AWS refuses to change time to live twice within an
-hour, the emulator does not.
+answer that they are not implemented. A change of time to live is over at once, where AWS takes up to
+an hour and no second change meanwhile, unless the behaviour says otherwise.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.dynamodb.errors import invalid, invalid_value
 from iotauth_cli.emulator.control.dynamodb.items import ItemStore
 from iotauth_cli.emulator.control.dynamodb.schema import Table
@@ -23,24 +24,34 @@ DAY_S = 86_400
 
 
 class TableSettingOperations:
-    def __init__(self, tables: TableStore, items: ItemStore, clock: Callable[[], float]) -> None:
+    def __init__(self, tables: TableStore, items: ItemStore, clock: Callable[[], float], behaviour: Behaviour) -> None:
         self.tables = tables
         self.items = items
         self.clock = clock
+        self.behaviour = behaviour
 
     def update_time_to_live(self, parameters: Parameters, context: Context) -> Result:
         table = self.tables.find(parameters["TableName"], context.region, tell_name=True)
         wanted = parameters["TimeToLiveSpecification"]
+        if self._is_changing(table):
+            raise invalid("Time to live has been modified multiple times within a fixed interval")
         _check_time_to_live(table.ttl_attribute, wanted)
         attribute = wanted["AttributeName"] if wanted["Enabled"] else None
-        self.items.set_expiry(self.tables.save(replace(table, ttl_attribute=attribute)))
+        changed = replace(table, ttl_attribute=attribute, ttl_changed_at=self.clock())
+        self.items.set_expiry(self.tables.save(changed))
         return {"TimeToLiveSpecification": wanted}
 
+    def _is_changing(self, table: Table) -> bool:
+        changed_at = table.ttl_changed_at
+        return changed_at is not None and self.clock() < changed_at + self.behaviour.time_to_live_change_s
+
     def describe_time_to_live(self, parameters: Parameters, context: Context) -> Result:
-        attribute = self.tables.find(parameters["TableName"], context.region, tell_name=True).ttl_attribute
-        if attribute is None:
-            return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
-        return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
+        table = self.tables.find(parameters["TableName"], context.region, tell_name=True)
+        is_changing = self._is_changing(table)
+        if table.ttl_attribute is None:
+            return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLING" if is_changing else "DISABLED"}}
+        status = "ENABLING" if is_changing else "ENABLED"
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": status, "AttributeName": table.ttl_attribute}}
 
     def update_continuous_backups(self, parameters: Parameters, context: Context) -> Result:
         table = self._table_with_backups(parameters, context)

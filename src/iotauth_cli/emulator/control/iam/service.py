@@ -15,6 +15,7 @@ from sqlite3 import Row
 from typing import Any
 from urllib.parse import quote
 
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.iam.documents import check_inline_policy, check_trust_policy, trusts
 from iotauth_cli.emulator.control.paging import page
 from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result, ServiceError
@@ -46,9 +47,12 @@ MANAGED_PREFIX = ":iam::aws:policy/"
 class IamService:
     name = "iam"
 
-    def __init__(self, state: State, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, state: State, clock: Callable[[], float] = time.time, behaviour: Behaviour | None = None
+    ) -> None:
         self._state = state
         self._clock = clock
+        self._behaviour = behaviour or Behaviour()
         state.create(SCHEMA)
         self.operations: Mapping[str, Handler] = {
             "CreateRole": self.create_role,
@@ -69,9 +73,11 @@ class IamService:
         }
 
     def may_be_assumed(self, role_arn: str, service: str) -> bool:
-        """Tell whether the role exists and trusts *service* (``lambda.amazonaws.com``)."""
-        row = self._state.db.execute("SELECT trust_policy FROM iam_role WHERE arn = ?", (role_arn,)).fetchone()
-        return row is not None and trusts(row["trust_policy"], service)
+        """Tell whether the role exists, trusts *service* (``lambda.amazonaws.com``), and is known to it by now."""
+        row = self._state.db.execute("SELECT trust_policy, created FROM iam_role WHERE arn = ?", (role_arn,)).fetchone()
+        if row is None or self._clock() < row["created"] + self._behaviour.new_role_unknown_s:
+            return False
+        return trusts(row["trust_policy"], service)
 
     def create_role(self, parameters: Parameters, context: Context) -> Result:
         name, path = parameters["RoleName"], parameters.get("Path", "/")

@@ -36,6 +36,7 @@ PRINCIPAL = "lambda.amazonaws.com"
 
 # Source: AWS Lambda developer guide, "Lambda quotas"; sizes in bytes.
 CONCURRENT_EXECUTIONS = 1000
+LEAST_UNRESERVED = 100  # calls at once that are left to functions that reserve none
 ACCOUNT_LIMITS = {
     "TotalCodeSize": 75 * 1024**3,
     "CodeSizeUnzipped": 250 * 1024**2,
@@ -144,8 +145,15 @@ class Functions:
         return {"Functions": found, "NextMarker": marker}
 
     def put_function_concurrency(self, parameters: Parameters, context: Context) -> Result:
-        reserved = parameters["ReservedConcurrentExecutions"]
-        self._reserve(parse(parameters, context), reserved)
+        function, reserved = parse(parameters, context), parameters["ReservedConcurrentExecutions"]
+        before = self._store.record(function).reserved_concurrency or 0
+        left = CONCURRENT_EXECUTIONS - self._store.reserved_concurrency(context.region) + before - reserved
+        if left < LEAST_UNRESERVED and reserved > before:
+            raise invalid(
+                "Specified ReservedConcurrentExecutions for function decreases account's "
+                f"UnreservedConcurrentExecution below its minimum value of [{LEAST_UNRESERVED}]."
+            )
+        self._reserve(function, reserved)
         return {"ReservedConcurrentExecutions": reserved}
 
     def get_function_concurrency(self, parameters: Parameters, context: Context) -> Result:
