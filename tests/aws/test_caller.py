@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from iotauth_authorizer.aws_credentials import Credentials
-from iotauth_cli.aws import caller
+from iotauth_cli.aws import caller, partitions
 from iotauth_cli.aws.session import Session
 from iotauth_cli.secret import Secret
 from support_aws import aws_target
@@ -114,5 +114,5 @@ def test_nobody_there_is_none(url: str) -> None:
 
 def test_each_partition_has_its_own_address() -> None:
     """The regional endpoint, as AWS recommends."""
-    assert caller.endpoint("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
-    assert caller.endpoint("cn-north-1") == "https://sts.cn-north-1.amazonaws.com.cn"
+    assert partitions.endpoint("sts", "eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
+    assert partitions.endpoint("sts", "cn-north-1") == "https://sts.cn-north-1.amazonaws.com.cn"

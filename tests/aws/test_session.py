@@ -28,7 +28,9 @@ def test_keys_of_another_account_are_refused() -> None:
     session = Session(aws_target(account="999999999999"))
     with stubbed(session, "sts") as stub:
         stub.add_response("get_caller_identity", IDENTITY)
-        with pytest.raises(ConfigError, match=f"belong to account {ACCOUNT}, and the settings name 999999999999"):
+        with pytest.raises(
+            ConfigError, match=rf"belong to account {ACCOUNT} \(`user/ann`\), and account 999999999999 is meant"
+        ):
             _ = session.account
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from iotauth_cli.config import load
 from iotauth_cli.errors import ConfigError
+from support import require_peer
 
 
 @pytest.fixture
@@ -183,3 +186,53 @@ def test_ports_are_numbers_that_can_be_ports(home: Path, project: Path) -> None:
     for wrong in ("8443x", "-1", "65536", "٨"):
         with pytest.raises(ConfigError, match=r"IOTAUTH_PORT: `port` must be a number"):
             load({}, environ | {"IOTAUTH_PORT": wrong}, project)
+
+
+PROFILES = """
+[default]
+region = eu-west-1
+[profile work]
+region = eu-west-2
+[profile "two words"]
+region = eu-west-3
+[work]
+region = not-a-profile
+[sso-session work]
+region = not-a-profile
+"""
+
+
+@pytest.mark.parametrize(
+    ("credentials", "variables", "expected"),
+    [
+        ("", {}, ("eu-west-1", "~/.aws/config, [default]")),
+        ("", {"AWS_PROFILE": "work"}, ("eu-west-2", "~/.aws/config, [profile work]")),
+        ("", {"AWS_PROFILE": "two words"}, ("eu-west-3", '~/.aws/config, [profile "two words"]')),
+        ("[work]\nregion = eu-north-1\n", {"AWS_PROFILE": "work"}, ("eu-north-1", "~/.aws/credentials, [work]")),
+        ("[work]\nregion = eu-north-1\n", {}, ("eu-west-1", "~/.aws/config, [default]")),
+        ("", {"AWS_PROFILE": "work", "AWS_DEFAULT_REGION": "us-east-2"}, ("us-east-2", "AWS_DEFAULT_REGION")),
+        ("", {"AWS_DEFAULT_PROFILE": "work", "AWS_PROFILE": "default"}, ("eu-west-2", "~/.aws/config, [profile work]")),
+    ],
+    ids=["default", "profile", "quoted", "credentials file", "another's", "variable", "two variables"],
+)
+def test_the_region_is_the_one_that_the_aws_cli_finds(
+    home: Path, project: Path, credentials: str, variables: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """Sections, both files and the order of the variables are AWS's; the AWS CLI itself is asked whether they are."""
+    write(home / ".aws" / "config", PROFILES)
+    write(home / ".aws" / "credentials", credentials)
+    settings = load({}, {"HOME": str(home), **variables}, project)
+    assert (settings.region, settings.sources["region"]) == expected
+    aws = require_peer("aws")
+    environ = {"HOME": str(home), "PATH": os.environ["PATH"], **variables}
+    told = subprocess.run([aws, "configure", "list"], env=environ, capture_output=True, text=True)
+    (line,) = (line for line in told.stdout.splitlines() if "region" in line)
+    assert expected[0] in line
+
+
+@pytest.mark.parametrize("region", ["eu_west_1", "EU-WEST-1", "x.example.com/", "eu-west-1 ", "-eu-west-1", "europe"])
+def test_a_region_is_held_to_what_a_region_can_be(home: Path, project: Path, region: str) -> None:
+    """Host names are made of it, and requests with a session token go there."""
+    with pytest.raises(ConfigError, match="is not the name of an AWS region") as caught:
+        load({"region": region}, {"HOME": str(home)}, project)
+    assert str(caught.value).startswith("--region: ")

@@ -179,12 +179,12 @@ def connection(
     kind: type[C] = Client,  # type: ignore[assignment]  # mypy: a default for a type variable
 ) -> C:
     """Return a connection to the tables of *session*'s target. It serves one caller at a time."""
-    target = session.target
+    place = session.endpoint("dynamodb")
     return kind(
-        target.region,
+        place.region,
         credentials=keys or session.credentials,
-        endpoint_url=target.table_url,
-        ca_file=target.table_ca,
+        endpoint_url=place.url,
+        ca_file=session.ca_file,
         budget_s=budget_s,
         sleep=sleep,
     )

@@ -6,7 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 from iotauth_authorizer.http1 import Broken, Connection
-from iotauth_cli.aws.caller import endpoint
+from iotauth_cli.aws import partitions
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError
 
@@ -20,7 +20,7 @@ def ahead_s(session: Session, timeout_s: float) -> float:
         AwsError: nobody answered, or the answer says no time.
     """
     target = session.target
-    connection = Connection(target.identity_url or endpoint(target.region), ca_file=target.table_ca)
+    connection = Connection(target.identity_url or partitions.endpoint("sts", target.region), ca_file=target.table_ca)
     try:
         answer = connection.request("GET", "/", {}, timeout_s=timeout_s)
         theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()

@@ -11,51 +11,41 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from iotauth_authorizer.aws_credentials import Credentials
 from iotauth_authorizer.grants import ArnScope
+from iotauth_cli.aws import caller, endpoints, login
+from iotauth_cli.aws.caller import Callers, Endpoint, Identity
+from iotauth_cli.aws.endpoints import plain
 from iotauth_cli.aws.errors import no_credentials, translated
-from iotauth_cli.errors import ConfigError
+from iotauth_cli.aws.partitions import partition
+from iotauth_cli.errors import AwsError, ConfigError
 
 if TYPE_CHECKING:
     from iotauth_cli.config import Target
 
+__all__ = ["Session", "partition"]
+
 ATTEMPTS = 6  # IoT's control plane allows 10 calls/s an account; others may be using them
 CONNECT_TIMEOUT_S = 10
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PARTITIONS = {  # by the beginning of the region's name; the rest of the world is `aws`
-    "cn-": "aws-cn",
-    "us-gov-": "aws-us-gov",
-    "us-iso-": "aws-iso",
-    "us-isob-": "aws-iso-b",
-    "eusc-": "aws-eusc",
-}
-
-
-class Identity(NamedTuple):
-    """Whose keys these are, as STS says it."""
-
-    account: str
-    arn: str
-
-    @property
-    def name(self) -> str:
-        """The caller without partition and account: `user/anna`, `assumed-role/Admin/anna@example.com`."""
-        return self.arn.rpartition(":")[2]
 
 
 @dataclass(frozen=True)
 class Session:
     """Calls to one target. *sleep* is what waits between attempts; tests give one that does not.
 
-    *attempts* is how often a call is tried that gets no answer or is throttled.
+    *attempts* is how often a call is tried that gets no answer or is throttled. *callers* knows whose keys these
+    are, once that was asked. *ask* asks whoever sits there for a code; where it is None, nobody does.
     """
 
     target: Target
     sleep: Callable[[float], None] = time.sleep
     attempts: int = field(default=ATTEMPTS, kw_only=True)
+    callers: Callers = field(default_factory=Callers, kw_only=True, compare=False, repr=False)
+    ask: Callable[[str], str] | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call *operation* (`create_role`) of *service* (`iam`) and return the answer.
@@ -73,7 +63,13 @@ class Session:
             yield from self.client(service).get_paginator(operation).paginate(**parameters)
 
     def client(self, service: str) -> Any:
-        """Return the boto3 client of *service*, the same one each time."""
+        """Return the boto3 client of *service*, the same one each time.
+
+        Raises:
+            ConfigError: the keys belong to another account than the one that is meant. Only STS may then be asked.
+        """
+        if service != "sts":
+            self.hold_to_account()
         if service not in self._clients:
             from botocore.config import Config
 
@@ -101,13 +97,13 @@ class Session:
         Raises:
             ConfigError: they belong to another account than the settings name.
         """
+        known = self.hold_to_account()
+        if known is not None:
+            return known
         answer = self.call("sts", "get_caller_identity")
         found = Identity(str(answer["Account"]), str(answer["Arn"]))
         if self.target.account not in (None, found.account):
-            raise ConfigError(
-                f"these keys belong to account {found.account}, and the settings name {self.target.account}",
-                hint="choose the right keys with `--profile`; see `iotauth config show`",
-            )
+            raise wrong_account(self.target, found)
         return found
 
     @property
@@ -127,13 +123,66 @@ class Session:
         known: Identity | None = self.__dict__.get("identity")
         return known.name if known else None
 
+    def hold_to_account(self, credentials: Credentials | None = None) -> Identity | None:
+        """Make sure that the keys belong to the account that is meant; None where none was named.
+
+        Every door comes by here before its first call: boto3's clients, and whoever gets the keys to sign with. Keys
+        that were renewed meanwhile are looked at like the first.
+
+        Raises:
+            ConfigError: they belong to another one.
+            AwsError: that could not be found out, which is not good enough.
+        """
+        target = self.target
+        if target.account_source is None:
+            return None
+        credentials = credentials or self.keys()
+        with self.callers.lock:
+            known = self.callers.found.get(credentials.access_key) or self._identify(credentials)
+        if known.account != target.account:
+            raise wrong_account(target, known)
+        return known
+
+    def _identify(self, credentials: Credentials) -> Identity:
+        name = caller.name_of(credentials.access_key, self.target)
+        kept = self.callers.kept(name)
+        try:
+            found = Identity.of(kept) if isinstance(kept, str) else self.ask_identity(credentials)
+        except AwsError as problem:
+            raise AwsError(f"{unsure(self.target)}: {problem.message}", hint=problem.hint) from problem
+        self.callers.found[credentials.access_key] = found
+        if found.arn != kept:
+            self.callers.keep(name, found.arn)
+        return found
+
+    def ask_identity(self, credentials: Credentials | None = None, **patience: Any) -> Identity:
+        """Ask STS whose keys these are, without boto3; *patience* is that of `caller.identity`."""
+        return caller.identity(
+            self.target,
+            credentials or self.keys(),
+            self.endpoint("sts"),
+            ca_file=self.ca_file,
+            sleep=self.sleep,
+            **patience,
+        )
+
     @cached_property
     def scope(self) -> ArnScope:
         """Partition, region and account of every ARN here."""
         return ArnScope(partition(self.target.region), self.target.region, self.account)
 
     def credentials(self) -> Credentials:
-        """Return the keys as they are now; called for each signature, since they may be renewed."""
+        """Return the keys as they are now; called for each signature, since they may be renewed.
+
+        Raises:
+            ConfigError: there are none, or they belong to another account than the one that is meant.
+        """
+        found = self.keys()
+        self.hold_to_account(found)
+        return found
+
+    def keys(self) -> Credentials:
+        """Return the keys as they are now, whoever they belong to: for nothing but the question whose they are."""
         known = self.target
         if known.access_key and known.secret_key:
             token = known.session_token.reveal() if known.session_token else None
@@ -144,6 +193,36 @@ class Session:
                 raise no_credentials()
             frozen = found.get_frozen_credentials()
             return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def endpoint(self, service: str) -> Endpoint:
+        """Return where *service*, `dynamodb` or `sts`, answers, for the light clients.
+
+        Variables that name an address were read with the settings. Whatever else is set (FIPS, dual stack, sections of
+        `~/.aws/config`) only boto3 knows to turn into one, which is paid only by whoever has set it.
+        """
+        target = self.target
+        url = {"dynamodb": target.table_url, "sts": target.identity_url}[service]
+        if url is not None:
+            return Endpoint(url, target.region)
+        return self._resolved(service) if target.has_own_endpoints else plain(service, target.region)
+
+    @cached_property
+    def ca_file(self) -> str | None:
+        """The roots to trust, if not Amazon's and the system's."""
+        if self.target.table_ca or not self.target.has_own_endpoints:
+            return self.target.table_ca
+        with translated(self.target, "sts"):
+            found: str | None = self._core.get_config_variable("ca_bundle")
+            return found
+
+    def _resolved(self, service: str) -> Endpoint:
+        if service not in self._endpoints:
+            self._endpoints[service] = endpoints.resolved(self._boto3, service, self.target)
+        return self._endpoints[service]
+
+    @cached_property
+    def _endpoints(self) -> dict[str, Endpoint]:
+        return {}
 
     @cached_property
     def _clients(self) -> dict[str, Any]:
@@ -156,6 +235,7 @@ class Session:
         known = self.target
         with translated(self.target, "sts"):
             return Boto3(
+                botocore_session=self._core,
                 profile_name=known.profile,
                 region_name=known.region,
                 aws_access_key_id=known.access_key,
@@ -163,11 +243,24 @@ class Session:
                 aws_session_token=known.session_token.reveal() if known.session_token else None,
             )
 
+    @cached_property
+    def _core(self) -> Any:
+        return login.botocore_session(self.target, self.ask)
+
     @property
     def _is_loopback(self) -> bool:
         # A company's proxy does not know what listens on this machine.
         return urlsplit(self.target.endpoint_url or "").hostname in LOOPBACK
 
 
-def partition(region: str) -> str:
-    return next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws")
+def wrong_account(target: Target, found: Identity) -> ConfigError:
+    keys = f"these keys ({target.keys_from})" if target.keys_from else "these keys"
+    source = f" ({target.account_source})" if target.account_source else ""
+    return ConfigError(
+        f"{keys} belong to account {found.account} (`{found.name}`), and account {target.account} is meant{source}",
+        hint="nothing was called there; choose other keys with `--profile`, or correct `account`",
+    )
+
+
+def unsure(target: Target) -> str:
+    return f"it could not be checked that these keys belong to account {target.account} ({target.account_source})"

@@ -142,9 +142,11 @@ class Context:
 
     @cached_property
     def session(self) -> Session:
+        from iotauth_cli.aws.caller import Callers
         from iotauth_cli.aws.session import Session
 
-        session = Session(self.target)
+        ask = self.output.read_code if self.output.may_wait else None
+        session = Session(self.target, callers=Callers(self.audit_log.folder), ask=ask)
         self.opened.callback(session.close)
         return session
 

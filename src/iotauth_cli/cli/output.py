@@ -203,6 +203,15 @@ class Output(NamedTuple):
             # `from None`: the cause quotes what was read.
             raise InputError(f"the {what} on stdin is not UTF-8 text") from None
 
+    def read_code(self, question: str) -> str:
+        """Ask at the terminal for a code, which is not shown. Whether anybody is there says `may_wait`."""
+        import getpass
+
+        try:
+            return getpass.getpass(harmless(question), stream=sys.stderr)
+        except EOFError:
+            return ""
+
     def read_bytes(self, limit: int) -> bytes:
         """Read stdin as it is, to its end or to *limit* bytes: it may have no end."""
         return sys.stdin.buffer.read(limit)

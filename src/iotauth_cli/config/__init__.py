@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iotauth_cli.config import aws_files
+from iotauth_cli.config.aws_files import home
 from iotauth_cli.config.file import parse
 from iotauth_cli.config.target import Target, aws_target, emulator_target, store_name
 from iotauth_cli.errors import ConfigError, did_you_mean
@@ -37,7 +39,8 @@ DEFAULTS: Mapping[str, str | None] = {
     "port": None,
     "control_port": None,
 }
-AWS_VARIABLES = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "profile": ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")}
+# The order is the AWS CLI's: for profiles that of botocore, which does not know AWS_REGION, as all other SDKs do.
+AWS_VARIABLES = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")}
 YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0")
 MAX_PORT = 65_535
@@ -118,7 +121,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Set
         authorizer=str(found["authorizer"].text),
         table=str(found["table"].text),
         function=str(found["function"].text),
-        region=found["region"].text,
+        region=region(found["region"]),
         profile=found["profile"].text,
         emulator=emulator,
         account=account(found["account"]),
@@ -140,11 +143,6 @@ def find_project_file(flags: Mapping[str, Any], environ: Mapping[str, str], cwd:
         return path
     folders = (cwd, *cwd.parents)
     return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
-
-
-def home(environ: Mapping[str, str]) -> Path:
-    named = environ.get("HOME") or environ.get("USERPROFILE")
-    return Path(named) if named else Path.home()
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
@@ -195,24 +193,21 @@ def aws_layer(environ: Mapping[str, str], cwd: Path) -> Layer:
 
 
 def region_of_profile(profile: Found, environ: Mapping[str, str], cwd: Path) -> Found:
-    """Look the region up in `~/.aws/config`, as boto3 would, without boto3."""
-    named = environ.get("AWS_CONFIG_FILE")
-    path = Path(named).expanduser() if named else home(environ) / ".aws" / "config"
-    text = read_text(path)
-    if text is None:
-        return Found(None, "default", path.parent)
-    import configparser
+    """Look the region up in AWS's own files, as boto3 would, without boto3."""
+    found = aws_files.region_of(profile.text, environ, lambda path: shown(path, environ, cwd))
+    if found is None:
+        return Found(None, "default", cwd)
+    return Found(found.text, found.source, cwd)
 
-    name = shown(path, environ, cwd)
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error as problem:
-        reason = problem.message.splitlines()[0].rstrip(".")
-        raise ConfigError(f"{name} is broken: {reason[:1].lower()}{reason[1:]}") from problem
-    section = "default" if profile.text in (None, "default") else f"profile {profile.text}"
-    region = parser.get(section, "region", fallback=None)
-    return Found(region, f"{name}, [{section}]" if region else "default", path.parent)
+
+def region(found: Found) -> str | None:
+    """Hold a region to what can be part of a host's name: an address is made of it."""
+    if found.text is not None and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+){1,5}", found.text):
+        raise ConfigError(
+            f"{found.source}: `{found.text}` is not the name of an AWS region",
+            hint="it looks like eu-west-1; see which there are: `aws account list-regions`",
+        )
+    return found.text
 
 
 def boolean(found: Found) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iotauth_cli.config.aws_files import says_endpoints
 from iotauth_cli.errors import ConfigError, EmulatorError
 from iotauth_cli.files import read_text
 from iotauth_cli.secret import Secret
@@ -37,6 +38,7 @@ class Target(NamedTuple):
     table_url: str | None = None  # DynamoDB alone, for the light client
     table_ca: str | None = None  # the roots to trust there, if not Amazon's and the system's
     identity_url: str | None = None  # STS alone, for the light client too
+    has_own_endpoints: bool = False  # something is set that only boto3 can turn into addresses
     access_key: str | None = None
     secret_key: Secret | None = None
     session_token: Secret | None = None
@@ -88,12 +90,20 @@ def aws_target(settings: Settings, environ: Mapping[str, str]) -> Target:
         account_source=settings.sources["account"] if settings.account else None,
         region_source=settings.sources["region"],
         keys_from=keys_from(settings, keys),
-        table_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None,
+        table_url=endpoint_url("DYNAMODB", environ),
         table_ca=environ.get("AWS_CA_BUNDLE") or None,
-        identity_url=environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL") or None,
+        identity_url=endpoint_url("STS", environ),
+        has_own_endpoints=says_endpoints(environ),
         aws_command=f"aws --region {settings.region}" + (f" --profile {settings.profile}" if asked_for else ""),
         **keys,
     )
+
+
+def endpoint_url(service: str, environ: Mapping[str, str]) -> str | None:
+    """Return where the environment says that *service* answers; these variables win over whatever a file says."""
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):  # unless boto3 takes that for a yes
+        return None
+    return environ.get(f"AWS_ENDPOINT_URL_{service}") or environ.get("AWS_ENDPOINT_URL") or None
 
 
 def keys_from(settings: Settings, keys: Mapping[str, Any]) -> str | None:
@@ -107,7 +117,7 @@ def keys_in(environ: Mapping[str, str]) -> dict[str, Any]:
     access, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     if not (access and secret):
         return {}
-    token = environ.get("AWS_SESSION_TOKEN")
+    token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")  # in botocore's order
     return {
         "access_key": access,
         "secret_key": Secret(secret),

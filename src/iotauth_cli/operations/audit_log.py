@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from iotauth_cli.aws import caller as sts
+from iotauth_cli.aws.caller import Callers
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import InputError, IotauthError
-from iotauth_cli.files import FILE_MODE, cannot, lock, private_directory, read_text, write_private
+from iotauth_cli.errors import IotauthError
+from iotauth_cli.files import FILE_MODE, cannot, lock, private_directory
 
 UNKNOWN = "unknown"
 CHAIN_DIGITS = 32  # 128 bits of SHA-256
@@ -32,7 +33,6 @@ LOCK_PATIENCE_S = 5.0  # whoever holds the lock writes one line
 LOCK_PAUSE_S = 0.005
 READ_BACK_BYTES = 65_536
 ASK_AGAIN_S = 600
-MOST_CALLERS = 50  # temporary keys come and go; the oldest are forgotten
 
 _compact = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
@@ -231,36 +231,20 @@ def caller(log: AuditLog, session: Session, *, now: int, may_ask: bool) -> str:
     log. Where it gave none it is not asked again before some minutes of *now* (epoch seconds) are over:
     nobody should wait for it at every command. Where *may_ask* is false only what is known counts.
     """
-    target = session.target
+    if session.callers.found:  # this command has asked already
+        return [*session.callers.found.values()][-1].arn
     try:
-        key = session.credentials().access_key if may_ask or target.access_key else None
+        key = session.keys().access_key if may_ask or session.target.access_key else None
     except IotauthError:
         key = None
     if key is None:
         return UNKNOWN
-    name = f"{key} {target.account}" if target.account else key
-    callers = _known_callers(log)
-    known = callers.get(name, 0)
+    callers, name = Callers(log.folder), sts.name_of(key, session.target)
+    known = callers.kept(name) or 0
     if isinstance(known, int) and known <= now and may_ask:
         known = sts.arn(session) or now + ASK_AGAIN_S
-        _keep_callers(log, {**callers, name: known})
+        callers.keep(name, known)
     return known if isinstance(known, str) else UNKNOWN
-
-
-def _known_callers(log: AuditLog) -> dict[str, str | int]:
-    """Return what is kept for each key: its ARN, or when to ask again."""
-    try:
-        found = json.loads(read_text(log.folder / "callers.json") or "{}")
-        return {str(name): known for name, known in found.items() if isinstance(known, (str, int))}
-    except (InputError, ValueError, AttributeError):
-        return {}
-
-
-def _keep_callers(log: AuditLog, callers: dict[str, str | int]) -> None:
-    newest = dict(list(callers.items())[-MOST_CALLERS:])
-    with contextlib.suppress(InputError):
-        private_directory(log.folder, top=log.directory)
-        write_private(log.folder / "callers.json", json.dumps(newest, indent=2) + "\n")
 
 
 def local_user() -> str:

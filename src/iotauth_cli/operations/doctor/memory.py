@@ -49,7 +49,7 @@ class Remembering(Session):
         """Return one that tries as often as somebody waits who wants to know what is wrong: twice."""
         inner = replace(session, attempts=ATTEMPTS)
         inner._clients.update(session._clients)
-        return cls(inner.target, inner.sleep, inner)
+        return cls(inner.target, inner.sleep, inner, callers=inner.callers, ask=inner.ask)
 
     def close_but(self, session: Session) -> None:
         """Close every connection that is not *session*'s too."""
@@ -58,10 +58,10 @@ class Remembering(Session):
             if session._clients.get(name) is not client:
                 client.close()
 
-    def credentials(self) -> Credentials:
+    def keys(self) -> Credentials:
         assert self.inner is not None
         with self.making:
-            return self.inner.credentials()
+            return self.inner.keys()
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         assert operation.startswith(READS), f"{service}:{operation} changes something"
