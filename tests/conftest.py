@@ -22,7 +22,16 @@ for name in ("SIGINT", "SIGHUP"):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--aws", action="store_true", help="run tests/parity against the account AWS's tools find")
+    group = parser.getgroup("parity", "tests/parity, on the emulator or on AWS (docs/guides/parity.md)")
+    group.addoption("--aws", action="store_true", help="run tests/parity against the account AWS's tools find")
+    group.addoption("--profile", metavar="NAME", help="the profile of AWS's tools; else as they find it")
+    group.addoption("--region", metavar="NAME", help="the region; else as AWS's tools find it")
+    group.addoption("--aws-yes", action="store_true", help="do not ask before the first thing is created")
+    group.addoption("--aws-slow", action="store_true", help="also the tests that wait for real minutes")
+    group.addoption("--aws-account-wide", action="store_true", help="also those that set the default authorizer")
+    group.addoption("--aws-sweep", metavar="HOURS", type=float, help="first remove what earlier runs left behind")
+    group.addoption("--parity-report", metavar="FILE", help="write what was observed; on AWS else to report.json")
+    group.addoption("--parity-usage", action="store_true", help="measure what each test uses, for the estimate")
 
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -37,7 +46,11 @@ def leaks(name: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def clean_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if request.config.getoption("--aws") and "parity" in request.path.parts:
+        return  # credentials that expire are renewed from the real home
     home: Path = tmp_path_factory.mktemp("home")
     for name in filter(leaks, list(os.environ)):
         monkeypatch.delenv(name)
