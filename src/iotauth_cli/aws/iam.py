@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from iotauth_cli.aws.polling import retry
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import NotFound
+from iotauth_cli.errors import AwsError, NotFound
 
 Document = dict[str, Any]
+
+IN_BETWEEN = ("ConcurrentModification", "EntityTemporarilyUnmodifiable", "UnmodifiableEntity")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Role:
     description: str
     trust: Document
     policy: Document | None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def find(session: Session, name: str, policy_name: str) -> Role | None:
@@ -41,6 +46,7 @@ def find_bare(session: Session, name: str) -> Role | None:
         description=found.get("Description", ""),
         trust=document(found["AssumeRolePolicyDocument"]),
         policy=None,
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
     )
 
 
@@ -58,23 +64,44 @@ def policy_names(session: Session, role: str) -> list[str]:
     return [*own, *(each["PolicyName"] for each in attached)]
 
 
-def create(session: Session, name: str, *, trust: Document, description: str) -> None:
+def create(
+    session: Session, name: str, *, trust: Document, description: str, tags: Mapping[str, str] | None = None
+) -> None:
     session.call(
         "iam",
         "create_role",
         RoleName=name,
         AssumeRolePolicyDocument=json.dumps(trust),
         Description=description,
+        **({"Tags": listed(tags)} if tags else {}),
     )
 
 
 def trust(session: Session, name: str, trusted: Document) -> None:
     """Replace who may assume the role."""
-    session.call("iam", "update_assume_role_policy", RoleName=name, PolicyDocument=json.dumps(trusted))
+    change(session, "update_assume_role_policy", RoleName=name, PolicyDocument=json.dumps(trusted))
 
 
 def put_policy(session: Session, role: str, name: str, policy: Document) -> None:
-    session.call("iam", "put_role_policy", RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+    change(session, "put_role_policy", RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+def tag(session: Session, name: str, tags: Mapping[str, str]) -> None:
+    """Put *tags* on the role, beside those that it has."""
+    change(session, "tag_role", RoleName=name, Tags=listed(tags))
+
+
+def change(session: Session, operation: str, **parameters: Any) -> None:
+    """Change a role. One that is new may be unknown yet where this call comes in, and two may change it at once."""
+
+    def passes(problem: AwsError) -> bool:
+        return isinstance(problem, NotFound) or problem.aws_code in IN_BETWEEN
+
+    retry(lambda: session.call("iam", operation, **parameters), passes, session.sleep)
+
+
+def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def delete(session: Session, name: str, policy_name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.aws.polling import retry
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AccessDenied, AwsError, NotFound
+from iotauth_cli.errors import AccessDenied, AlreadyExists, AwsError, NotFound
 
 PRINCIPAL = "iot.amazonaws.com"
 NOT_CONFIGURED = "NotConfiguredException"
@@ -25,6 +25,7 @@ class Authorizer:
     signing_disabled: bool
     token_key_name: str | None = None
     token_signing_public_keys: Mapping[str, str] = field(default_factory=dict)
+    caching_for_http: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def read(answer: Mapping[str, Any]) -> Authorizer:
         signing_disabled=bool(found.get("signingDisabled")),
         token_key_name=found.get("tokenKeyName"),
         token_signing_public_keys=found.get("tokenSigningPublicKeys", {}),
+        caching_for_http=bool(found.get("enableCachingForHttp")),
     )
 
 
@@ -85,8 +87,17 @@ def names(session: Session) -> Iterator[str]:
         yield from (entry["authorizerName"] for entry in page["authorizers"])
 
 
-def create(session: Session, name: str, function_arn: str, signing: TokenSigning | None = None) -> None:
-    """Create an active authorizer. Whether it asks for signed tokens cannot be changed later."""
+def create(
+    session: Session,
+    name: str,
+    function_arn: str,
+    signing: TokenSigning | None = None,
+    *,
+    is_active: bool = True,
+    caching_for_http: bool = False,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Create an authorizer. Whether it asks for signed tokens cannot be changed later."""
     wanted: dict[str, Any] = {"signingDisabled": True}
     if signing is not None:
         wanted = {
@@ -95,7 +106,14 @@ def create(session: Session, name: str, function_arn: str, signing: TokenSigning
             "tokenSigningPublicKeys": dict(signing.public_keys),
         }
     session.call(
-        "iot", "create_authorizer", authorizerName=name, authorizerFunctionArn=function_arn, status="ACTIVE", **wanted
+        "iot",
+        "create_authorizer",
+        authorizerName=name,
+        authorizerFunctionArn=function_arn,
+        status=status(is_active),
+        enableCachingForHttp=caching_for_http,
+        **wanted,
+        **({"tags": listed(tags)} if tags else {}),
     )
 
 
@@ -106,6 +124,7 @@ def update(
     function_arn: str | None = None,
     is_active: bool | None = None,
     public_keys: Mapping[str, str] | None = None,
+    caching_for_http: bool | None = None,
 ) -> None:
     """Change what is given and nothing else: with signing disabled AWS refuses every other member.
 
@@ -118,13 +137,42 @@ def update(
     if function_arn is not None:
         changes["authorizerFunctionArn"] = function_arn
     if is_active is not None:
-        changes["status"] = "ACTIVE" if is_active else "INACTIVE"
+        changes["status"] = status(is_active)
+    if caching_for_http is not None:
+        changes["enableCachingForHttp"] = caching_for_http
     session.call("iot", "update_authorizer", authorizerName=name, **changes)
+
+
+def status(is_active: bool) -> str:
+    return "ACTIVE" if is_active else "INACTIVE"
 
 
 def delete(session: Session, name: str) -> None:
     """Delete an inactive authorizer; AWS refuses an active one."""
     session.call("iot", "delete_authorizer", authorizerName=name)
+
+
+def set_default(session: Session, name: str) -> None:
+    """Make *name* the authorizer of devices that name none, in the place of whichever it is.
+
+    AWS IoT may refuse while there is another (ResourceAlreadyExists, not explained): then that is cleared first,
+    and for a moment there is none.
+    """
+    try:
+        session.call("iot", "set_default_authorizer", authorizerName=name)
+    except AlreadyExists:
+        clear_default(session)
+        session.call("iot", "set_default_authorizer", authorizerName=name)
+
+
+def clear_default(session: Session) -> None:
+    """Let devices that name no authorizer have none. Where there is no default, nothing is changed."""
+    with contextlib.suppress(NotFound):
+        session.call("iot", "clear_default_authorizer")
+
+
+def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def test_invoke(session: Session, name: str, **contexts: Any) -> InvokeAnswer:

@@ -10,12 +10,18 @@ from typing import Any
 
 from iotauth_cli.aws.polling import retry, wait_until
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import InputError, NotFound
+from iotauth_cli.errors import AwsError, InputError, NotFound
 
 ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
     r":function:(?P<name>[A-Za-z0-9_-]{1,64})(?::(?P<qualifier>[A-Za-z0-9_$-]{1,128}))?"
 )
+
+# What CreateFunction and UpdateFunctionConfiguration say of a role that IAM has not told Lambda of yet: within
+# some 10 s it has. No retry mode of botocore covers it.
+# Source: apex/up#189, aws/aws-cli#7700; hashicorp/terraform-provider-aws, aws_lambda_function.
+ROLE_IS_NEW = ("cannot be assumed", "does not have permissions")
+UPDATE_IN_PROGRESS = "ResourceConflictException"
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Function:
     architecture: str
     configuration: Configuration
     is_ready: bool  # neither being created nor in the middle of an update
+    reserved_concurrency: int | None = None  # calls at once that are kept for it, where that was asked
 
 
 @dataclass(frozen=True)
@@ -99,12 +106,15 @@ def find(session: Session, name: str) -> Function | None:
     )
 
 
-def create(session: Session, name: str, code: bytes, architecture: str, wanted: Configuration) -> None:
-    """Create the function, waiting for a role that Lambda does not know yet.
-
-    IAM tells other services about a new role within some 10 s; until then CreateFunction says
-    that the role "cannot be assumed by Lambda", which no retry mode of botocore covers.
-    """
+def create(
+    session: Session,
+    name: str,
+    code: bytes,
+    architecture: str,
+    wanted: Configuration,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Create the function, waiting for a role that Lambda does not know yet."""
 
     def create_function() -> None:
         session.call(
@@ -115,17 +125,58 @@ def create(session: Session, name: str, code: bytes, architecture: str, wanted: 
             PackageType="Zip",
             Architectures=[architecture],
             **parameters(wanted),
+            **({"Tags": dict(tags)} if tags else {}),
         )
 
-    retry(create_function, lambda problem: "cannot be assumed" in problem.message, session.sleep)
+    retry(create_function, is_role_new, session.sleep)
+
+
+def is_role_new(problem: AwsError) -> bool:
+    return any(words in problem.message for words in ROLE_IS_NEW)
 
 
 def update_code(session: Session, name: str, code: bytes, architecture: str) -> None:
-    session.call("lambda", "update_function_code", FunctionName=name, ZipFile=code, Architectures=[architecture])
+    change(session, "update_function_code", FunctionName=name, ZipFile=code, Architectures=[architecture])
 
 
 def update_configuration(session: Session, name: str, wanted: Configuration) -> None:
-    session.call("lambda", "update_function_configuration", FunctionName=name, **parameters(wanted))
+    change(session, "update_function_configuration", FunctionName=name, **parameters(wanted))
+
+
+def reserve(session: Session, name: str, calls: int) -> None:
+    """Keep *calls* at once for the function, which are then its limit too."""
+    change(session, "put_function_concurrency", FunctionName=name, ReservedConcurrentExecutions=calls)
+
+
+@dataclass(frozen=True)
+class Concurrency:
+    """How many calls may run at once in the region, and how many of them are not kept for single functions."""
+
+    limit: int
+    unreserved: int
+
+
+def concurrency(session: Session) -> Concurrency:
+    found = session.call("lambda", "get_account_settings")["AccountLimit"]
+    return Concurrency(found["ConcurrentExecutions"], found["UnreservedConcurrentExecutions"])
+
+
+def change(session: Session, operation: str, **parameters: Any) -> None:
+    """Change a function; while another change of it is under way, here or by somebody else, ask again."""
+
+    def passes(problem: AwsError) -> bool:
+        return problem.aws_code == UPDATE_IN_PROGRESS or is_role_new(problem)
+
+    retry(lambda: session.call("lambda", operation, **parameters), passes, session.sleep)
+
+
+def tags(session: Session, arn: str) -> dict[str, str]:
+    return dict(session.call("lambda", "list_tags", Resource=arn).get("Tags", {}))
+
+
+def tag(session: Session, arn: str, added: Mapping[str, str]) -> None:
+    """Put tags on the function, beside those that it has."""
+    change(session, "tag_resource", Resource=arn, Tags=dict(added))
 
 
 def parameters(wanted: Configuration) -> dict[str, Any]:

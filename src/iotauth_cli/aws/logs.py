@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from iotauth_authorizer.grants import ArnScope
+from iotauth_cli.aws.polling import retry
 from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import AwsError
 
 IOT_GROUP = "AWSIotLogsV2"
 
@@ -46,12 +49,30 @@ def find(session: Session, name: str) -> LogGroup | None:
     return None
 
 
-def create(session: Session, name: str) -> None:
-    session.call("logs", "create_log_group", logGroupName=name)
+def create(session: Session, name: str, tags: Mapping[str, str] | None = None) -> None:
+    change(session, "create_log_group", logGroupName=name, **({"tags": dict(tags)} if tags else {}))
 
 
 def retain(session: Session, name: str, days: int) -> None:
-    session.call("logs", "put_retention_policy", logGroupName=name, retentionInDays=days)
+    change(session, "put_retention_policy", logGroupName=name, retentionInDays=days)
+
+
+def tags(session: Session, arn: str) -> dict[str, str]:
+    return dict(session.call("logs", "list_tags_for_resource", resourceArn=arn).get("tags", {}))
+
+
+def tag(session: Session, arn: str, added: Mapping[str, str]) -> None:
+    """Put tags on the group, beside those that it has."""
+    change(session, "tag_resource", resourceArn=arn, tags=dict(added))
+
+
+def change(session: Session, operation: str, **parameters: Any) -> None:
+    """Change a group; two changes at once are too many for CloudWatch Logs, and the second is to come again."""
+
+    def passes(problem: AwsError) -> bool:
+        return problem.aws_code == "OperationAbortedException"
+
+    retry(lambda: session.call("logs", operation, **parameters), passes, session.sleep)
 
 
 def delete(session: Session, name: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from iotauth_authorizer.grants import ArnScope
 from iotauth_authorizer.record import KEY
 from iotauth_cli.aws.polling import retry, wait_until
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import NotFound
+from iotauth_cli.errors import AwsError, NotFound
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def describe(session: Session, name: str) -> Table | None:
     )
 
 
-def create(session: Session, name: str) -> None:
+def create(session: Session, name: str, tags: Mapping[str, str]) -> None:
     """Create the client table: paid by request, protected against deletion."""
     session.call(
         "dynamodb",
@@ -74,6 +76,7 @@ def create(session: Session, name: str) -> None:
         AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
         DeletionProtectionEnabled=True,
+        Tags=listed(tags),
     )
 
 
@@ -106,8 +109,49 @@ def make_recoverable(session: Session, name: str) -> None:
     retry(update_backups, lambda problem: problem.aws_code == "ContinuousBackupsUnavailableException", session.sleep)
 
 
+def expire_by(session: Session, name: str, attribute: str) -> bool:
+    """Let DynamoDB delete rows whose *attribute*, epoch seconds, has passed; return whether it does now.
+
+    A change of it takes up to an hour, and until it is over DynamoDB takes no second one: somebody else's is
+    let be. It refuses what is so already, too. Source: UpdateTimeToLive.
+    """
+    specification = {"Enabled": True, "AttributeName": attribute}
+    try:
+        change(session, "update_time_to_live", TableName=name, TimeToLiveSpecification=specification)
+    except AwsError as problem:
+        if problem.aws_code != "ValidationException":
+            raise
+        return expiry_attribute(session, name) == attribute
+    return True
+
+
 def protect(session: Session, name: str, *, on: bool) -> None:
-    session.call("dynamodb", "update_table", TableName=name, DeletionProtectionEnabled=on)
+    change(session, "update_table", TableName=name, DeletionProtectionEnabled=on)
+
+
+def tags(session: Session, arn: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for page in session.pages("dynamodb", "list_tags_of_resource", ResourceArn=arn):
+        found |= {tag["Key"]: tag["Value"] for tag in page.get("Tags", ())}
+    return found
+
+
+def tag(session: Session, arn: str, added: Mapping[str, str]) -> None:
+    """Put tags on the table, beside those that it has."""
+    change(session, "tag_resource", ResourceArn=arn, Tags=listed(added))
+
+
+def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def change(session: Session, operation: str, **parameters: Any) -> None:
+    """Change a table; while another change of it is under way, ask again."""
+
+    def passes(problem: AwsError) -> bool:
+        return problem.aws_code == "ResourceInUseException"
+
+    retry(lambda: session.call("dynamodb", operation, **parameters), passes, session.sleep)
 
 
 def delete(session: Session, name: str) -> None:

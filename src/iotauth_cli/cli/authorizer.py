@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from iotauth_cli.cli.lazy import MUTATES, LazyGroup
 from iotauth_cli.cli.steps import carry_out
-from iotauth_cli.errors import InputError
 from iotauth_cli.secret import Secret
-
-if TYPE_CHECKING:
-    from iotauth_cli.cli.context import Context
-    from iotauth_cli.operations.authorizers import Wish
 
 group = LazyGroup(
     "authorizer",
     {
-        "create": ("iotauth_cli.cli.authorizer:create", "Create an authorizer and all that it needs.", MUTATES),
+        "create": (
+            "iotauth_cli.cli.authorizer_create:create",
+            "Create an authorizer and all that it needs.",
+            MUTATES,
+        ),
         "list": ("iotauth_cli.cli.authorizer:list_", "List the authorizers of the region."),
         "show": ("iotauth_cli.cli.authorizer:show", "Show an authorizer and what is wrong with it."),
         "test-invoke": (
@@ -43,68 +40,6 @@ group = LazyGroup(
 )
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="The authorizer; else the one of the settings.")]
-
-
-def create(
-    ctx: typer.Context,
-    name: Name = None,
-    table: Annotated[str | None, typer.Option(metavar="NAME", help="The client table.")] = None,
-    function: Annotated[
-        str | None, typer.Option(metavar="ARN", help="Use this function of yours and make none.")
-    ] = None,
-    signed: Annotated[
-        bool | None, typer.Option("--signed/--unsigned", help="Want signed tokens; by default a new one wants none.")
-    ] = None,
-    token_key_name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Devices send their token under this name; else `token`.")
-    ] = None,
-    public_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Verify with this key, and make none; yours signs.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
-) -> None:
-    """Create an authorizer with function, role, log group, table and permission.
-
-    What exists stays, what differs is corrected, and an interrupted run is
-    finished by the next. For a signed one a key is made and kept in `.iotauth/keys`.
-
-    Example: iotauth authorizer create doors --dry-run
-    """
-    from iotauth_cli.cli import render_authorizer as render
-    from iotauth_cli.operations import authorizers
-
-    context = ctx.obj.with_flags(authorizer=name, table=table)
-    wish = with_signing(context, context.wish(function_arn=function), signed, token_key_name, public_key)
-    plan = authorizers.plan(context.session, wish)
-    lines = render.plan(plan, context.target.label)
-    context.note(authorizer=plan.wish.authorizer)
-    if dry_run:
-        context.note_nothing()
-        context.output.result(render.plan_document(plan, applied=False), lines)
-        return
-    heading = render.heading(context.target.label)
-    carry_out(context.output, authorizers.apply(context.session, plan), plan.steps, heading)
-    context.output.result(render.plan_document(plan, applied=True), render.ready(plan, context.target.label))
-    add = context.command("client add thermo-1 --topic sensors/thermo-1")
-    context.output.say(*render.unsettled(plan.wish, ctx.obj.settings), f"next: {add}")
-
-
-def with_signing(
-    context: Context, wish: Wish, signed: bool | None, token_key_name: str | None, public_key: Path | None
-) -> Wish:
-    """Return *wish* with what was typed about signing."""
-    from iotauth_cli.operations import authorizers
-
-    if not signed and (token_key_name or public_key):
-        option = "--token-key-name" if token_key_name else "--public-key"
-        raise InputError(f"`{option}` is for an authorizer that wants signed tokens", hint="add `--signed`")
-    if signed is None:
-        return wish
-    if not signed:
-        return authorizers.unsigned(wish, context.store)
-    return authorizers.signed(
-        wish, context.store, now=int(time.time()), token_key_name=token_key_name, public_key=public_key
-    )
 
 
 def list_(ctx: typer.Context) -> None:

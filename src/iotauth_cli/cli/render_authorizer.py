@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import Facts, Table, several
@@ -46,6 +46,13 @@ def ready(found: Plan, where: str) -> str:
     """Return the sentence that closes `authorizer create`."""
     name = f"authorizer `{found.wish.authorizer}` in {where}"
     return f"{name} is ready" if found.changes else f"{name} is as it should be; nothing was changed"
+
+
+def alpn_free(endpoint: Mapping[str, Any] | None) -> list[str]:
+    """Return what to type into a client that offers no ALPN."""
+    if endpoint is None:
+        return []
+    return [f"clients without ALPN connect to host `{endpoint['host']}`, port `{endpoint['port']}`, with TLS"]
 
 
 def unsettled(wish: Wish, settings: Settings) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from re import fullmatch
+from re import fullmatch, sub
+from typing import Any
 
 from iotauth_authorizer.username import AUTHORIZER_NAME, SIGNATURE, compose
-from iotauth_cli.aws import iot, lambda_
+from iotauth_cli.aws import domains, iot, lambda_
 from iotauth_cli.aws.iot import Authorizer, InvokeAnswer
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
@@ -25,6 +26,7 @@ from iotauth_cli.token import fingerprint
 
 __all__ = ["Attempt", "Authorizer", "Installation", "InvokeAnswer", "Plan", "Step", "Wish"]
 
+ALPN_FREE = "-alpn-free"
 SIGNATURE_PATTERN = "[A-Za-z0-9+/]+={0,2}"  # TestInvokeAuthorizer, tokenSignature
 
 
@@ -181,6 +183,20 @@ def signed(
 def unsigned(wish: Wish, store: Store) -> Wish:
     """Return *wish* for an authorizer that must not want signed tokens."""
     return replace(wish, signing=SigningWish(False, Keyring.of(store, wish.authorizer), ""))
+
+
+def with_alpn_free(wish: Wish, name: str | None = None) -> Wish:
+    """Return *wish* with an endpoint for clients without ALPN; without *name* it is called after the authorizer."""
+    plain = sub(r"[^A-Za-z0-9_.-]", "-", wish.authorizer)[: 128 - len(ALPN_FREE)]
+    return replace(wish, alpn_free=name or plain + ALPN_FREE)
+
+
+def alpn_free_endpoint(session: Session, wish: Wish) -> dict[str, Any] | None:
+    """Return name, host and port of the endpoint for clients without ALPN, if *wish* has one and it is there."""
+    found = domains.find(session, wish.alpn_free) if wish.alpn_free else None
+    if found is None:
+        return None
+    return {"name": found.name, "host": found.domain_name, "port": session.target.data_port}
 
 
 def known_keys(found: Authorizer, store: Store) -> tuple[KnownKey, ...]:

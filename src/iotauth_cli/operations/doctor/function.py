@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from iotauth_cli import bundle
 from iotauth_cli.aws import lambda_, logs, surroundings
 from iotauth_cli.operations.doctor.authorizer import bring, create
@@ -61,15 +63,15 @@ def timeout(scene: Scene) -> Outcome:
 
 
 def memory(scene: Scene) -> Outcome:
-    """CPU comes with memory: with too little, cold starts are slow."""
+    """CPU comes with memory: with too little, cold starts are slow. It may be meant, so it is only named."""
     found = scene.own_function()
     if isinstance(found, str):
         return found
     size = found.configuration.memory_mb
-    if size == MEMORY_MB:
+    if size >= MEMORY_MB:
         return f"{size} MB"
-    sentence = f"function `{found.name}` has {size} MB of memory, and is made with {MEMORY_MB} MB"
-    return Finding("note", sentence, create(scene), settled(scene, found))
+    sentence = f"function `{found.name}` has {size} MB of memory, and {MEMORY_MB} MB let it start in half the time"
+    return Finding("note", sentence, f"{create(scene)} --memory {MEMORY_MB}")
 
 
 def environment(scene: Scene) -> Outcome:
@@ -101,7 +103,7 @@ def settled(scene: Scene, found: lambda_.Function) -> Repair | None:
 
 
 def log_group(scene: Scene) -> Outcome:
-    """Shortening how long logs are kept deletes the older ones, so it is only named."""
+    """How long logs are kept is a matter of choice, and shortening it deletes the older ones: it is only named."""
     name = logs.group_of(scene.function_arn().name)
     found = logs.find(scene.session, name)
     if found is None:
@@ -114,14 +116,18 @@ def log_group(scene: Scene) -> Outcome:
         return Finding("warning", sentence, create(scene), repair)
     if found.retention_days is None:
         sentence = f"log group `{name}` keeps every line forever, and each is paid for"
-        return Finding("warning", sentence, f"{create(scene)}, which keeps them for {RETENTION_DAYS} days")
+        return Finding("warning", sentence, keep_logs(scene, name))
     if found.retention_days < RETENTION_DAYS:
-        part = LogGroup(scene.session, scene.wish())
-        is_ours = scene.wish().function_arn is None
-        repair = bring(part, "update", f"keep the lines of `{name}` for {RETENTION_DAYS} days") if is_ours else None
         sentence = f"log group `{name}` keeps lines for {counted(found.retention_days, 'day')} only"
-        return Finding("note", sentence, create(scene), repair)
+        return Finding("note", sentence, keep_logs(scene, name))
     return f"`{name}`, kept for {found.retention_days} days"
+
+
+def keep_logs(scene: Scene, name: str) -> str:
+    """Return the command that keeps the lines of group *name* as long as those of a new one."""
+    if scene.wish().function_arn is None:
+        return f"{create(scene)} --retention {RETENTION_DAYS}"
+    return scene.aws(f"logs put-retention-policy --log-group-name {quote(name)} --retention-in-days {RETENTION_DAYS}")
 
 
 def reserved(scene: Scene) -> Outcome:

@@ -10,11 +10,10 @@ from iotauth_cli.operations.doctor.authorizer import bring, create
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen, some
 from iotauth_cli.operations.doctor.scene import Scene
 from iotauth_cli.operations.installation.function import POLICY_NAME, Role
-from iotauth_cli.operations.installation.storage import Table
+from iotauth_cli.operations.installation.storage import EXPIRY, Table
 from iotauth_cli.policy.match import Matcher, compile_pattern
 
 STAMPS = ("Created", "Updated")  # attributes that lie in the past from the beginning
-END = "Expires"
 READ = "dynamodb:GetItem"  # without it every client is unknown
 
 
@@ -68,11 +67,17 @@ def recovery(scene: Scene) -> Outcome:
 
 
 def expiry(scene: Scene) -> Outcome:
-    """DynamoDB deletes rows by an attribute; by a wrong one it deletes every client."""
+    """DynamoDB deletes rows by an attribute; by a wrong one it deletes every client.
+
+    A new table gets the right one. Where there is none, that is a choice: a client whose time is over is refused all
+    the same, and its row stays.
+    """
     name = the_table(scene).name
     attribute = table.expiry_attribute(scene.session, name)
     if attribute is None:
         return "DynamoDB deletes no client of itself"
+    if attribute == EXPIRY:
+        return f"DynamoDB deletes clients some days after their end, by `{EXPIRY}`"
     specification = f"Enabled=false,AttributeName={attribute}"
     fix = scene.aws(
         f"dynamodb update-time-to-live --table-name {name} --time-to-live-specification {quote(specification)}"
@@ -80,10 +85,8 @@ def expiry(scene: Scene) -> Outcome:
     if attribute in STAMPS:
         sentence = f"DynamoDB deletes clients of table `{name}` by `{attribute}`, which is always over: it deletes all"
         return Finding("error", sentence, fix)
-    when = (
-        "when their time is over" if attribute == END else f"by `{attribute}`, an attribute that iotauth does not set"
-    )
-    return Finding("note", f"DynamoDB deletes clients of table `{name}` {when}, and nothing says so", fix)
+    sentence = f"DynamoDB deletes clients of table `{name}` by `{attribute}`, an attribute that iotauth does not set"
+    return Finding("note", f"{sentence}, and nothing says so", fix)
 
 
 def role(scene: Scene) -> Outcome:

@@ -17,6 +17,7 @@ from iotauth_cli.operations.installation.authorizer import Authorizer, Permissio
 from iotauth_cli.operations.installation.function import Function, Role
 from iotauth_cli.operations.installation.part import FunctionSettings, Part, SigningWish, Step, Wish
 from iotauth_cli.operations.installation.storage import LogGroup, Table
+from iotauth_cli.operations.installation.ways_in import AlpnFreeEndpoint, DefaultAuthorizer
 
 __all__ = ["AnyPart", "Authorizer", "FunctionSettings", "SigningWish", "Step", "Wish", "parts", "parts_to_remove"]
 
@@ -29,7 +30,9 @@ def parts(session: Session, wish: Wish) -> list[AnyPart]:
     signed = wish.signing is not None and wish.signing.is_wanted
     key: list[AnyPart] = [SigningKey(session, wish)] if signed else []
     shared: list[AnyPart] = [kind(session, wish) for kind in (Authorizer, Permission)]
-    return [*([] if wish.function_arn else own), *key, *shared]
+    ways_in: list[AnyPart] = [DefaultAuthorizer(session, wish)] if wish.is_default else []
+    ways_in += [AlpnFreeEndpoint(session, wish)] if wish.alpn_free else []
+    return [*([] if wish.function_arn else own), *key, *shared, *ways_in]
 
 
 def parts_to_remove(session: Session, wish: Wish) -> list[AnyPart]:

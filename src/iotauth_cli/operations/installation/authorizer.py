@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from iotauth_cli.aws import iot, lambda_
+from iotauth_cli.aws import iot, lambda_, tags
 from iotauth_cli.aws.iot import TokenSigning
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import Conflict, InputError
+from iotauth_cli.errors import Conflict, InputError, NotFound
 from iotauth_cli.operations.installation.part import Part, SigningWish, Wish
 from iotauth_cli.operations.signing.keyring import TOKEN_KEY_NAME, Signing
 from iotauth_cli.token import fingerprint
 
 Conditions = dict[tuple[str, str], Any]
+SOURCE, ACCOUNT = ("ArnLike", "aws:sourcearn"), ("StringEquals", "aws:sourceaccount")
 
 
 class Authorizer(Part[iot.Authorizer]):
     resource = "authorizer"
     may_be_shared = False
+    has_tags = True
 
     @property
     def name(self) -> str:
@@ -40,21 +44,52 @@ class Authorizer(Part[iot.Authorizer]):
     def drift(self, found: iot.Authorizer) -> list[str]:
         if self.wish.signing is not None:
             refuse_other_signing(found, self.wish.signing)
-        drift = [] if found.is_active else ["it is not active"]
+        drift = []
+        if found.is_active != self.is_active:
+            drift.append("it is active" if found.is_active else "it is not active")
         if found.function_arn != self.function_arn:
             drift.append(f"it calls `{found.function_arn}`")
+        caching = self.wish.caching_for_http
+        if caching not in (None, found.caching_for_http):
+            drift.append(f"answers to HTTPS publishes are {'not ' if caching else ''}kept between them")
         return drift
 
+    @property
+    def is_active(self) -> bool:
+        return self.wish.is_active is not False
+
+    def question(self, found: iot.Authorizer) -> str | None:
+        """Ask before an authorizer calls another function than it does: that decides about all of its devices."""
+        if found.function_arn == self.function_arn:
+            return None
+        return f"authorizer `{self.name}` calls `{found.function_arn}`: let it call `{self.function_arn}`?"
+
     def create(self) -> None:
-        iot.create(self.session, self.name, self.function_arn, signing_of(self.wish))
+        iot.create(
+            self.session,
+            self.name,
+            self.function_arn,
+            signing_of(self.wish),
+            is_active=self.is_active,
+            caching_for_http=bool(self.wish.caching_for_http),
+            tags=self.first_tags,
+        )
 
     def mend(self, found: iot.Authorizer) -> None:
+        caching = self.wish.caching_for_http
         iot.update(
             self.session,
             self.name,
             function_arn=None if found.function_arn == self.function_arn else self.function_arn,
-            is_active=None if found.is_active else True,
+            is_active=None if found.is_active == self.is_active else self.is_active,
+            caching_for_http=None if found.caching_for_http == caching else caching,
         )
+
+    def read_tags(self, found: iot.Authorizer) -> Mapping[str, str]:
+        return tags.of(self.session, found.arn)
+
+    def put_tags(self, found: iot.Authorizer, added: Mapping[str, str]) -> None:
+        tags.put(self.session, found.arn, added)
 
     def remove(self, found: iot.Authorizer) -> None:
         if found.is_active:
@@ -187,19 +222,34 @@ class Permission(Part[dict[str, Any]]):
     def drift(self, found: dict[str, Any]) -> list[str]:
         allows = found.get("Effect"), found.get("Action")
         checks = {
-            "it names somebody else than AWS IoT": found.get("Principal") == {"Service": iot.PRINCIPAL},
-            "it does not allow to call the function": allows == ("Allow", "lambda:InvokeFunction"),
-            "it is not bound to this authorizer and account alone": conditions_of(found) == self.conditions,
+            "permission names somebody else than AWS IoT": found.get("Principal") == {"Service": iot.PRINCIPAL},
+            "permission does not allow to call the function": allows == ("Allow", "lambda:InvokeFunction"),
         }
-        return [words for words, is_well in checks.items() if not is_well]
+        drift = [words for words, is_well in checks.items() if not is_well]
+        return drift + self.bound_otherwise(conditions_of(found))
+
+    def bound_otherwise(self, found: Conditions) -> list[str]:
+        """Say how the conditions of a permission differ from those of this authorizer and account."""
+        source, account = found.get(SOURCE), found.get(ACCOUNT)
+        drift = []
+        if source is None:
+            drift.append("permission is for every authorizer")
+        elif account_of(source) != self.session.account:
+            drift.append(f"permission names another account: {account_of(source)}")
+        elif source != self.conditions[SOURCE]:
+            drift.append(f"permission is for another authorizer: `{str(source).rpartition('/')[2]}`")
+        if account is None:
+            drift.append("permission names no account")
+        elif account not in (self.session.account, account_of(source)):
+            drift.append(f"permission names another account: {account}")
+        if found.keys() - self.conditions.keys():
+            drift.append("permission has more conditions than those")
+        return drift
 
     @property
     def conditions(self) -> Conditions:
         """The form in which Lambda stores SourceArn and SourceAccount."""
-        return {
-            ("ArnLike", "aws:sourcearn"): iot.arn(self.session.scope, self.wish.authorizer),
-            ("StringEquals", "aws:sourceaccount"): self.session.account,
-        }
+        return {SOURCE: iot.arn(self.session.scope, self.wish.authorizer), ACCOUNT: self.session.account}
 
     def create(self) -> None:
         lambda_.permit(
@@ -212,8 +262,11 @@ class Permission(Part[dict[str, Any]]):
         )
 
     def mend(self, found: dict[str, Any]) -> None:
-        lambda_.forbid(self.session, self.function, self.name)  # AWS has no way to change one
-        self.create()
+        """Take it back and give it anew: AWS has no way to change one. Somebody else may be doing the same."""
+        with contextlib.suppress(NotFound):
+            lambda_.forbid(self.session, self.function, self.name)
+        with contextlib.suppress(Conflict):
+            self.create()
 
     def remove(self, found: dict[str, Any]) -> None:
         lambda_.forbid(self.session, self.function, self.name)
@@ -226,6 +279,11 @@ def conditions_of(statement: dict[str, Any]) -> Conditions:
         for operator, pairs in statement.get("Condition", {}).items()
         for key, value in pairs.items()
     }
+
+
+def account_of(arn: object) -> str | None:
+    parts = str(arn).split(":")
+    return parts[4] if len(parts) > 5 else None
 
 
 def function_of(session: Session, wish: Wish) -> FunctionArn:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 
 from iotauth_cli import bundle
-from iotauth_cli.aws import iam, lambda_, logs, table
+from iotauth_cli.aws import iam, lambda_, logs, surroundings, table
+from iotauth_cli.errors import InputError
 from iotauth_cli.operations.installation.part import MADE_BY, Part
 
 RUNTIME = "python3.13"  # the newest that every region has; supported until mid-2029
@@ -14,6 +16,11 @@ ARCHITECTURE = "arm64"  # a fifth cheaper than x86_64, and the function is pure 
 MEMORY_MB = 256  # CPU grows with memory: a cold start takes half the time of 128 MB
 TIMEOUT_S = 5  # AWS IoT waits no longer
 HANDLER = "iotauth_authorizer.handler.handler"
+TIMERS = {  # settings by the variables that the function reads them from
+    "IOTAUTH_REFRESH_AFTER_S": "refresh_after_s",
+    "IOTAUTH_DISCONNECT_AFTER_S": "disconnect_after_s",
+}
+LEAST_UNRESERVED = 100  # calls at once that AWS keeps for functions that reserve none
 POLICY_NAME = "iotauth"
 
 
@@ -21,6 +28,7 @@ class Role(Part[iam.Role]):
     """What the function may do: read and mark rows of this table, write to its own log group."""
 
     resource = "role"
+    has_tags = True
 
     @property
     def name(self) -> str:
@@ -39,6 +47,11 @@ class Role(Part[iam.Role]):
 
     @property
     def policy(self) -> iam.Document:
+        """Return what the function does, and no more.
+
+        UpdateItem could be held to attributes (`dynamodb:Attributes`); the function writes inside of maps, and what
+        that key holds of a path into a map is not documented: if it were the path, no first use would be noted.
+        """
         scope = self.session.scope
         return {
             "Version": "2012-10-17",
@@ -73,7 +86,8 @@ class Role(Part[iam.Role]):
         return [words for words, is_well in checks.items() if not is_well]
 
     def create(self) -> None:
-        iam.create(self.session, self.name, trust=self.trust, description=f"Runs {self.wish.function}, {MADE_BY}")
+        description = f"Runs {self.wish.function}, {MADE_BY}"
+        iam.create(self.session, self.name, trust=self.trust, description=description, tags=self.first_tags)
 
     def mend(self, found: iam.Role) -> None:
         if found.trust != self.trust:
@@ -84,9 +98,16 @@ class Role(Part[iam.Role]):
     def remove(self, found: iam.Role) -> None:
         iam.delete(self.session, self.name, POLICY_NAME)
 
+    def read_tags(self, found: iam.Role) -> Mapping[str, str]:
+        return found.tags
+
+    def put_tags(self, found: iam.Role, added: Mapping[str, str]) -> None:
+        iam.tag(self.session, self.name, added)
+
 
 class Function(Part[lambda_.Function]):
     resource = "function"
+    has_tags = True
 
     @property
     def name(self) -> str:
@@ -96,46 +117,101 @@ class Function(Part[lambda_.Function]):
     def code(self) -> bytes:
         return bundle.authorizer_zip()
 
+    @cached_property
+    def code_sha256(self) -> str:
+        return bundle.code_sha256(self.code)
+
     @property
     def wanted(self) -> lambda_.Configuration:
+        """How a new function is to run."""
+        return self.configuration(None)
+
+    def configuration(self, found: lambda_.Function | None) -> lambda_.Configuration:
+        """Return how the function is to run: what is a matter of choice and was not said, as it is in *found*."""
+        usual_mb = found.configuration.memory_mb if found else MEMORY_MB
+        said = {name: getattr(self.wish.settings, setting) for name, setting in TIMERS.items()}
         return lambda_.Configuration(
             role=Role(self.session, self.wish).arn,
             runtime=RUNTIME,
             handler=HANDLER,
-            memory_mb=MEMORY_MB,
+            memory_mb=self.wish.settings.memory_mb or usual_mb,
             timeout_s=TIMEOUT_S,
-            environment={"IOTAUTH_TABLE": self.wish.table},
+            environment={
+                **(found.configuration.environment if found else {}),
+                "IOTAUTH_TABLE": self.wish.table,
+                **{name: str(value) for name, value in said.items() if value is not None},
+            },
             description=f"Decides which devices AWS IoT lets in, {MADE_BY}",
         )
 
+    def architecture(self, found: lambda_.Function | None) -> str:
+        return self.wish.settings.architecture or (found.architecture if found else ARCHITECTURE)
+
     def look(self) -> lambda_.Function | None:
-        return lambda_.find(self.session, self.name)
+        found = lambda_.find(self.session, self.name)
+        if found is None or self.wish.settings.reserved_concurrency is None:
+            return found
+        return replace(found, reserved_concurrency=surroundings.reserved_executions(self.session, self.name))
 
     def description_of(self, found: lambda_.Function) -> str:
         return found.configuration.description
 
+    def refuse(self, found: lambda_.Function | None) -> None:
+        """Refuse to keep more calls at once for the function than the others of the account can spare.
+
+        Raises:
+            InputError: AWS keeps the last 100 for those that reserve none. Source: Lambda developer guide,
+                "Configuring reserved concurrency".
+        """
+        wanted = self.wish.settings.reserved_concurrency
+        if not wanted:
+            return
+        ours = found.reserved_concurrency if found else None
+        account = lambda_.concurrency(self.session)
+        most = account.unreserved + (ours or 0) - min(LEAST_UNRESERVED, account.limit)
+        if wanted > max(most, ours or 0):
+            raise InputError(
+                f"`--reserved-concurrency {wanted}` leaves too few calls to the other functions: the account may run "
+                f"{account.limit} at once, and {max(most, 0)} of them can still be kept for this one",
+                hint="choose fewer, or ask AWS for more: quota L-B99A9384 of Lambda, in Service Quotas",
+            )
+
     def drift(self, found: lambda_.Function) -> list[str]:
-        code = bundle.code_sha256(self.code)
-        drift = [] if found.code_sha256 == code else ["its code is another version"]
-        if found.architecture != ARCHITECTURE:
-            drift.append(f"it runs on `{found.architecture}`, not `{ARCHITECTURE}`")
-        return drift + differences(found.configuration, self.wanted)
+        drift = [] if found.code_sha256 == self.code_sha256 else ["function code differs from this version's"]
+        if found.architecture != self.architecture(found):
+            drift.append(f"it runs on `{found.architecture}`, not `{self.architecture(found)}`")
+        drift += differences(found.configuration, self.configuration(found))
+        reserved = self.wish.settings.reserved_concurrency
+        if reserved not in (None, found.reserved_concurrency):
+            kept = "none" if found.reserved_concurrency is None else found.reserved_concurrency
+            drift.append(f"calls at once that are kept for it are `{kept}`, not `{reserved}`")
+        return drift
 
     def create(self) -> None:
-        lambda_.create(self.session, self.name, self.code, ARCHITECTURE, self.wanted)
+        lambda_.create(self.session, self.name, self.code, self.architecture(None), self.wanted, self.first_tags)
         lambda_.wait_until_ready(self.session, self.name)
 
     def mend(self, found: lambda_.Function) -> None:
         lambda_.wait_until_ready(self.session, self.name)
-        if found.code_sha256 != bundle.code_sha256(self.code) or found.architecture != ARCHITECTURE:
-            lambda_.update_code(self.session, self.name, self.code, ARCHITECTURE)
+        architecture, wanted = self.architecture(found), self.configuration(found)
+        if found.code_sha256 != self.code_sha256 or found.architecture != architecture:
+            lambda_.update_code(self.session, self.name, self.code, architecture)
             lambda_.wait_until_ready(self.session, self.name)
-        if differences(found.configuration, self.wanted):
-            lambda_.update_configuration(self.session, self.name, with_variables_of(found.configuration, self.wanted))
+        if differences(found.configuration, wanted):
+            lambda_.update_configuration(self.session, self.name, wanted)
             lambda_.wait_until_ready(self.session, self.name)
+        reserved = self.wish.settings.reserved_concurrency
+        if reserved is not None and reserved != found.reserved_concurrency:
+            lambda_.reserve(self.session, self.name, reserved)
 
     def remove(self, found: lambda_.Function) -> None:
         lambda_.delete(self.session, self.name)
+
+    def read_tags(self, found: lambda_.Function) -> Mapping[str, str]:
+        return lambda_.tags(self.session, found.arn)
+
+    def put_tags(self, found: lambda_.Function, added: Mapping[str, str]) -> None:
+        lambda_.tag(self.session, found.arn, added)
 
 
 def differences(found: lambda_.Configuration, wanted: lambda_.Configuration) -> list[str]:
@@ -148,8 +224,8 @@ def differences(found: lambda_.Configuration, wanted: lambda_.Configuration) -> 
         ("its time limit in s", found.timeout_s, wanted.timeout_s),
     ]
     facts += [(f"`{name}`", found.environment.get(name), value) for name, value in wanted.environment.items()]
-    return [f"{what} is `{is_}`, not `{should}`" for what, is_, should in facts if is_ != should]
-
-
-def with_variables_of(found: lambda_.Configuration, wanted: lambda_.Configuration) -> lambda_.Configuration:
-    return replace(wanted, environment={**found.environment, **wanted.environment})
+    return [
+        f"{what} is not set" if is_ is None else f"{what} is `{is_}`, not `{should}`"
+        for what, is_, should in facts
+        if is_ != should
+    ]

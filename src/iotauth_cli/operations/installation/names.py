@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from iotauth_authorizer.event import MAX_TIMER_S, MIN_TIMER_S
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.errors import InputError
-from iotauth_cli.operations.installation.part import MADE_BY_TAG, FunctionSettings, Wish
+from iotauth_cli.operations.installation.part import MADE_BY_TAG, MAX_TAGS, FunctionSettings, Wish
 
 # Patterns of the service models; the function's is shorter, because its role is named after
 # function and region and may have 64 characters.
@@ -28,7 +28,6 @@ RETENTION_DAYS = (  # PutRetentionPolicy, retentionInDays
 )
 
 # The strictest of the five services that carry tags: to IAM two keys that differ in case alone are the same.
-MAX_TAGS = 50
 MAX_TAG_KEY, MAX_TAG_VALUE = 128, 256  # characters
 TAG_CHARACTERS = "_.:/=+-@"  # besides letters, digits and spaces
 RESERVED_TAG = "aws:"

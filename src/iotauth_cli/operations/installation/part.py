@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +10,13 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AwsError, Conflict
+from iotauth_cli.errors import AlreadyExists, AwsError, Conflict
 from iotauth_cli.operations.signing.keyring import Keyring
 
 MADE_BY = "made by iotauth"
 MADE_BY_TAG = ("made-by", "iotauth")
 AS_IT_SHOULD_BE = "it is as it should be"
+MAX_TAGS = 50  # of one resource, in each of the services that carry tags
 
 Action = Literal["create", "update", "keep", "delete", "deactivate", "disable", "clear"]
 State = TypeVar("State")
@@ -22,12 +24,16 @@ State = TypeVar("State")
 
 @dataclass(frozen=True)
 class Step:
-    """What is to happen to one part, and why."""
+    """What is to happen to one part, and why.
+
+    *asks* is a question that has to be answered first: the step changes what somebody else set.
+    """
 
     action: Action
     resource: str
     name: str
     reason: str
+    asks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class Wish:
 class Part(ABC, Generic[State]):
     """*resource* is the kind in words; *at_stake* says what goes with it when it is deleted.
 
-    *may_be_shared* is true of what can serve several authorizers.
+    *may_be_shared* is true of what can serve several authorizers, *has_tags* of what AWS keeps tags of.
     """
 
     session: Session
@@ -99,6 +105,7 @@ class Part(ABC, Generic[State]):
     resource: ClassVar[str]
     at_stake: ClassVar[str] = "nothing else needs it"
     may_be_shared: ClassVar[bool] = True
+    has_tags: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -114,7 +121,7 @@ class Part(ABC, Generic[State]):
 
     @abstractmethod
     def create(self) -> None:
-        """Make it, as far as one call goes; `mend` does the rest."""
+        """Make it with `first_tags`, as far as one call goes; `mend` does the rest."""
 
     @abstractmethod
     def mend(self, found: State) -> None:
@@ -122,6 +129,18 @@ class Part(ABC, Generic[State]):
 
     @abstractmethod
     def remove(self, found: State) -> None: ...
+
+    def read_tags(self, found: State) -> Mapping[str, str]:
+        """Return the tags that the part has."""
+        raise NotImplementedError(f"a {self.resource} has no tags")
+
+    def put_tags(self, found: State, added: Mapping[str, str]) -> None:
+        """Put tags on the part, beside those that it has."""
+        raise NotImplementedError(f"a {self.resource} has no tags")
+
+    def question(self, found: State) -> str | None:
+        """Return what has to be asked before the part is changed; None if it is ours to change."""
+        return None
 
     def description_of(self, found: State) -> str | None:
         """Return where the part says who made it; None if this kind cannot say."""
@@ -138,20 +157,62 @@ class Part(ABC, Generic[State]):
             Conflict: somebody else made this part, or it cannot be changed into what is wanted.
         """
         found = self.look()
+        self.refuse(found)
         if found is None:
             return self.step("create", "there is none")
         self.refuse_foreign(found)
-        drift = self.drift(found)
-        return self.step("update", "; ".join(drift)) if drift else self.step("keep", AS_IT_SHOULD_BE)
+        drift = [*self.drift(found), *self.tag_drift(found)]
+        if drift:
+            return self.step("update", "; ".join(drift), self.question(found))
+        return self.step("keep", self.remark(found) or AS_IT_SHOULD_BE)
+
+    def refuse(self, found: State | None) -> None:
+        """Raise for what AWS would refuse to make, or to make of *found*."""
+
+    def remark(self, found: State) -> str | None:
+        """Return what is to be said of a part that is kept, beside that."""
+        return None
 
     def bring(self) -> None:
-        """Make the part what is wanted, whatever is there now."""
+        """Make the part what is wanted, whatever is there now and whoever is at it at the same time."""
         found = self.look()
         if found is None:
-            self.create()
-            found = self.appear()
+            found = self.come_about()
         if self.drift(found):
             self.mend(found)
+        missing = self.missing_tags(found)
+        if missing:
+            self.put_tags(found, missing)
+
+    def come_about(self) -> State:
+        """Create the part, or find that somebody else has in the meantime."""
+        with contextlib.suppress(AlreadyExists, Conflict):
+            self.create()
+            return self.appear()
+        found = self.appear()
+        self.refuse_foreign(found)
+        return found
+
+    @property
+    def first_tags(self) -> dict[str, str]:
+        """The tags that a new part gets."""
+        return {MADE_BY_TAG[0]: MADE_BY_TAG[1], **self.wish.tags}
+
+    def missing_tags(self, found: State) -> dict[str, str]:
+        """Return those of the wanted tags that *found* has not, or not so. Without any nothing is asked."""
+        if not (self.has_tags and self.wish.tags):
+            return {}
+        there = self.read_tags(found)
+        missing = {key: value for key, value in self.wish.tags.items() if there.get(key) != value}
+        if len({**there, **missing}) > MAX_TAGS:
+            raise Conflict(
+                f"{self.resource} `{self.name}` has {len(there)} tags, and AWS takes {MAX_TAGS} at most",
+                hint="take some away, or give fewer `--tag`",
+            )
+        return missing
+
+    def tag_drift(self, found: State) -> list[str]:
+        return [f"tag `{key}` is not `{value}`" for key, value in self.missing_tags(found).items()]
 
     def appear(self) -> State:
         """Look until the part is there: AWS may show a new one a little later than it makes it."""
@@ -176,8 +237,8 @@ class Part(ABC, Generic[State]):
         if found is not None:
             self.remove(found)
 
-    def step(self, action: Action, reason: str) -> Step:
-        return Step(action, self.resource, self.name, reason)
+    def step(self, action: Action, reason: str, asks: str | None = None) -> Step:
+        return Step(action, self.resource, self.name, reason, asks)
 
     def refuse_foreign(self, found: State) -> None:
         if self.is_foreign(found):

@@ -1,0 +1,27 @@
+"""Tags of what AWS IoT keeps: small notes in AWS itself, which every machine can read.
+
+A key has up to 128 characters, a value up to 256, of letters, digits and ``_ . : / = + - @``; `aws:` is Amazon's own.
+Source: AWS IoT developer guide, "Tagging your AWS IoT resources".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from iotauth_cli.aws.session import Session
+
+
+def of(session: Session, arn: str) -> dict[str, str]:
+    """Return the tags of *arn*."""
+    pages = session.pages("iot", "list_tags_for_resource", resourceArn=arn)
+    return {tag["Key"]: tag.get("Value", "") for page in pages for tag in page.get("tags", ())}
+
+
+def put(session: Session, arn: str, tags: Mapping[str, str]) -> None:
+    """Set *tags*, all in one call; others stay."""
+    session.call("iot", "tag_resource", resourceArn=arn, tags=[{"Key": k, "Value": v} for k, v in tags.items()])
+
+
+def remove(session: Session, arn: str, keys: list[str]) -> None:
+    """Take tags away; that one is not there is no error."""
+    session.call("iot", "untag_resource", resourceArn=arn, tagKeys=keys)
