@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iotauth_cli.cli.lazy import LazyGroup
 from iotauth_cli.cli.output import terminal_width
+
+if TYPE_CHECKING:
+    from iotauth_cli.cli.context import Context
+    from iotauth_cli.operations.emulator import Choice
 
 group = LazyGroup(
     "emulator",
@@ -152,20 +156,47 @@ def env(ctx: typer.Context, state_dir: StateDir = None) -> None:
     ctx.obj.output.result(dict(variables), render.exports(variables))
 
 
-def behaviour(ctx: typer.Context, state_dir: StateDir = None) -> None:
+def behaviour(
+    ctx: typer.Context,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="FILE", help="Beside what a parity run has observed.")
+    ] = None,
+    state_dir: StateDir = None,
+) -> int:
     """Show what the emulator decides where AWS's behaviour is not documented or sources disagree.
 
     Each choice comes with its value, what it means, how well it is known and where from.
-    `iotauth emulator start --behaviour KEY=VALUE` decides otherwise; KEY=default goes back.
+    `iotauth emulator start --behaviour KEY=VALUE` decides otherwise; KEY=default goes back. With
+    `--compare`, each beside what was observed on AWS; exits with 1 if something differs.
 
-    Example: iotauth emulator behaviour
+    Example: iotauth emulator behaviour --compare report.json
     """
     from iotauth_cli.cli import render_emulator as render
     from iotauth_cli.operations import emulator
 
-    found = emulator.choices(ctx.obj.with_flags(state_dir=state_dir).settings.state_dir)
+    context = ctx.obj.with_flags(state_dir=state_dir)
+    found = emulator.choices(context.settings.state_dir)
+    if compare is not None:
+        return compared(context, found, compare)
     columns, rows = render.choices(found)
-    ctx.obj.output.table(render.choices_document(found), columns, rows, empty="")
+    context.output.table(render.choices_document(found), columns, rows, empty="")
+    return 0
+
+
+def compared(context: Context, choices: Sequence[Choice], report_file: Path) -> int:
+    from iotauth_cli.cli import render_parity as render
+    from iotauth_cli.operations import parity_report
+
+    report = parity_report.read(report_file)
+    found = parity_report.compare(choices, report)
+    columns, rows = render.compared(found)
+    context.output.table(render.compared_document(found), columns, rows, empty="nothing was observed")
+    context.output.say(render.summary(report, found))
+    flags = parity_report.flags(found)
+    if flags:
+        words = " ".join(flags)
+        context.output.say(f"next: {context.command(f'emulator start {words}')}")
+    return 1 if any(each.verdict == parity_report.DIFFERENT for each in found) else 0
 
 
 def logs(
