@@ -13,7 +13,7 @@ import pytest
 from iotauth_cli import bundle
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import Conflict, InputError, NotFound
-from iotauth_cli.operations import authorizers
+from iotauth_cli.operations import authorizers, removal
 from iotauth_cli.operations.authorizers import Plan, Step, Wish
 from iotauth_cli.operations.installation.authorizer import statement_id
 from support_control import REGION, zipped
@@ -30,8 +30,8 @@ def create(session: Watched, wish: Wish = WISH) -> Plan:
 
 
 def delete(session: Watched, wish: Wish = WISH, *, with_table: bool = True) -> Plan:
-    plan = authorizers.plan_removal(session, wish, with_table=with_table)
-    assert tuple(authorizers.apply_removal(session, plan)) == plan.changes
+    plan = removal.plan(session, wish, with_table=with_table)
+    assert tuple(removal.apply(session, plan)) == plan.changes
     return plan
 
 
@@ -354,7 +354,7 @@ def test_delete_leaves_what_somebody_else_made(account: Account) -> None:
 def test_deleting_what_is_not_there_is_an_error(account: Account) -> None:
     """With the command that lists what there is."""
     with pytest.raises(NotFound, match="there is no authorizer `doors` in the account") as caught:
-        authorizers.plan_removal(account.session(), WISH, with_table=True)
+        removal.plan(account.session(), WISH, with_table=True)
     assert "authorizer list" in str(caught.value.hint)
 
 

@@ -17,7 +17,7 @@ from iotauth_cli.aws import iot, workers
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.credentials import Credential
 from iotauth_cli.errors import Conflict, InputError, NotFound
-from iotauth_cli.operations import authorizers, keys
+from iotauth_cli.operations import authorizers, keys, removal
 from iotauth_cli.operations.connect import Visit
 from iotauth_cli.operations.signing import migration
 from iotauth_cli.operations.signing.migration import Issue, Move
@@ -70,7 +70,7 @@ def retire(place: Place, move: Move, *, force: bool = False) -> int:
     migration.check_retirement(migration.status(place.table, move), force=force)
     plan = migration.plan_retirement(place.session, place.wish, move)
     if plan is not None:
-        list(authorizers.apply_removal(place.session, plan))
+        list(removal.apply(place.session, plan))
     return sum(1 for _ in migration.settle(place.table, move))
 
 

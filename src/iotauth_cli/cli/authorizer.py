@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from iotauth_cli.cli.lazy import MUTATES, LazyGroup
-from iotauth_cli.cli.steps import carry_out
 from iotauth_cli.secret import Secret
 
 group = LazyGroup(
@@ -34,7 +33,19 @@ group = LazyGroup(
             "Move clients to a signed authorizer, or to an unsigned one.",
             MUTATES,
         ),
-        "delete": ("iotauth_cli.cli.authorizer:delete", "Delete an authorizer and what was made for it.", MUTATES),
+        "update": ("iotauth_cli.cli.authorizer_state:update", "Change memory, timers, function or tags.", MUTATES),
+        "enable": ("iotauth_cli.cli.authorizer_state:enable", "Let devices in again.", MUTATES),
+        "disable": ("iotauth_cli.cli.authorizer_state:disable", "Let nobody new in.", MUTATES),
+        "set-default": (
+            "iotauth_cli.cli.authorizer_state:set_default",
+            "Let one decide about devices that name none.",
+            MUTATES,
+        ),
+        "delete": (
+            "iotauth_cli.cli.authorizer_delete:delete",
+            "Delete an authorizer and what was made for it.",
+            MUTATES,
+        ),
     },
     help="Create and inspect custom authorizers.\n\nExample: iotauth authorizer create",
 )
@@ -105,27 +116,3 @@ def invoke(
     facts = render.answer(context.settings.authorizer, attempt, answer)
     context.output.facts(render.answer_document(answer), facts)
     return 0 if answer.is_authenticated else 1
-
-
-def delete(
-    ctx: typer.Context,
-    name: Name = None,
-    table: Annotated[bool, typer.Option("--table", help="Delete the table and every client too.")] = False,
-) -> int:
-    """Delete an authorizer and what was made for it; the table only if you say so.
-
-    Example: iotauth authorizer delete doors
-    """
-    from iotauth_cli.cli import render_authorizer as render
-    from iotauth_cli.operations import authorizers
-
-    context = ctx.obj.with_flags(authorizer=name)
-    plan = authorizers.plan_removal(context.session, context.wish(), with_table=table)
-    context.note(authorizer=plan.wish.authorizer, with_table=table)
-    context.output.say(*render.plan(plan, context.target.label))
-    if not context.output.confirm(f"delete this from {context.target.label}?"):
-        context.output.say("nothing was deleted")
-        return 1
-    carry_out(context.output, authorizers.apply_removal(context.session, plan), plan.steps)
-    context.output.result(render.plan_document(plan, applied=True), f"deleted authorizer `{plan.wish.authorizer}`")
-    return 0

@@ -108,7 +108,7 @@ def show_status(context: Context, move: Move) -> int:
 def retire_first(context: Context, move: Move, force: bool) -> int:
     """Delete the first authorizer, and settle the rows."""
     from iotauth_cli.cli import render_authorizer, render_signing
-    from iotauth_cli.operations import authorizers
+    from iotauth_cli.operations import removal
     from iotauth_cli.operations.signing import migration
 
     found = migration.status(context.clients, move)
@@ -121,7 +121,7 @@ def retire_first(context: Context, move: Move, force: bool) -> int:
         context.output.say("nothing was deleted")
         return LAGS
     if plan is not None:
-        carry_out(context.output, authorizers.apply_removal(context.session, plan), plan.steps)
+        carry_out(context.output, removal.apply(context.session, plan), plan.steps)
     settled = sum(1 for _ in migration.settle(context.clients, move))
     context.output.result(render_signing.gone_document(found, settled), render_signing.gone(move, settled))
     context.output.say(f"to use it in other commands, write `authorizer: {move.target}` into iotauth.yaml")

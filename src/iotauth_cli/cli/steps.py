@@ -88,7 +88,9 @@ def carry_out(
 
 def unfinished(done: Sequence[Step]) -> str:
     """Say how far an interrupted run came, and how to go on."""
-    so_far = ", ".join(f"{step.resource} `{step.name}`" for step in done) or "nothing"
+    is_plain = len({step.action for step in done}) < 2
+    names = [f"{step.resource} `{step.name}`" if is_plain else told(step) for step in done]
+    so_far = ", ".join(names) or "nothing"
     return f"done so far: {so_far}; run the same command again and it finishes the rest"
 
 

@@ -1,4 +1,4 @@
-"""Authorizers: created, listed, shown, tried and deleted, each with the parts that it needs."""
+"""Authorizers: created, listed, shown and tried, each with the parts that it needs. `removal` takes them away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import Conflict, InputError, NotFound
-from iotauth_cli.operations.installation import AnyPart, SigningWish, Step, Wish, parts, parts_to_remove
+from iotauth_cli.operations.installation import AnyPart, SigningWish, Step, Wish, parts
 from iotauth_cli.operations.installation.authorizer import function_of
 from iotauth_cli.operations.installation.names import validate, validate_authorizer
 from iotauth_cli.operations.installation.part import AS_IT_SHOULD_BE
@@ -97,48 +97,10 @@ def apply(session: Session, plan: Plan) -> Iterator[Step]:
     yield from carry_out(parts(session, plan.wish), plan)
 
 
-def plan_removal(session: Session, wish: Wish, *, with_table: bool) -> Plan:
-    """Say what deleting the authorizer takes away.
-
-    Raises:
-        NotFound: there is neither the authorizer nor anything left of it.
-    """
-    validate_authorizer(wish.authorizer)
-    wish = with_its_function(session, wish, iot.find(session, wish.authorizer))
-    kept_because = why_shared(session, wish)
-    steps: list[Step] = []
-    for part in parts_to_remove(session, wish):
-        step = part.plan_removal()
-        if step is None:
-            continue
-        if part.may_be_shared and kept_because:
-            step = part.step("keep", kept_because)
-        elif part.resource == "table" and not with_table:
-            step = part.step("keep", "add `--table` to delete it and every client in it")
-        elif part.resource == "function" and step.action == "keep":
-            kept_because = f"function `{step.name}` was not made by iotauth"
-        steps.append(step)
-    if all(step.action == "keep" for step in steps):
-        raise NotFound(
-            f"there is no authorizer `{wish.authorizer}` in {session.target.label}",
-            hint="see which there are with `iotauth authorizer list`",
-        )
-    return Plan(wish, tuple(steps))
-
-
-def apply_removal(session: Session, plan: Plan) -> Iterator[Step]:
-    """Deactivate the authorizer, then take away what *plan* says; yield each part when it is gone."""
-    found = iot.find(session, plan.wish.authorizer)
-    if found is not None and found.is_active:
-        iot.update(session, found.name, is_active=False)
-    yield from carry_out(parts_to_remove(session, plan.wish), plan)
-
-
 def carry_out(all_parts: list[AnyPart], plan: Plan) -> Iterator[Step]:
     by_resource = {part.resource: part for part in all_parts}
     for step in plan.changes:
-        part = by_resource[step.resource]
-        part.take_away() if step.action == "delete" else part.bring()
+        by_resource[step.resource].bring()
         yield step
 
 

@@ -19,7 +19,7 @@ from iotauth_cli.operations.installation.part import FunctionSettings, Part, Sig
 from iotauth_cli.operations.installation.storage import LogGroup, Table
 from iotauth_cli.operations.installation.ways_in import AlpnFreeEndpoint, DefaultAuthorizer
 
-__all__ = ["AnyPart", "Authorizer", "FunctionSettings", "SigningWish", "Step", "Wish", "parts", "parts_to_remove"]
+__all__ = ["AnyPart", "Authorizer", "FunctionSettings", "SigningWish", "Step", "Wish", "parts"]
 
 AnyPart = Part[Any]
 
@@ -33,14 +33,3 @@ def parts(session: Session, wish: Wish) -> list[AnyPart]:
     ways_in: list[AnyPart] = [DefaultAuthorizer(session, wish)] if wish.is_default else []
     ways_in += [AlpnFreeEndpoint(session, wish)] if wish.alpn_free else []
     return [*([] if wish.function_arn else own), *key, *shared, *ways_in]
-
-
-def parts_to_remove(session: Session, wish: Wish) -> list[AnyPart]:
-    """Return the parts in the order in which they go.
-
-    The authorizer knows which function it calls, so it goes after the permission to call it:
-    a run that finds half of it gone still knows where to look.
-    """
-    shared: list[AnyPart] = [kind(session, wish) for kind in (Permission, Authorizer)]
-    own: list[AnyPart] = [kind(session, wish) for kind in (Function, Role, LogGroup, Table)]
-    return shared if wish.function_arn else shared + own

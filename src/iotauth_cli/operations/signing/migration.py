@@ -25,7 +25,7 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.aws.workers import Line, run
 from iotauth_cli.credentials import Credential, Store
 from iotauth_cli.errors import InputError, IotauthError, NotFound
-from iotauth_cli.operations import authorizers
+from iotauth_cli.operations import authorizers, removal
 from iotauth_cli.operations.authorizers import Plan, Step, Wish
 from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.signing.issue import Signer, issued_by, noted, signer_of, with_token, without_secret
@@ -254,7 +254,7 @@ def plan_retirement(session: Session, wish: Wish, move: Move) -> Plan | None:
     """
     authorizers.require(session, move.target)
     try:
-        found = authorizers.plan_removal(session, replace(wish, authorizer=move.source), with_table=False)
+        found = removal.plan(session, replace(wish, authorizer=move.source), with_table=False)
     except NotFound:
         return None
     return found if iot.find(session, move.source) or found.changes else None

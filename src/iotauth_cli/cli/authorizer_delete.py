@@ -1,0 +1,66 @@
+"""`iotauth authorizer delete`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iotauth_cli.cli.authorizer import Name
+from iotauth_cli.cli.place import where
+from iotauth_cli.cli.steps import carry_out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iotauth_cli.operations.authorizers import Plan, Step
+
+
+def delete(
+    ctx: typer.Context,
+    name: Name = None,
+    table: Annotated[bool, typer.Option("--table", help="Delete the table and every client too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+) -> int:
+    """Delete an authorizer and what was made for it; the table only if you say so.
+
+    It is deactivated first, so that nobody new gets in. What others need stays, and what you made
+    yourself. An interrupted run, or one of which AWS keeps a part for a week, is finished by the next.
+
+    Example: iotauth authorizer delete doors --dry-run
+    """
+    from iotauth_cli.cli import render_authorizer as render
+    from iotauth_cli.operations import removal
+    from iotauth_cli.operations.signing.keyring import Keyring
+
+    context = ctx.obj.with_flags(authorizer=name)
+    keyring = Keyring.of(context.store, context.settings.authorizer)
+    plan = removal.plan(context.session, context.wish(), with_table=table, keyring=keyring)
+    context.note(authorizer=plan.wish.authorizer, with_table=table)
+    lines = render.plan(plan, where(context))
+    if dry_run:
+        context.note_nothing()
+        context.output.result(render.plan_document(plan, applied=False), lines)
+        return 0
+    context.output.say(*lines)
+    if not context.output.confirm(f"delete this from {where(context)}?"):
+        context.output.say("nothing was deleted")
+        return 1
+    done = came_of(plan, carry_out(context.output, removal.apply(context.session, plan), plan.steps))
+    context.output.result(render.plan_document(done, applied=True), deleted(done))
+    if keyring.names():
+        context.output.say(f"the keys in `{context.shown(keyring.folder)}` sign for nobody now; keep or delete them")
+    return 0
+
+
+def came_of(plan: Plan, done: Sequence[Step]) -> Plan:
+    """Return *plan* with what became of its steps."""
+    outcome = iter(done)
+    return replace(plan, steps=tuple(step if step.action == "keep" else next(outcome) for step in plan.steps))
+
+
+def deleted(plan: Plan) -> str:
+    is_whole = any((step.action, step.resource) == ("delete", "authorizer") for step in plan.steps)
+    what = "authorizer" if is_whole else "what was left of authorizer"
+    return f"deleted {what} `{plan.wish.authorizer}`"

@@ -1,0 +1,256 @@
+"""An authorizer goes, with all that was made for it, from whatever is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iotauth_cli.credentials import Store
+from iotauth_cli.errors import AwsError, NotFound
+from iotauth_cli.operations import authorizers, removal
+from iotauth_cli.operations.authorizers import Plan, Step, Wish
+from iotauth_cli.operations.signing.keyring import Keyring
+from support_aws import Pauses
+from support_control import REGION
+from support_installation import WISH, Account, Broken, Watched
+
+ENDPOINT = "doors-without-alpn"
+WEEK_S = 7 * 86_400
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "project" / ".iotauth", "aws")
+
+
+def make(account: Account, store: Store) -> None:
+    """Make all that there can be: signed, the default, with an endpoint of its own that iotauth made."""
+    session = account.session()
+    wish = authorizers.signed(WISH, store, now=1_700_000_000)
+    list(authorizers.apply(session, authorizers.plan(session, wish)))
+    account.client("iot").set_default_authorizer(authorizerName=WISH.authorizer)
+    endpoint(account, ENDPOINT, tags=[{"Key": "made-by", "Value": "iotauth"}])
+
+
+def endpoint(account: Account, name: str, tags: list[dict[str, str]]) -> None:
+    config = {"defaultAuthorizerName": WISH.authorizer, "allowAuthorizerOverride": False}
+    account.client("iot").create_domain_configuration(
+        domainConfigurationName=name, authorizerConfig=config, serviceType="DATA", tags=tags
+    )
+
+
+def delete(session: Watched, wish: Wish = WISH, *, with_table: bool = True) -> Plan:
+    plan = removal.plan(session, wish, with_table=with_table)
+    assert tuple(removal.apply(session, plan)) == plan.changes
+    return plan
+
+
+def words(plan: Plan) -> list[str]:
+    return [f"{step.action} {step.resource} {step.name}" for step in plan.steps]
+
+
+def what_is_left(account: Account) -> list[str]:
+    """Return everything that stands in the account, whoever made it."""
+    iot = account.client("iot")
+    groups = account.client("logs").describe_log_groups()["logGroups"]
+    domains = iot.list_domain_configurations()["domainConfigurations"]
+    return [
+        *(each["authorizerName"] for each in iot.list_authorizers()["authorizers"]),
+        *(each["domainConfigurationName"] for each in domains if each["domainConfigurationName"] != "iot:Data-ATS"),
+        *(each["FunctionName"] for each in account.client("lambda").list_functions()["Functions"]),
+        *(each["RoleName"] for each in account.client("iam").list_roles()["Roles"]),
+        *(each["logGroupName"] for each in groups),
+        *account.client("dynamodb").list_tables()["TableNames"],
+    ]
+
+
+def test_everything_goes_in_an_order_that_lets_nobody_in_meanwhile(account: Account, store: Store) -> None:
+    """The doors are closed before anything is taken away, and nothing is left: keys are files, and named."""
+    make(account, store)
+    session = account.session()
+    plan = removal.plan(session, WISH, with_table=True, keyring=Keyring.of(store, WISH.authorizer))
+    assert words(plan) == [
+        "clear default authorizer doors",
+        f"disable domain configuration {ENDPOINT}",
+        "deactivate authorizer doors",
+        "delete permission iotauth-doors",
+        "delete authorizer doors",
+        "delete function doors-authorizer",
+        f"delete role doors-authorizer-{REGION}",
+        "delete log group /aws/lambda/doors-authorizer",
+        "delete table doors-clients",
+        f"delete domain configuration {ENDPOINT}",
+        "keep signing key 2023-11-14",
+    ]
+    assert session.changes == []
+    assert tuple(removal.apply(session, plan)) == plan.changes
+    assert what_is_left(account) == []
+    assert session.changes[:4] == [
+        "iot:clear_default_authorizer",
+        "iot:tag_resource",
+        "iot:update_domain_configuration",
+        "iot:update_authorizer",
+    ]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+def test_a_run_that_breaks_at_any_call_is_finished_by_the_next(account: Account, store: Store, after: bool) -> None:
+    """Delete breaks at its first change, its second …: the same command again leaves nothing."""
+    make(account, store)
+    whole = account.session()
+    delete(whole)
+    for number in range(1, len(whole.changes) + 1):
+        make(account, store)
+        with pytest.raises(Broken):
+            delete(account.session(fail_at=number, after=after))
+        if after and number == len(whole.changes):  # nothing was left to do
+            with pytest.raises(NotFound):
+                delete(account.session())
+        else:
+            delete(account.session())
+        assert what_is_left(account) == [], number
+
+
+def test_the_table_stays_unless_told(account: Account, store: Store) -> None:
+    """Clients survive, and the plan says how to be rid of them."""
+    make(account, store)
+    plan = delete(account.session(), with_table=False)
+    assert what_is_left(account) == [WISH.table]
+    assert Step("keep", "table", WISH.table, "add `--table` to delete it and every client in it") in plan.steps
+
+
+def test_a_table_that_another_function_reads_stays(account: Account, store: Store) -> None:
+    """`--table` or not: another authorizer's clients are in it."""
+    make(account, store)
+    other = replace(WISH, authorizer="gates", function="gates-authorizer")
+    session = account.session()
+    list(authorizers.apply(session, authorizers.plan(session, other)))
+    plan = delete(account.session())
+    assert Step("keep", "table", WISH.table, "authorizer `gates` needs it") in plan.steps
+    assert authorizers.plan(account.session(), other).changes == ()
+
+
+def test_policies_that_were_added_to_the_role_go_with_it(account: Account, store: Store) -> None:
+    """IAM deletes no role that has any; the plan names them, and one that is attached stays for others."""
+    make(account, store)
+    iam, role = account.client("iam"), f"{WISH.function}-{REGION}"
+    iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess")
+    plan = delete(account.session())
+    reasons = {step.resource: step.reason for step in plan.steps}
+    assert reasons["role"] == "with what was added to it: `more`, `AWSXRayDaemonWriteAccess`"
+    assert what_is_left(account) == []
+
+
+def test_another_default_and_other_endpoints_are_let_be(account: Account, store: Store) -> None:
+    """Only what is this authorizer's is touched; what somebody else made for it is named."""
+    make(account, store)
+    iot = account.client("iot")
+    endpoint(account, "hand-made", tags=[])
+    iot.create_domain_configuration(domainConfigurationName="nobodys", serviceType="DATA")
+    iot.create_authorizer(
+        authorizerName="gates",
+        authorizerFunctionArn=f"arn:aws:lambda:{REGION}:123456789012:function:x",
+        signingDisabled=True,
+        status="ACTIVE",
+    )
+    iot.clear_default_authorizer()
+    iot.set_default_authorizer(authorizerName="gates")
+    plan = delete(account.session())
+    assert "keep domain configuration hand-made" in words(plan)
+    assert iot.describe_default_authorizer()["authorizerDescription"]["authorizerName"] == "gates"
+    assert sorted(what_is_left(account)) == ["gates", "hand-made", "nobodys"]
+    assert iot.describe_domain_configuration(domainConfigurationName="hand-made")["domainConfigurationStatus"] == (
+        "ENABLED"
+    )
+
+
+def test_an_endpoint_that_aws_keeps_for_a_week_is_finished_by_a_later_run(account: Account, store: Store) -> None:
+    """Off at once, kept with the time until which; found again when all else is gone, and deleted when it may be."""
+    account.behaviour = replace(account.behaviour, managed_domain_deletion_wait_s=WEEK_S)
+    account.restart()
+    make(account, store)
+    session = account.session()
+    plan = removal.plan(session, WISH, with_table=True)
+    *_, last = removal.apply(session, plan)
+    assert (last.action, last.name) == ("keep", ENDPOINT)
+    assert last.reason.startswith("it is off, and AWS lets it go on 20")
+    assert what_is_left(account) == [ENDPOINT]
+    again = removal.plan(account.session(), WISH, with_table=True)
+    assert words(again) == [f"delete domain configuration {ENDPOINT}"]
+    account.behaviour = replace(account.behaviour, managed_domain_deletion_wait_s=0)
+    account.restart()
+    delete(account.session())
+    assert what_is_left(account) == []
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, int], list[int]]:
+    """Let an operation be refused so many times with a code of AWS's."""
+
+    def refuse(operation: str, code: str, times: int) -> list[int]:
+        call, left = Watched.call, [times]
+
+        def refused(self: Watched, service: str, name: str, **parameters: Any) -> dict[str, Any]:
+            if name == operation and left[0]:
+                left[0] -= 1
+                problem = AwsError(f"`{service}:{name}` failed")
+                problem.aws_code = code
+                raise problem
+            return call(self, service, name, **parameters)
+
+        monkeypatch.setattr(Watched, "call", refused)
+        return left
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("remove_permission", "ResourceConflictException"),
+        ("delete_authorizer", "DeleteConflictException"),
+        ("delete_authorizer", "InvalidRequestException"),
+        ("delete_function", "ResourceConflictException"),
+        ("delete_role", "ConcurrentModification"),
+        ("delete_log_group", "OperationAbortedException"),
+        ("delete_table", "ResourceInUseException"),
+        ("update_table", "LimitExceededException"),
+    ],
+)
+def test_what_passes_by_itself_is_waited_out(
+    account: Account, store: Store, refusing: Callable[[str, str, int], list[int]], operation: str, code: str
+) -> None:
+    """A deactivation that still spreads, an update under way: asked again, with pauses."""
+    make(account, store)
+    left = refusing(operation, code, 3)
+    session = account.session()
+    delete(session)
+    assert left == [0]
+    assert session.sleep == Pauses([0.25, 0.5, 1.0])
+    assert what_is_left(account) == []
+
+
+def test_what_does_not_pass_is_told(
+    account: Account, store: Store, refusing: Callable[[str, str, int], list[int]]
+) -> None:
+    """Another refusal is no "not now", and the run ends at once."""
+    make(account, store)
+    refusing("delete_function", "InvalidParameterValueException", 1)
+    session = account.session()
+    with pytest.raises(AwsError, match="lambda:delete_function"):
+        delete(session)
+    assert session.sleep == Pauses()
+
+
+def test_what_somebody_else_deleted_meanwhile_is_no_failure(account: Account, store: Store) -> None:
+    """Between the plan and its end a colleague has been faster."""
+    make(account, store)
+    session = account.session()
+    plan = removal.plan(session, WISH, with_table=True)
+    delete(account.session())
+    assert tuple(removal.apply(session, plan)) == plan.changes
