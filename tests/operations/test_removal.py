@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iotauth_cli.credentials import Store
-from iotauth_cli.errors import AwsError, NotFound
+from iotauth_cli.errors import AwsError, Conflict, NotFound
 from iotauth_cli.operations import authorizers, removal
 from iotauth_cli.operations.authorizers import Plan, Step, Wish
 from iotauth_cli.operations.signing.keyring import Keyring
@@ -144,6 +144,24 @@ def test_policies_that_were_added_to_the_role_go_with_it(account: Account, store
     reasons = {step.resource: step.reason for step in plan.steps}
     assert reasons["role"] == "with what was added to it: `more`, `AWSXRayDaemonWriteAccess`"
     assert what_is_left(account) == []
+
+
+def test_what_a_stack_has_made_is_the_stacks_to_delete(account: Account, store: Store) -> None:
+    """Its authorizer stays; one that iotauth added to its function may go, without the function."""
+    make(account, store)
+    functions, arn = account.client("lambda"), f"arn:aws:lambda:{REGION}:123456789012:function:{WISH.function}"
+    functions.tag_resource(Resource=arn, Tags={"aws:cloudformation:stack-name": "gate"})
+    functions.remove_permission(FunctionName=WISH.function, StatementId="iotauth-doors")
+    session = account.session()
+    with pytest.raises(Conflict, match="belongs to stack `gate`") as caught:
+        removal.plan(session, WISH, with_table=True)
+    assert "delete-stack --stack-name gate" in str(caught.value.hint)
+    assert session.changes == []
+    added = replace(WISH, authorizer="added")
+    arn = account.client("lambda").get_function_configuration(FunctionName=WISH.function)["FunctionArn"]
+    list(authorizers.apply(session, authorizers.plan(session, replace(added, function_arn=arn))))
+    kept = {step.resource: step.reason for step in removal.plan(session, added, with_table=True).steps}
+    assert kept["function"] == kept["table"] == "it belongs to stack `gate`"
 
 
 def test_another_default_and_other_endpoints_are_let_be(account: Account, store: Store) -> None:

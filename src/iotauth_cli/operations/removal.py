@@ -28,6 +28,7 @@ from iotauth_cli.operations.installation.authorizer import Permission
 from iotauth_cli.operations.installation.function import POLICY_NAME, Function, Role
 from iotauth_cli.operations.installation.names import validate_authorizer
 from iotauth_cli.operations.installation.part import MADE_BY_TAG
+from iotauth_cli.operations.installation.stack import refuse_removal, stack_of
 from iotauth_cli.operations.installation.storage import LogGroup, Table
 from iotauth_cli.operations.signing.keyring import Keyring
 
@@ -59,10 +60,12 @@ def plan(session: Session, wish: Wish, *, with_table: bool, keyring: Keyring | N
 
     Raises:
         NotFound: there is neither the authorizer nor anything left of it.
+        Conflict: it came with a stack of CloudFormation's, which takes it away.
     """
     validate_authorizer(wish.authorizer)
     found = iot.find(session, wish.authorizer)
     wish = with_its_function(session, wish, found)
+    refuse_removal(session, wish)
     endpoints = tuple(endpoints_of(session, wish.authorizer))
     steps = [
         *shutting(session, wish, found, endpoints),
@@ -98,7 +101,8 @@ def shutting(
 
 def part_steps(session: Session, wish: Wish, *, with_table: bool) -> Iterator[Step]:
     """Say of each part that is there whether it goes."""
-    kept_because = why_shared(session, wish)
+    stack = None if wish.function_arn else stack_of(session, wish.function)
+    kept_because = f"it belongs to stack `{stack}`" if stack else why_shared(session, wish)
     for part in parts(session, wish):
         step = part.plan_removal()
         if step is None:
