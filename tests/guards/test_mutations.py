@@ -36,6 +36,7 @@ READING = {
     "quickstart",
     "secrets render",
     "secrets scan",
+    "template",
     "test-connect",
 }
 PLAYING = "emulator "

@@ -38,6 +38,7 @@ COMMANDS: Commands = {
     "publish": ("iotauth_cli.cli.publish:publish", "Publish a message."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
     "audit": ("iotauth_cli.cli.audit:group", "See what was changed from this project."),
+    "template": ("iotauth_cli.cli.template:template", "Write what is installed as infrastructure code."),
     "config": ("iotauth_cli.cli.config:group", "Show settings and where they come from."),
 }
 

@@ -23,7 +23,7 @@ def stack_of(session: Session, function_name: str) -> str | None:
     scope = session.scope
     arn = f"arn:{scope.partition}:lambda:{scope.region}:{scope.account}:function:{function_name}"
     try:
-        tags = session.call("lambda", "list_tags", Resource=arn).get("Tags", {})
+        tags: dict[str, str] = session.call("lambda", "list_tags", Resource=arn).get("Tags", {})
     except NotFound:
         return None
     return tags.get(STACK_NAME)
