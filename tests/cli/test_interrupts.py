@@ -94,6 +94,39 @@ def test_a_delete_that_is_interrupted_is_finished_too(cut: Desk, monkeypatch: py
     assert cut("authorizer", "delete", "--yes", "--table").code == 3
 
 
+KILLED_AFTER = """
+import os, signal, sys
+from iotauth_cli.aws.session import Session
+call = Session.call
+def killed(self, service, operation, **parameters):
+    answer = call(self, service, operation, **parameters)
+    if operation == sys.argv[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+Session.call = killed
+from iotauth_cli.__main__ import main
+sys.exit(main(["authorizer", "create", "--signed", "--default", "--alpn-free", "--yes"]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize(
+    "operation", ["create_log_group", "create_table", "create_role", "create_authorizer", "set_default_authorizer"]
+)
+def test_a_process_that_is_killed_leaves_nothing_broken(cut: Desk, emulator: RunningEmulator, operation: str) -> None:
+    """kill -9 right after a call, with no chance to clean up: the same command again finishes what that one began."""
+    command = [sys.executable, "-c", KILLED_AFTER, operation]
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ)
+    assert killed.returncode == -signal.SIGKILL
+    assert cut("authorizer", "create", "--signed", "--default", "--alpn-free", "--yes").code == 0
+    again = cut("authorizer", "create", "--signed", "--default", "--alpn-free", "--json").document
+    assert {step["action"] for step in again["steps"]} == {"keep"}
+    assert cut("authorizer", "show", "--json").document["drift"] == []
+    logs = emulator_logs(emulator)
+    assert logs == 30
+    assert cut("authorizer", "delete", "--yes", "--table").code == 0
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_a_real_ctrl_c_leaves_nothing_broken(cut: Desk, emulator: RunningEmulator) -> None:
     """A process of its own gets SIGINT between two calls: exit code 130, no traceback, and the next run finishes."""
@@ -106,4 +139,21 @@ def test_a_real_ctrl_c_leaves_nothing_broken(cut: Desk, emulator: RunningEmulato
     assert cut("authorizer", "create").code == 0
     shown = cut("authorizer", "show", "--json").document
     assert shown["drift"] == []
+    assert cut("authorizer", "delete", "--yes", "--table").code == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_at_a_terminal_the_screen_stays_readable(cut: Desk) -> None:
+    """Ctrl-C in the middle of a step: what is done, where it stopped, what waits, and how to go on."""
+    from support_terminal import run
+
+    code, lines = run([sys.executable, "-c", CTRL_C_AT_CREATE_FUNCTION], columns=200)
+    assert code == 130
+    told = [line.split(" 0.")[0].rstrip() for line in lines]
+    assert told[:2] == ["plan for the emulator:", "  ✓ created log group /aws/lambda/cut-authorizer"]
+    assert "  ✗ stopped: create function cut-authorizer" in told
+    assert "  · create authorizer cut: there is none" in told
+    assert any(line.endswith("run the same command again and it finishes the rest") for line in lines)
+    assert lines[-1] == "interrupted"
+    assert cut("authorizer", "create").code == 0
     assert cut("authorizer", "delete", "--yes", "--table").code == 0
