@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
+from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.wire.patterns import compile_pattern
 from iotauth_cli.errors import AwsError, Conflict, InputError, IotauthError, NotFound
 from iotauth_cli.operations import authorizers
@@ -205,12 +206,11 @@ def test_a_break_at_any_change_leaves_nothing_that_the_next_run_does_not_finish(
 ) -> None:
     """The same command again ends where an unbroken run does: also with what nobody chose, which is else left alone."""
     expected = CHOSEN if kind == "everything" else USUAL
-    wish = signed(FULL, tmp_path / "whole") if kind == "everything" else WISH
+    wish = signed(FULL, tmp_path) if kind == "everything" else WISH
     whole = account.session()
     create(whole, wish)
     for number in range(1, len(whole.changes) + 1):
         wipe(account)
-        wish = signed(FULL, tmp_path / str(number)) if kind == "everything" else WISH
         with pytest.raises(Broken):
             create(account.session(fail_at=number, after=after), wish)
         create(account.session(), wish)
@@ -296,6 +296,22 @@ def test_what_passes_is_waited_out(account: Account, operation: str, problem: Aw
     assert session.left == [0]
     assert session.sleep == Pauses([0.25, 0.5])
     assert reasons(account, FULL) == {}
+
+
+def test_a_role_that_lambda_has_not_heard_of_is_waited_for(account: Account) -> None:
+    """As AWS says it, and not only as the table above has it: the function is made when IAM has told Lambda."""
+    account.behaviour = Behaviour(new_role_unknown_s=3600)
+    account.restart()
+    pauses: list[float] = []
+
+    def sleep(pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 3:
+            account.iam._behaviour = Behaviour()
+
+    create(replace(account.session(), sleep=sleep))
+    assert pauses == [0.25, 0.5, 1.0]
+    assert seen(account) == USUAL
 
 
 def test_what_does_not_pass_is_an_error_and_the_next_run_finishes(account: Account) -> None:
@@ -418,6 +434,18 @@ def test_a_default_of_somebody_else_is_asked_about(account: Account) -> None:
     assert step.asks == "devices that name no authorizer are let in by `gates`: let `doors` decide about them?"
     create(account.session(), wish)
     assert seen(account)["default"] == "doors"
+
+
+def test_turning_the_function_off_is_asked_about(account: Account) -> None:
+    """No calls at once keep every device out: a question where it has some, none where it has none already."""
+    create(account.session())
+    off = replace(WISH, settings=FunctionSettings(reserved_concurrency=0))
+    [asked] = [step.asks for step in authorizers.plan(account.session(), off).changes]
+    assert asked == (
+        "with no calls at once, function `doors-authorizer` is never called and no device gets in: turn it off?"
+    )
+    create(account.session(), off)
+    assert reasons(account, off) == {}
 
 
 def test_an_authorizer_that_calls_another_function_is_asked_about(account: Account) -> None:

@@ -132,7 +132,7 @@ def create(
 
 
 def is_role_new(problem: AwsError) -> bool:
-    return any(words in problem.message for words in ROLE_IS_NEW)
+    return any(words in problem.message + problem.said for words in ROLE_IS_NEW)
 
 
 def update_code(session: Session, name: str, code: bytes, architecture: str) -> None:

@@ -36,7 +36,13 @@ def plan_document(found: Plan, *, applied: bool) -> dict[str, Any]:
         "authorizer": found.wish.authorizer,
         "applied": applied,
         "steps": [
-            {"action": step.action, "resource": step.resource, "name": step.name, "reason": step.reason}
+            {
+                "action": step.action,
+                "resource": step.resource,
+                "name": step.name,
+                "reason": step.reason,
+                **({"question": step.asks} if step.asks else {}),
+            }
             for step in found.steps
         ],
     }
@@ -100,6 +106,7 @@ def installation(found: Installation) -> Facts:
         ("signing", signing(authorizer)),
         *several("key", [known_key(key) for key in found.keys]),
         ("function", authorizer.function_arn),
+        *([("stack", found.stack)] if found.stack else []),
         ("endpoint", found.endpoint),
         *several("drift", drift or ["none: every part is as it should be"]),
     ]
@@ -116,7 +123,8 @@ def installation_document(found: Installation) -> dict[str, Any]:
         {"name": key.name, "fingerprint": key.fingerprint, "is_kept": key.is_kept, "signs": key.signs}
         for key in found.keys
     ]
-    return {**authorizer_document(found.authorizer), "keys": keys, "endpoint": found.endpoint, "drift": drift}
+    document = {**authorizer_document(found.authorizer), "keys": keys, "endpoint": found.endpoint, "drift": drift}
+    return {**document, "stack": found.stack}
 
 
 def answer(authorizer: str, attempt: Attempt, found: InvokeAnswer) -> Facts:

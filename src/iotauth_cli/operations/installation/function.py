@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 
+from iotauth_authorizer.grants import ArnScope
 from iotauth_cli import bundle
 from iotauth_cli.aws import iam, lambda_, logs, surroundings, table
 from iotauth_cli.errors import InputError
@@ -24,6 +25,32 @@ LEAST_UNRESERVED = 100  # calls at once that AWS keeps for functions that reserv
 POLICY_NAME = "iotauth"
 
 
+def role_name(function: str, region: str) -> str:
+    # Roles belong to the account, functions to a region.
+    return f"{function}-{region}"
+
+
+def permissions(scope: ArnScope, client_table: str, function: str) -> iam.Document:
+    """Return what the function is allowed: to read and mark rows of one table, and to write its own log."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "ReadClientsAndMarkFirstUse",
+                "Effect": "Allow",
+                "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+                "Resource": table.arn(scope, client_table),
+            },
+            {
+                "Sid": "WriteItsLog",
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": logs.arn(scope, logs.group_of(function)) + ":*",
+            },
+        ],
+    }
+
+
 class Role(Part[iam.Role]):
     """What the function may do: read and mark rows of this table, write to its own log group."""
 
@@ -32,8 +59,7 @@ class Role(Part[iam.Role]):
 
     @property
     def name(self) -> str:
-        # Roles belong to the account, functions to a region.
-        return f"{self.wish.function}-{self.session.target.region}"
+        return role_name(self.wish.function, self.session.target.region)
 
     @property
     def arn(self) -> str:
@@ -52,24 +78,7 @@ class Role(Part[iam.Role]):
         UpdateItem could be held to attributes (`dynamodb:Attributes`); the function writes inside of maps, and what
         that key holds of a path into a map is not documented: if it were the path, no first use would be noted.
         """
-        scope = self.session.scope
-        return {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "ReadClientsAndMarkFirstUse",
-                    "Effect": "Allow",
-                    "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-                    "Resource": table.arn(scope, self.wish.table),
-                },
-                {
-                    "Sid": "WriteItsLog",
-                    "Effect": "Allow",
-                    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                    "Resource": logs.arn(scope, logs.group_of(self.wish.function)) + ":*",
-                },
-            ],
-        }
+        return permissions(self.session.scope, self.wish.table, self.wish.function)
 
     def look(self) -> iam.Role | None:
         return iam.find(self.session, self.name, POLICY_NAME)
@@ -186,6 +195,11 @@ class Function(Part[lambda_.Function]):
             kept = "none" if found.reserved_concurrency is None else found.reserved_concurrency
             drift.append(f"calls at once that are kept for it are `{kept}`, not `{reserved}`")
         return drift
+
+    def question(self, found: lambda_.Function) -> str | None:
+        if self.wish.settings.reserved_concurrency != 0 or found.reserved_concurrency == 0:
+            return None
+        return f"with no calls at once, function `{self.name}` is never called and no device gets in: turn it off?"
 
     def create(self) -> None:
         lambda_.create(self.session, self.name, self.code, self.architecture(None), self.wanted, self.first_tags)
