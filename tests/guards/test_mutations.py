@@ -21,7 +21,6 @@ READING = {
     "client show",
     "config show",
     "explain",
-    "init",
     "keys generate",
     "keys public",
     "keys sign",

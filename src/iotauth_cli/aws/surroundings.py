@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from iotauth_cli.aws import iam
 from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import NotFound
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,27 @@ def reserved_executions(session: Session, function: str) -> int | None:
     """Return how many calls are kept for *function* alone, which is also the most it gets; None where none are."""
     found = session.call("lambda", "get_function_concurrency", FunctionName=function)
     return found.get("ReservedConcurrentExecutions")
+
+
+def table_names(session: Session) -> Iterator[str]:
+    """Yield the name of every table of the region."""
+    for page in session.pages("dynamodb", "list_tables"):
+        yield from page["TableNames"]
+
+
+def table_key(session: Session, name: str) -> tuple[tuple[str, str], ...] | None:
+    """Return the key of table *name*, each attribute with its type (`S`, `N`, `B`); None where there is no table."""
+    try:
+        found = session.call("dynamodb", "describe_table", TableName=name)["Table"]
+    except NotFound:
+        return None
+    types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
+    return tuple((part["AttributeName"], types[part["AttributeName"]]) for part in found["KeySchema"])
+
+
+def role_documents(session: Session, role: str) -> Iterator[dict[str, Any]]:
+    """Yield the documents of a role's own policies; those attached to it are shared, mostly AWS's, and not read."""
+    for name in session.call("iam", "list_role_policies", RoleName=role)["PolicyNames"]:
+        document = iam.find_policy(session, role, name)
+        if document is not None:
+            yield document

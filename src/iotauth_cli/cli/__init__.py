@@ -22,7 +22,7 @@ from iotauth_cli.errors import InputError, IotauthError
 
 COMMANDS: Commands = {
     "quickstart": ("iotauth_cli.cli.quickstart:quickstart", "Run the whole story on the emulator."),
-    "init": ("iotauth_cli.cli.init:init", "Write a commented iotauth.yaml."),
+    "init": ("iotauth_cli.cli.init:init", "Write a commented iotauth.yaml, or adopt an authorizer.", MUTATES),
     "authorizer": ("iotauth_cli.cli.authorizer:group", "Create and inspect custom authorizers."),
     "client": ("iotauth_cli.cli.client:group", "Add, list and remove clients."),
     "keys": ("iotauth_cli.cli.keys:group", "Make keys, sign tokens, check signatures."),

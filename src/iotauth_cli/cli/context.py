@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.audit_log import AuditLog
     from iotauth_cli.operations.installation import Wish
 
-HINTED = re.compile(r"`(iotauth (?!init\b)[^`|>…]+)`")  # a command in a hint
+HINTED = re.compile(r"`(iotauth (?!init`)[^`|>…]+)`")  # a command in a hint
 SAID = ("--help", "--emulator", "--no-emulator", "--profile", "--region", "--config")  # says where, or needs no place
 
 

@@ -44,18 +44,27 @@ def init(
     Raises:
         InputError: there is one already, or it cannot be written.
     """
-    if path.exists() and not force:
-        raise InputError(f"`{path.name}` exists already", hint="keep it, or add `--force` to write it anew")
-    text = TEMPLATE.format(
-        region=f"region: {_scalar(region)}" if region else "# region: eu-west-1",
-        profile=f"profile: {_scalar(profile)}" if profile else "# profile: default",
-        emulator=str(emulator).lower(),
-    )
-    write_public(path, text, overwrite=force)
+    refuse_existing(path, force=force)
+    write_public(path, text(emulator=emulator, region=region, profile=profile), overwrite=force)
     return path
 
 
-def _scalar(text: str) -> str:
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse to write over the settings at *path*, unless *force*."""
+    if path.exists() and not force:
+        raise InputError(f"`{path.name}` exists already", hint="keep it, or add `--force` to write it anew")
+
+
+def text(*, emulator: bool = False, region: str | None = None, profile: str | None = None) -> str:
+    """Return a commented settings file."""
+    return TEMPLATE.format(
+        region=f"region: {scalar(region)}" if region else "# region: eu-west-1",
+        profile=f"profile: {scalar(profile)}" if profile else "# profile: default",
+        emulator=str(emulator).lower(),
+    )
+
+
+def scalar(text: str) -> str:
     """Return *text* as YAML that means this text: ``42``, ``no`` and ``a: b`` would mean something else."""
     is_plain = re.fullmatch(r"[A-Za-z][\w-]*", text) and text.lower() not in NOT_TEXT
     return text if is_plain else json.dumps(text)
