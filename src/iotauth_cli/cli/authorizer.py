@@ -78,7 +78,7 @@ def show(ctx: typer.Context, name: Name = None) -> None:
     context = ctx.obj.with_flags(authorizer=name)
     shown = authorizers.show(context.session, context.wish(), context.store)
     context.output.facts(render.installation_document(shown), render.installation(shown))
-    if any(step.action != "keep" for step in shown.drift):
+    if shown.stack is None and any(step.action != "keep" for step in shown.drift):
         create = ctx.obj.command(f"authorizer create {shown.authorizer.name}")
         context.output.say(f"next: {create} puts that right")
 

@@ -73,6 +73,11 @@ class Context:
         given = {name: value for name, value in flags.items() if value is not None}
         return Context({**self.flags, **given}, self.output, self.environ, self.cwd, self.opened, self.notes)
 
+    def without_config(self) -> Context:
+        """Return the same without the settings file that was named: it is still to be written."""
+        flags = {name: value for name, value in self.flags.items() if name != "config"}
+        return Context(flags, self.output, self.environ, self.cwd, self.opened, self.notes)
+
     def note(self, **facts: Any) -> None:
         """Add to what the audit log will say about this command: `note(client="thermo-1", slot="B")`; no secrets."""
         self.notes.facts.update(facts)

@@ -18,6 +18,9 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file that is there; switch although devices would notice.")
     ] = False,
+    from_stack: Annotated[
+        str | None, typer.Option("--from-stack", metavar="NAME", help="For this CloudFormation stack, by its outputs.")
+    ] = None,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Let an authorizer made by hand call our function, on its own table.")
     ] = False,
@@ -48,8 +51,9 @@ def init(
     if adopt or rollback:
         from iotauth_cli.cli import init_adopt
 
-        if adopt and rollback:
-            raise InputError("`--adopt` and `--rollback` exclude each other", hint="give one of them")
+        if from_stack is not None or (adopt and rollback):
+            one, other = ("--adopt" if adopt else "--rollback"), ("--from-stack" if from_stack else "--rollback")
+            raise InputError(f"`{one}` and `{other}` exclude each other", hint="give one of them")
         refuse_without("--adopt", adopt, table=table, function=function)
         refuse_without("--rollback", rollback, keep=keep)
         said = init_adopt.Said(authorizer, table, function, compare, keep, force, dry_run)
@@ -57,7 +61,7 @@ def init(
     refuse_without("--adopt", AUTHORIZER=authorizer, table=table, function=function, compare=compare, dry_run=dry_run)
     refuse_without("--rollback", keep=keep)
     ctx.obj.note_nothing()
-    write(ctx, force)
+    write(ctx, force, from_stack)
     return 0
 
 
@@ -69,13 +73,18 @@ def refuse_without(needed: str, is_given: bool = False, **options: object) -> No
             raise InputError(f"`{shown}` is for `{needed}`", hint=f"add `{needed}`, or leave it out")
 
 
-def write(ctx: typer.Context, force: bool) -> None:
+def write(ctx: typer.Context, force: bool, from_stack: str | None) -> None:
     """Write the settings file of a new project."""
     from iotauth_cli.config import FILE_NAME
     from iotauth_cli.operations import project
 
     flags = ctx.obj.flags
     named = flags.get("config")
+    if from_stack is not None:
+        from iotauth_cli.cli import init_stack
+
+        init_stack.from_stack(ctx.obj, ctx.obj.cwd / (named or FILE_NAME), from_stack, force=force)
+        return
     path = project.init(
         ctx.obj.cwd / (named or FILE_NAME),
         emulator=bool(flags.get("emulator")),

@@ -16,9 +16,11 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
 from iotauth_cli.errors import Conflict, InputError, NotFound
 from iotauth_cli.operations.installation import AnyPart, SigningWish, Step, Wish, parts
+from iotauth_cli.operations.installation.authorizer import Authorizer as AuthorizerPart
 from iotauth_cli.operations.installation.authorizer import function_of
 from iotauth_cli.operations.installation.names import validate, validate_authorizer
 from iotauth_cli.operations.installation.part import AS_IT_SHOULD_BE
+from iotauth_cli.operations.installation.stack import refuse_change, stack_behind
 from iotauth_cli.operations.keys import public_of
 from iotauth_cli.operations.signing.keyring import Keyring, key_name
 from iotauth_cli.secret import Secret
@@ -54,12 +56,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Installation:
-    """An authorizer as it is. *drift* names what `authorizer create` would change."""
+    """An authorizer as it is. *drift* names what `authorizer create` would change; of a *stack* it changes nothing."""
 
     authorizer: Authorizer
     endpoint: str
     drift: tuple[Step, ...]
     keys: tuple[KnownKey, ...] = ()
+    stack: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def plan(session: Session, wish: Wish) -> Plan:
         raise NotFound(
             f"there is no function `{wish.function_arn}`", hint="leave `--function` out and iotauth brings its own"
         )
+    if wish.function_arn is None:
+        refuse_change(session, wish.function)
     return Plan(wish, tuple(part.plan() for part in parts(session, wish)))
 
 
@@ -176,8 +181,11 @@ def show(session: Session, wish: Wish, store: Store) -> Installation:
     """Return the authorizer, where devices connect, and what is not as `create` would make it."""
     found = require(session, wish.authorizer)
     wish = with_its_function(session, wish, found)
-    drift = tuple(step for part in parts(session, wish) if (step := examine(part)).reason != AS_IT_SHOULD_BE)
-    return Installation(found, endpoint(session), missing_function(session, wish) + drift, known_keys(found, store))
+    stack = stack_behind(session, wish)
+    compared = [AuthorizerPart(session, wish)] if stack else parts(session, wish)
+    drift = tuple(step for part in compared if (step := examine(part)).reason != AS_IT_SHOULD_BE)
+    keys = known_keys(found, store)
+    return Installation(found, endpoint(session), missing_function(session, wish) + drift, keys, stack)
 
 
 def endpoint(session: Session) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from shlex import quote
 
 from iotauth_cli.errors import AccessDenied, AwsError, IotauthError
+from iotauth_cli.operations.doctor.authorizer import create
 from iotauth_cli.operations.doctor.finding import Check, Finding, Repair, Result, Unseen
 from iotauth_cli.operations.doctor.scene import Premises, Scene
 
@@ -127,8 +129,20 @@ def result_of(check: Check, scene: Scene) -> Result:
         place = f": `{problem.filename}`" if problem.filename else ""
         return Result(check, "unseen", f"{(problem.strerror or str(problem)).lower()}{place}")
     if isinstance(outcome, Finding):
+        outcome = for_a_stack(outcome, check, scene)
         return Result(check, outcome.severity, outcome.sentence, outcome.fix, outcome.repair)
     return Result(check, "fine", outcome)
+
+
+def for_a_stack(found: Finding, check: Check, scene: Scene) -> Finding:
+    """Return *found* without what `authorizer create` would do, where a stack owns the function: its template does."""
+    made = create(scene)
+    stack = scene.stack() if found.fix is not None and made in found.fix else None
+    if stack is None:
+        return found
+    if check.id == "authorizer-status":  # CloudFormation cannot change an unsigned authorizer
+        return replace(found, fix=made.replace(" create ", " enable "), repair=None)
+    return replace(found, fix=f"sam deploy --stack-name {quote(stack)}", repair=None)
 
 
 def has_answered(problem: IotauthError) -> bool:

@@ -34,6 +34,9 @@ def code(scene: Scene) -> Outcome:
     if found.configuration.handler != HANDLER:
         sentence = f"function `{found.name}` runs `{found.configuration.handler}`, which is not in iotauth's code"
         return Finding("error", sentence, create(scene))
+    stack = scene.stack()
+    if stack is not None:  # whoever packaged it made another zip of the same files
+        return f"as stack `{stack}` has it"
     if found.code_sha256 == bundle.code_sha256(bundle.authorizer_zip()):
         return f"of iotauth {scene.machine.version}"
     sentence = f"the code of function `{found.name}` is not that of iotauth {scene.machine.version}"

@@ -25,6 +25,7 @@ from iotauth_cli.operations.installation import Wish
 from iotauth_cli.operations.installation.authorizer import function_of
 from iotauth_cli.operations.installation.function import HANDLER
 from iotauth_cli.operations.installation.part import MADE_BY
+from iotauth_cli.operations.installation.stack import stack_behind
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,12 @@ class Scene:
         if found.configuration.handler == HANDLER or MADE_BY in found.configuration.description:
             return found
         return f"function `{found.name}` is your own, and how it is made is your choice"
+
+    def stack(self) -> str | None:
+        """Return the stack that owns the function, or None: also where it may not be seen."""
+        with contextlib.suppress(IotauthError, Unseen):
+            return stack_behind(self.session, self.wish())
+        return None
 
     def absent(self, sentence: str) -> str:
         """Return *sentence* for a part that is missing from an installation; there may be none at all.

@@ -29,6 +29,13 @@ def stack_of(session: Session, function_name: str) -> str | None:
     return tags.get(STACK_NAME)
 
 
+def stack_behind(session: Session, wish: Wish) -> str | None:
+    """Return the stack that the function belongs to which the authorizer of *wish* calls, if it was not added to it."""
+    function = function_of(session, wish)
+    stack = stack_of(session, function.name) if is_here(session, function) else None
+    return None if stack is None or is_ours(session, wish, function) else stack
+
+
 def refuse_change(session: Session, function_name: str) -> None:
     """Refuse to change a function of a stack.
 
@@ -50,9 +57,8 @@ def refuse_removal(session: Session, wish: Wish) -> None:
     Raises:
         Conflict: the authorizer of *wish* came with its function's stack.
     """
-    function = function_of(session, wish)
-    stack = stack_of(session, function.name) if is_here(session, function) else None
-    if stack is None or is_ours(session, wish, function):
+    stack = stack_behind(session, wish)
+    if stack is None:
         return
     raise Conflict(
         f"authorizer `{wish.authorizer}` belongs to stack `{stack}`, as its function does",
