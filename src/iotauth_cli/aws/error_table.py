@@ -71,6 +71,13 @@ ROWS: tuple[Row, ...] = (
         "log in again with {login}",
     ),
     Row(
+        "an MFA code is wrong",
+        ("InvalidMfaCode",),  # a name of ours: STS calls it AccessDenied
+        ConfigError,
+        "AWS does not accept this MFA code",
+        "run the same command again with the next code; each counts once",
+    ),
+    Row(
         "the clock is wrong",
         ("RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"),
         ConfigError,
@@ -212,6 +219,7 @@ ROWS: tuple[Row, ...] = (
             "LimitExceededException",
             "PolicyLengthExceededException",
             "ServiceQuotaExceededException",
+            "TooManyTagsException",
         ),
         AwsError,
         "{failed}: {said}; {limit}",
@@ -408,6 +416,7 @@ MEANT: tuple[tuple[str, str], ...] = (
     ("Signature expired", "RequestTimeTooSkewed"),
     ("Signature not yet current", "RequestTimeTooSkewed"),
     ("security token included in the request is expired", "ExpiredToken"),
+    ("invalid MFA one time pass code", "InvalidMfaCode"),
 )
 
 # The limit that an action may have met, as AWS's pages on quotas have it for a new account in 2026, and the service's

@@ -127,8 +127,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("logs:CreateLogGroup", "logs:{region}:{account}:log-group:{logGroupName}:log-stream:"),
         Rule("logs:TagResource", "logs:{region}:{account}:log-group:{logGroupName}", given="tags"),
     ),
-    # No group is named where a prefix is; AWS's own refusals name this ARN.
-    "logs:DescribeLogGroups": (Rule("logs:DescribeLogGroups", "logs:{region}:{account}:log-group::log-stream:"),),
 }
 
 STATEMENT = re.compile(

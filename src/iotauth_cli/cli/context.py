@@ -165,9 +165,14 @@ class Context:
     @property
     def scope(self) -> ArnScope:
         """What ARNs are made of; asks AWS for the account only if nothing named it."""
+        return self.scope_of(None)
+
+    def scope_of(self, account: str | None) -> ArnScope:
+        """Return what the ARNs of *account* are made of; None is that of the settings, else of the keys."""
         from iotauth_authorizer.grants import ArnScope
 
-        return ArnScope(self.partition, self.target.region, self.target.account or self.session.account)
+        account = account or self.target.account or self.session.account
+        return ArnScope(self.partition, self.target.region, account)
 
     def wish(self, function_arn: str | None = None) -> Wish:
         """Return the names that the settings give to an authorizer and its parts."""

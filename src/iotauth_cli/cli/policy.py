@@ -23,8 +23,11 @@ group = LazyGroup(
         "show": ("iotauth_cli.cli.policy:show", "Show the policy that AWS IoT holds a client to."),
         "lint": ("iotauth_cli.cli.policy:lint", "Find what policies say but cannot mean."),
         "rules": ("iotauth_cli.cli.policy:rules", "List what lint looks for, and why."),
+        "operator": ("iotauth_cli.cli.policy_documents:operator", "Print the IAM policy of whoever runs iotauth."),
+        "readonly": ("iotauth_cli.cli.policy_documents:readonly", "Print the IAM policy of whoever only looks."),
+        "function": ("iotauth_cli.cli.policy_documents:function", "Print the IAM policy of the function."),
     },
-    help="Ask what policies allow.\n\nExample: iotauth policy can thermo-1 publish sensors/thermo-1/state",
+    help="Ask what policies allow; print IAM's.\n\nExample: iotauth policy can thermo-1 publish sensors/thermo-1/state",
 )
 
 From = Annotated[

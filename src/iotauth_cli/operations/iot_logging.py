@@ -116,8 +116,12 @@ def role_of_others(session: Session) -> str | None:
 
 
 def role_name(session: Session) -> str:
+    return role_name_in(session.target.region)
+
+
+def role_name_in(region: str) -> str:
     # Roles belong to the account, logging to a region.
-    return f"iotauth-iot-logs-{session.target.region}"
+    return f"iotauth-iot-logs-{region}"
 
 
 def _role(session: Session, found: iot.Logging | None) -> tuple[str, bool]:

@@ -1,0 +1,97 @@
+"""`iotauth policy operator`, `readonly` and `function`: IAM's documents for three roles."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iotauth_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from iotauth_cli.cli.context import Context
+    from iotauth_cli.operations.iam_documents import Names
+
+Authorizers = Annotated[
+    list[str] | None, typer.Argument(metavar="[AUTHORIZER]...", help="Else the one that the settings name.")
+]
+Account = Annotated[
+    str | None, typer.Option(metavar="ID", help="The AWS account, where AWS is not to be asked for it.")
+]
+
+
+def operator(ctx: typer.Context, authorizers: Authorizers = None, account: Account = None) -> None:
+    """Print the IAM policy of whoever runs iotauth: all that its commands call, and no more.
+
+    It names the table, the function, the roles and the logs of the settings.
+
+    Example: iotauth policy operator --account 123456789012 > operator.json
+    """
+    from iotauth_cli.operations import iam_documents
+
+    show(ctx.obj, "operator", iam_documents.operator(names(ctx.obj, authorizers, account)))
+
+
+def readonly(ctx: typer.Context, authorizers: Authorizers = None, account: Account = None) -> None:
+    """Print the IAM policy of whoever only looks: `doctor`, `logs`, `client list` and the like.
+
+    Nothing in it changes anything; it may try an authorizer, and listen to every topic.
+
+    Example: iotauth policy readonly --account 123456789012 > readonly.json
+    """
+    from iotauth_cli.operations import iam_documents
+
+    show(ctx.obj, "readonly", iam_documents.readonly(names(ctx.obj, authorizers, account)))
+
+
+def function(ctx: typer.Context, account: Account = None) -> None:
+    """Print the IAM policy that `authorizer create` gives to the function's role.
+
+    Example: iotauth policy function --account 123456789012
+    """
+    from iotauth_cli.operations import iam_documents
+
+    show(ctx.obj, "function", iam_documents.function_policy(names(ctx.obj, None, account)))
+
+
+def names(context: Context, authorizers: list[str] | None, account: str | None) -> Names:
+    """Return what the document is for: the settings' names in the account that was given, or AWS's answer.
+
+    Raises:
+        InputError: a name or the account cannot be one.
+    """
+    from iotauth_cli.operations import iam_documents
+
+    if account is not None and not re.fullmatch(r"\d{12}", account, re.ASCII):
+        raise InputError(f"`{account}` is no AWS account", hint="an account is 12 digits: `--account 123456789012`")
+    settings = context.settings
+    chosen = tuple(dict.fromkeys(authorizers or (settings.authorizer,)))
+    return iam_documents.names(context.scope_of(account), chosen, table=settings.table, function=settings.function)
+
+
+def show(context: Context, role: str, document: dict[str, object]) -> None:
+    """Print *document*, ready for a file; say on stderr how large it is and what to do with it."""
+    from iotauth_cli.cli.render_iam import laid_out
+    from iotauth_cli.operations import iam_documents
+
+    found = iam_documents.size(document)
+    context.output.result(document, laid_out(document))
+    context.output.say(*sizes(found))
+    command = f"aws iam create-policy --policy-name iotauth-{role} --policy-document file://{role}.json"
+    if role == "function":
+        command = "iotauth authorizer create"
+    context.output.say(f"next: `{command}`")
+
+
+def sizes(found: int) -> list[str]:
+    from iotauth_cli.operations.iam_documents import MAX_INLINE, MAX_MANAGED
+
+    if found <= MAX_MANAGED:
+        return [f"{found:,} of the {MAX_MANAGED:,} characters that a managed policy may have"]
+    if found <= MAX_INLINE:
+        return [
+            f"{found:,} characters: more than the {MAX_MANAGED:,} of a managed policy, "
+            f"less than the {MAX_INLINE:,} of a role's own: `aws iam put-role-policy`"
+        ]
+    return [f"{found:,} characters, and IAM takes {MAX_INLINE:,}: name fewer authorizers"]
