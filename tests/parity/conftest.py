@@ -34,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rows(*numbers): the rows of the conformance table that the test looks at")
     config.addinivalue_line("markers", "slow: on AWS it waits for minutes, and needs --aws-slow")
     config.addinivalue_line("markers", "account_wide: it sets the default authorizer; AWS needs --aws-account-wide")
+    is_parted = bool(getattr(config.option, "numprocesses", None))
+    if is_parted and any(map(config.getoption, ("--aws", "--parity-report", "--parity-usage"))):
+        raise pytest.UsageError("on AWS, for a report or to measure, tests/parity runs in one process: leave -n out")
     config.stash[BOOK] = Book()
     config.stash[USAGES] = {}
 
@@ -57,8 +60,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     ours = [item for item in session.items if is_ours(item) and not item.get_closest_marker("skip")]
     if not config.getoption("--aws") or not ours or config.option.collectonly:
         return
-    if getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
-        raise pytest.UsageError("tests/parity on AWS runs in one process: leave -n out")
     aws = config.stash[AWS] = find_account(config)
     usage = cost.estimate(short_name(item) for item in ours)
     lines = [

@@ -21,7 +21,7 @@ from support_parity import function
 PREFIX = "iotauth-parity-"
 MADE_BY, CREATED = "iotauth-parity", "iotauth-parity-created"
 GONE = ("ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException")
-ROLE_WAIT_S = 60  # IAM tells Lambda of a new role within seconds, mostly
+ROLE_PAUSE_S, ROLE_TRIES = 2.0, 30  # IAM tells Lambda of a new role within seconds, mostly
 FUNCTION_MB = 1024
 TRUST = {
     "Version": "2012-10-17",
@@ -32,12 +32,20 @@ Clients = Callable[[str], Any]
 
 
 class Installation:
-    """The parity function and its authorizers; *keys* are the PEMs that the signed one verifies with."""
+    """The parity function and its authorizers. *pause* lets seconds pass while the world makes up its mind."""
 
-    def __init__(self, clients: Clients, name: str, key: str, arn_start: tuple[str, str, str], runtime: str) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        name: str,
+        key: str,
+        arn_start: tuple[str, str, str],
+        runtime: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         assert name.startswith(PREFIX)
         self.name, self.signed, self.mute, self.cached = name, f"{name}-signed", f"{name}-mute", f"{name}-cached"
-        self._clients, self._key, self._runtime = clients, key, runtime
+        self._clients, self._key, self._runtime, self._pause = clients, key, runtime, pause
         self._partition, self._region, self._account = arn_start
         self._undo: list[tuple[str, Callable[[], object]]] = []
         self._tags = {"made-by": MADE_BY, CREATED: str(int(time.time()))}
@@ -51,7 +59,8 @@ class Installation:
         """Make everything; call `remove` whatever becomes of this."""
         self._create_log_group()
         self._create_table()
-        self.function_arn = self._create_function(self._create_role())
+        self.function_arn = self.create_function(self.name, self.create_role(self.name))
+        self._clients("lambda").get_waiter("function_active_v2").wait(FunctionName=self.name, WaiterConfig={"Delay": 1})
         for name in (self.name, self.mute):
             self.create_authorizer(name)
         self.create_authorizer(self.cached, enableCachingForHttp=True)
@@ -83,6 +92,10 @@ class Installation:
             yield name
         finally:
             self._undo_last(f"authorizer {name}")
+
+    def forget(self, what: str) -> None:
+        """Remove a part now, if it is there at all: `authorizer x`, `role x`, `function x`."""
+        self._undo_last(what)
 
     def permit(self, authorizer: str) -> None:
         """Let AWS IoT call the function for *authorizer*; the statement goes with the function."""
@@ -142,11 +155,12 @@ class Installation:
         )
         tables.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig={"Delay": 2})
 
-    def _create_role(self) -> str:
+    def create_role(self, name: str) -> str:
+        """Create the function's role, or another for a test; return its ARN."""
         iam = self._clients("iam")
-        self._later(f"role {self.name}", lambda: remove_role(iam, self.name))
-        made = iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(TRUST), Tags=self.tags)
-        iam.put_role_policy(RoleName=self.name, PolicyName="parity", PolicyDocument=json.dumps(self._role_policy()))
+        self._later(f"role {name}", lambda: remove_role(iam, name))
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST), Tags=self.tags)
+        iam.put_role_policy(RoleName=name, PolicyName="parity", PolicyDocument=json.dumps(self._role_policy()))
         return str(made["Role"]["Arn"])
 
     def _role_policy(self) -> dict[str, Any]:
@@ -160,15 +174,15 @@ class Installation:
         statements = [{"Effect": "Allow", "Action": actions, "Resource": each} for actions, each in granted]
         return {"Version": "2012-10-17", "Statement": statements}
 
-    def _create_function(self, role_arn: str) -> str:
+    def create_function(self, name: str, role_arn: str) -> str:
+        """Create the parity function, or another for a test, as soon as Lambda knows the role; return its ARN."""
         functions = self._clients("lambda")
-        self._later(f"function {self.name}", lambda: functions.delete_function(FunctionName=self.name))
+        self._later(f"function {name}", lambda: functions.delete_function(FunctionName=name))
         variables = {function.TABLE: self.name, function.KEY: self._key, function.PREFIX: self.name}
-        ends_at = time.monotonic() + ROLE_WAIT_S
-        while True:
+        for tries_left in reversed(range(ROLE_TRIES)):
             try:
                 made = functions.create_function(
-                    FunctionName=self.name,
+                    FunctionName=name,
                     Runtime=self._runtime,
                     Role=role_arn,
                     Handler=function.HANDLER,
@@ -178,13 +192,12 @@ class Installation:
                     Environment={"Variables": variables},
                     Tags=self._tags,
                 )
-                break
+                return str(made["FunctionArn"])
             except ClientError as error:
-                if code_of(error) != "InvalidParameterValueException" or time.monotonic() > ends_at:
+                if code_of(error) != "InvalidParameterValueException" or not tries_left:
                     raise
-                time.sleep(2)  # Lambda does not know the role yet
-        functions.get_waiter("function_active_v2").wait(FunctionName=self.name, WaiterConfig={"Delay": 1})
-        return str(made["FunctionArn"])
+                self._pause(ROLE_PAUSE_S)
+        raise AssertionError("the last try raises")
 
 
 def remove_authorizer(iot: Any, name: str) -> None:

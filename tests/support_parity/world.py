@@ -73,6 +73,7 @@ class World(abc.ABC):
         self._order_key = secrets.token_urlsafe(24)
         self._numbers = iter(range(1, 100_000))
         self._devices: list[Device] = []
+        self._pipes: list[TlsPipe] = []
         self._clients: dict[str, Any] = {}
         self._retained: set[str] = set()
 
@@ -93,7 +94,7 @@ class World(abc.ABC):
         partition = "aws-cn" if self.region.startswith("cn-") else "aws"
         partition = "aws-us-gov" if self.region.startswith("us-gov-") else partition
         where = (partition, self.region, self.account)
-        self.parts = Installation(self.boto, self.prefix, self._order_key, where, self.runtime)
+        self.parts = Installation(self.boto, self.prefix, self._order_key, where, self.runtime, self.advance)
         self.parts.create({f"key{number}": self.public_key(number) for number in (0, 1)})
         # AWS IoT hears of a new authorizer after a moment, and the first call of a function is a slow one.
         first = self.eventually(lambda: self.connect(about="first").outcome, ACCEPTED)
@@ -141,7 +142,9 @@ class World(abc.ABC):
         if server_name != "":
             context.check_hostname = False  # a name of nobody's, or none: the certificate is another's by intent
         address = (self.address[0], port or self.address[1])
-        return connect_tls(address, context, self.host if server_name == "" else server_name)
+        made = connect_tls(address, context, self.host if server_name == "" else server_name)
+        self._pipes.append(made)
+        return made
 
     def connect(
         self,
@@ -225,6 +228,8 @@ class World(abc.ABC):
             messages = len(device.client.messages) + device.client.sent
             self.usage = self.usage.plus(Usage(minutes=minutes, messages=messages))
             device.client.leave()
+        while self._pipes:
+            self._pipes.pop().close()
 
     # What the function saw
 
