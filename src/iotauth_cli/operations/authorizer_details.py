@@ -1,0 +1,121 @@
+"""What there is to know about an authorizer beside itself: its function's settings, tags, endpoints, the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from iotauth_authorizer.authorize import Settings
+from iotauth_cli.aws import domains, iot, lambda_, logs, surroundings, tags
+from iotauth_cli.aws.domains import DomainConfiguration
+from iotauth_cli.aws.lambda_ import FunctionArn
+from iotauth_cli.aws.session import Session
+from iotauth_cli.operations.authorizers import Authorizer, every
+from iotauth_cli.operations.installation.function import TIMERS
+from iotauth_cli.operations.installation.part import MADE_BY, MADE_BY_TAG
+
+__all__ = ["Details", "DomainConfiguration", "FunctionDetails", "Listed"]
+
+
+@dataclass(frozen=True)
+class FunctionDetails:
+    """How an authorizer's function is set. The timers are None for one that is not iotauth's: it has its own.
+
+    *reserved_concurrency* is None where it shares the account's calls, *retention_days* where its log is kept forever
+    or there is none.
+    """
+
+    is_ours: bool
+    memory_mb: int
+    architecture: str
+    runtime: str
+    refresh_after_s: int | None
+    disconnect_after_s: int | None
+    reserved_concurrency: int | None
+    retention_days: int | None
+
+
+@dataclass(frozen=True)
+class Details:
+    """*function* is None where there is none, or where it is in another region."""
+
+    is_ours: bool
+    is_default: bool
+    tags: Mapping[str, str]
+    endpoints: tuple[DomainConfiguration, ...]
+    function: FunctionDetails | None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An authorizer of the region. *is_ours*: iotauth made it, or the function that it calls."""
+
+    authorizer: Authorizer
+    is_ours: bool
+    is_default: bool
+
+
+def details(session: Session, found: Authorizer) -> Details:
+    function = function_details(session, found.function_arn)
+    there = tags.of(session, found.arn)
+    return Details(
+        is_ours=is_marked(there) or (function is not None and function.is_ours),
+        is_default=default_name(session) == found.name,
+        tags=there,
+        endpoints=tuple(each for each in domains.every(session) if each.authorizer == found.name),
+        function=function,
+    )
+
+
+def function_details(session: Session, arn: str) -> FunctionDetails | None:
+    called = FunctionArn.parse(arn)
+    found = lambda_.find(session, called.qualified_name) if called.region == session.target.region else None
+    if found is None:
+        return None
+    configuration, is_ours = found.configuration, MADE_BY in found.configuration.description
+    timers = {setting: seconds(configuration.environment, variable) for variable, setting in TIMERS.items()}
+    group = logs.find(session, logs.group_of(called.name))
+    return FunctionDetails(
+        is_ours=is_ours,
+        memory_mb=configuration.memory_mb,
+        architecture=found.architecture,
+        runtime=configuration.runtime,
+        refresh_after_s=timers["refresh_after_s"] if is_ours else None,
+        disconnect_after_s=timers["disconnect_after_s"] if is_ours else None,
+        reserved_concurrency=surroundings.reserved_executions(session, called.name),
+        retention_days=group.retention_days if group else None,
+    )
+
+
+def seconds(environment: Mapping[str, str], variable: str) -> int:
+    """Return a timer as the function reads it: what is no number is the usual one."""
+    usual: int = getattr(Settings(), TIMERS[variable])
+    try:
+        return int(environment.get(variable, usual))
+    except ValueError:
+        return usual
+
+
+def listed(session: Session) -> Iterator[Listed]:
+    """Yield every authorizer of the region, ours or not."""
+    default = default_name(session)
+    for each in every(session):
+        yield Listed(each, is_made_by_us(session, each), each.name == default)
+
+
+def is_made_by_us(session: Session, found: Authorizer) -> bool:
+    """Tell by the authorizer's tag; older ones have none, and their function says it."""
+    if is_marked(tags.of(session, found.arn)):
+        return True
+    called = FunctionArn.parse(found.function_arn)
+    function = lambda_.find(session, called.qualified_name) if called.region == session.target.region else None
+    return function is not None and MADE_BY in function.configuration.description
+
+
+def is_marked(there: Mapping[str, str]) -> bool:
+    return MADE_BY_TAG in there.items()
+
+
+def default_name(session: Session) -> str | None:
+    found = iot.find_default(session)
+    return found.name if found else None
