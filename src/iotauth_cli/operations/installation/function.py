@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 
 from iotauth_authorizer.grants import ArnScope
-from iotauth_authorizer.grants import ArnScope
 from iotauth_cli import bundle
 from iotauth_cli.aws import iam, lambda_, logs, surroundings, table
 from iotauth_cli.errors import InputError
@@ -24,32 +23,6 @@ TIMERS = {  # settings by the variables that the function reads them from
 }
 LEAST_UNRESERVED = 100  # calls at once that AWS keeps for functions that reserve none
 POLICY_NAME = "iotauth"
-
-
-def role_name(function: str, region: str) -> str:
-    # Roles belong to the account, functions to a region.
-    return f"{function}-{region}"
-
-
-def permissions(scope: ArnScope, client_table: str, function: str) -> iam.Document:
-    """Return what the function is allowed: to read and mark rows of one table, and to write its own log."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "ReadClientsAndMarkFirstUse",
-                "Effect": "Allow",
-                "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-                "Resource": table.arn(scope, client_table),
-            },
-            {
-                "Sid": "WriteItsLog",
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": logs.arn(scope, logs.group_of(function)) + ":*",
-            },
-        ],
-    }
 
 
 def role_name(function: str, region: str) -> str:
