@@ -30,6 +30,7 @@ NAMES = (
     "control",
     "functions_runtime",
     "flash",
+    "create",
 )
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 
