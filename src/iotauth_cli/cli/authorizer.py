@@ -54,30 +54,33 @@ Name = Annotated[str | None, typer.Argument(metavar="NAME", help="The authorizer
 
 
 def list_(ctx: typer.Context) -> None:
-    """List the authorizers of the region, ours or not.
+    """List the authorizers of the region, ours or not, and which is the default.
 
     Example: iotauth authorizer list
     """
-    from iotauth_cli.cli import render_authorizer as render
-    from iotauth_cli.operations import authorizers
+    from iotauth_cli.cli import render_details as render
+    from iotauth_cli.operations import authorizer_details
 
-    found = list(authorizers.every(ctx.obj.session))
-    columns, rows = render.authorizers(found)
-    document = [render.authorizer_document(each) for each in found]
+    found = list(authorizer_details.listed(ctx.obj.session))
+    columns, rows = render.listed(found)
+    document = [render.listed_document(each) for each in found]
     ctx.obj.output.table(document, columns, rows, empty="there are none; make one with `iotauth authorizer create`")
 
 
 def show(ctx: typer.Context, name: Name = None) -> None:
-    """Show an authorizer, where devices connect, and what `create` would change.
+    """Show an authorizer and how it is set, where devices connect, and what `create` would change.
 
     Example: iotauth authorizer show doors
     """
     from iotauth_cli.cli import render_authorizer as render
-    from iotauth_cli.operations import authorizers
+    from iotauth_cli.cli import render_details
+    from iotauth_cli.operations import authorizer_details, authorizers
 
     context = ctx.obj.with_flags(authorizer=name)
     shown = authorizers.show(context.session, context.wish(), context.store)
-    context.output.facts(render.installation_document(shown), render.installation(shown))
+    details = authorizer_details.details(context.session, shown.authorizer)
+    document = {**render.installation_document(shown), **render_details.details_document(details)}
+    context.output.facts(document, render.installation(shown, render_details.details(details)))
     if shown.stack is None and any(step.action != "keep" for step in shown.drift):
         create = ctx.obj.command(f"authorizer create {shown.authorizer.name}")
         context.output.say(f"next: {create} puts that right")

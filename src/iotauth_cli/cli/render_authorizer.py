@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import Facts, Table, several
+from iotauth_cli.cli.render import Facts, several
 from iotauth_cli.cli.steps import planned_line
 
 if TYPE_CHECKING:
@@ -71,11 +71,6 @@ def unsettled(wish: Wish, settings: Settings) -> list[str]:
     ]
 
 
-def authorizers(found: Sequence[Authorizer]) -> Table:
-    rows: list[Sequence[str]] = [(each.name, status(each), signing(each), each.function_arn) for each in found]
-    return ("authorizer", "status", "signing", "function"), rows
-
-
 def authorizer_document(found: Authorizer) -> dict[str, Any]:
     return {
         "name": found.name,
@@ -96,7 +91,8 @@ def signing(found: Authorizer) -> str:
     return "none" if found.signing_disabled else f"token in `{found.token_key_name}`"
 
 
-def installation(found: Installation) -> Facts:
+def installation(found: Installation, details: Facts) -> Facts:
+    """Return what is shown of an authorizer; *details* stand behind its function."""
     authorizer = found.authorizer
     drift = [f"{step.resource} `{step.name}`: {step.reason}" for step in found.drift]
     return [
@@ -107,6 +103,7 @@ def installation(found: Installation) -> Facts:
         *several("key", [known_key(key) for key in found.keys]),
         ("function", authorizer.function_arn),
         *([("stack", found.stack)] if found.stack else []),
+        *details,
         ("endpoint", found.endpoint),
         *several("drift", drift or ["none: every part is as it should be"]),
     ]
