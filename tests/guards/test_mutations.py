@@ -20,6 +20,7 @@ READING = {
     "client list",
     "client show",
     "config show",
+    "estimate",
     "explain",
     "keys generate",
     "keys public",

@@ -34,6 +34,7 @@ COMMANDS: Commands = {
     "doctor": ("iotauth_cli.cli.doctor:doctor", "Check the whole installation.", MUTATES),
     "logs": ("iotauth_cli.cli.logs:group", "See who tried to connect, and what happened."),
     "policy": ("iotauth_cli.cli.policy:group", "Ask what policies allow."),
+    "estimate": ("iotauth_cli.cli.estimate:estimate", "Say what a fleet costs, and which quotas it meets."),
     "listen": ("iotauth_cli.cli.listen:listen", "Show messages as they come."),
     "publish": ("iotauth_cli.cli.publish:publish", "Publish a message."),
     "emulator": ("iotauth_cli.cli.emulator:group", "Run AWS IoT custom authentication locally."),
