@@ -199,7 +199,7 @@ class Control:
         )
         self.broker = Broker(self.state, AttemptLog(self.state), behaviour=self.behaviour)
         iot_data = IotDataService(self.broker, time.time, self.behaviour)
-        return [StsService(), self.iam, self.logs, self.functions, self.iot, iot_data]
+        return [StsService(self.iam), self.iam, self.logs, self.functions, self.iot, iot_data]
 
     def close(self) -> None:
         self.server.run(self.runner.close())

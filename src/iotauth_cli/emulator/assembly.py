@@ -181,7 +181,7 @@ def _control_plane(common: _Common, code: _Code, data: _Data, stack: AsyncExitSt
     state, clock, behaviour = common.site.state, common.clock, common.behaviour
     tables = DynamoDb(state, account=ACCOUNT, clock=clock, behaviour=behaviour)
     services: list[Service] = [
-        StsService(),
+        StsService(code.roles, clock),
         code.roles,
         code.functions,
         UnreliableTables(tables, common.injections),

@@ -27,12 +27,14 @@ from iotauth_cli.emulator.control.service import (
     Service,
     ServiceError,
 )
+from iotauth_cli.emulator.control.sts import StsService
 from iotauth_cli.emulator.control.wire import exchange
 from iotauth_cli.emulator.model import ACCOUNT, HttpRequest, HttpResponse
 from iotauth_cli.emulator.own_faults import way_to
 from iotauth_cli.emulator.page import files as page
 
 PORT = re.compile(r":\d*$")
+EXPIRED = {"json": ("ExpiredTokenException", 400), "query": ("ExpiredToken", 403)}  # by protocol
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 logger = logging.getLogger(__name__)
@@ -79,9 +81,16 @@ class ControlPlane:
     async def _answer(self, envelope: exchange.Envelope) -> Result:
         handler = self._handler(envelope)
         call = exchange.parse(envelope)
-        context = Context(call.region, self._account, call.request_id)
+        self._refuse_expired(envelope)
+        context = Context(call.region, self._account, call.request_id, envelope.access_key)
         result = handler(call.parameters, context)
         return await result if inspect.isawaitable(result) else result
+
+    def _refuse_expired(self, envelope: exchange.Envelope) -> None:
+        sts = self._services.get("sts")
+        if isinstance(sts, StsService) and sts.has_expired(envelope.access_key):
+            code, status = EXPIRED.get(envelope.protocol, ("ExpiredTokenException", 403))
+            raise ServiceError(code, "The security token included in the request is expired", status)
 
     def _handler(self, envelope: exchange.Envelope) -> Handler:
         if envelope.service is None:

@@ -12,11 +12,12 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Context:
-    """Who asks, and where: the region is that of the request's credential scope."""
+    """Who asks, and where: region and access key are those of the request's credential scope."""
 
     region: str
     account: str
     request_id: str
+    access_key: str = ""
 
 
 Handler = Callable[[Parameters, Context], Result | Awaitable[Result]]

@@ -7,10 +7,10 @@ AWS IoT policies and Lambda resource policies, no identity policies.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from iotauth_cli.emulator.control.service import ServiceError
+from iotauth_cli.emulator.control.service import NotImplementedHere, ServiceError
 
 VERSIONS = ("2012-10-17", "2008-10-17")
 ASSUME = {"sts:AssumeRole", "sts:*", "*"}
@@ -54,6 +54,52 @@ def trusts(text: str, service: str) -> bool:
         and not ASSUME.isdisjoint(map(str, _listed(statement.get("Action", ()))))
         for statement in _statements(text)
     )
+
+
+def names(text: str, callers: Iterable[str], action: str, facts: Mapping[str, str]) -> bool:
+    """Tell whether a trust policy lets somebody who is called one of *callers* do *action*; a Deny outweighs.
+
+    *facts* are what its conditions may ask for. Of those, `Bool` and `StringEquals` are understood.
+
+    Raises:
+        NotImplementedHere: it has another condition.
+    """
+    effects = {
+        statement["Effect"]
+        for statement in _statements(text)
+        if not {action, "sts:*", "*"}.isdisjoint(map(str, _listed(statement.get("Action", ()))))
+        and not set(callers).isdisjoint(_callers(statement))
+        and all(_is_met(*condition, facts) for condition in _conditions(statement))
+    }
+    return effects == {"Allow"}
+
+
+def _callers(statement: dict[str, Any]) -> Iterator[str]:
+    """Yield whom a statement names; whoever an identity provider vouches for is `*`, since no token is looked at."""
+    principal = statement.get("Principal", {})
+    if principal == "*":
+        yield "*"
+    elif isinstance(principal, dict):
+        yield from map(str, _listed(principal.get("AWS", ())))
+        if "Federated" in principal:
+            yield "*"
+
+
+def _conditions(statement: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    if "Federated" in (statement.get("Principal") or ()):
+        return  # they ask for what stands in the token
+    for operator, asked in statement.get("Condition", {}).items():
+        for key, values in asked.items():
+            yield operator, key, values
+
+
+def _is_met(operator: str, key: str, values: Any, facts: Mapping[str, str]) -> bool:
+    known = {name.lower(): value for name, value in facts.items()}.get(key.lower())
+    if operator == "Bool":
+        return known is not None and known in [str(value).lower() for value in _listed(values)]
+    if operator == "StringEquals":
+        return known is not None and known in _listed(values)
+    raise NotImplementedHere(f"the condition {operator} of {key} in a role's trust policy")
 
 
 def malformed(message: str) -> ServiceError:

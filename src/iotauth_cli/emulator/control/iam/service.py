@@ -11,14 +11,17 @@ import secrets
 import string
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from sqlite3 import Row
 from typing import Any
 from urllib.parse import quote
 
 from iotauth_cli.emulator.behaviour import Behaviour
-from iotauth_cli.emulator.control.iam.documents import check_inline_policy, check_trust_policy, trusts
+from iotauth_cli.emulator.control.arns import partition
+from iotauth_cli.emulator.control.iam.documents import check_inline_policy, check_trust_policy, names, trusts
 from iotauth_cli.emulator.control.paging import page
 from iotauth_cli.emulator.control.service import Context, Handler, Parameters, Result, ServiceError
+from iotauth_cli.emulator.control.sts import Trust
 from iotauth_cli.emulator.state import State
 
 SCHEMA = """
@@ -79,6 +82,13 @@ class IamService:
             return False
         return trusts(row["trust_policy"], service)
 
+    def trust_of(self, role_arn: str) -> Trust | None:
+        """Return what STS has to know of a role; None if there is none of this ARN."""
+        row = self._state.db.execute("SELECT * FROM iam_role WHERE arn = ?", (role_arn,)).fetchone()
+        if row is None:
+            return None
+        return Trust(row["role_id"], row["max_session_s"], partial(names, row["trust_policy"]))
+
     def create_role(self, parameters: Parameters, context: Context) -> Result:
         name, path = parameters["RoleName"], parameters.get("Path", "/")
         check_trust_policy(parameters["AssumeRolePolicyDocument"])
@@ -88,7 +98,7 @@ class IamService:
             "INSERT INTO iam_role VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 name,
-                f"arn:aws:iam::{context.account}:role{path}{name}",
+                f"arn:{partition(context.region)}:iam::{context.account}:role{path}{name}",
                 _new_id("AROA"),
                 path,
                 self._clock(),

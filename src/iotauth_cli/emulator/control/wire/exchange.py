@@ -19,7 +19,7 @@ from iotauth_cli.emulator.control.wire.faults import Fault, build_fault
 from iotauth_cli.emulator.control.wire.models import Operation, ServiceModel
 from iotauth_cli.emulator.model import DEFAULT_REGION, HttpRequest, HttpResponse
 
-CREDENTIAL = re.compile(r"[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signing_name>[^/]+)/aws4_request")
+CREDENTIAL = re.compile(r"(?P<access_key>[^/\s=]+)/\d{8}/(?P<region>[^/]+)/(?P<signing_name>[^/]+)/aws4_request")
 SIGNED_AS = {"iotdata": "iot-data"}  # signing name → botocore's service name, where they differ
 BY_MODEL = ("rest-json", "rest-xml", "ec2")  # a body, which may be a zip, is not searched for a form's Action
 CBOR_PATH = re.compile(r"/service/\w+/operation/(\w+)")
@@ -52,6 +52,7 @@ class Envelope:
     region: str
     model: ServiceModel | None
     operation_name: str | None
+    access_key: str = ""
 
     @property
     def operation(self) -> Operation | None:
@@ -78,7 +79,7 @@ class Call:
 def open_envelope(request: HttpRequest) -> Envelope:
     """Read what the outside of *request* tells; never raises."""
     scope = _credential_scope(request)
-    service = SIGNED_AS.get(scope["signing_name"], scope["signing_name"]) if scope else None
+    service = SIGNED_AS.get(scope["signing_name"], scope["signing_name"]) if scope else _unsigned(request)
     model = models.load(service) if service else None
     protocol = _protocol(request, model)
     return Envelope(
@@ -89,6 +90,7 @@ def open_envelope(request: HttpRequest) -> Envelope:
         region=scope["region"] if scope else DEFAULT_REGION,
         model=model,
         operation_name=_operation_name(protocol, request, model),
+        access_key=scope["access_key"] if scope else "",
     )
 
 
@@ -97,6 +99,13 @@ def _credential_scope(request: HttpRequest) -> re.Match[str] | None:
     # can make a browser send any URL, but not an Authorization header: that needs our consent.
     header = request.header("authorization") or ""
     return CREDENTIAL.search(header) if header.startswith("AWS4-") else None
+
+
+def _unsigned(request: HttpRequest) -> str | None:
+    """Return the service of the one call that nobody signs: whoever makes it has a token and no keys yet."""
+    is_form = (request.header("content-type") or "").startswith("application/x-www-form-urlencoded")
+    is_call = is_form and query.operation_name(request, None) == "AssumeRoleWithWebIdentity"
+    return "sts" if is_call else None
 
 
 def _protocol(request: HttpRequest, model: ServiceModel | None) -> str:
