@@ -22,15 +22,6 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "c
 CALLS = {"dynamodb": "list_tables", "sts": "get_caller_identity"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_loader() -> Iterator[None]:
-    """Let botocore read each service's model once."""
-    loader = botocore.loaders.create_loader()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", lambda _path: loader)
-        yield
-
-
 def regions() -> Iterator[tuple[str, str]]:
     """Yield every region that botocore knows, with its partition."""
     session = botocore.session.get_session()

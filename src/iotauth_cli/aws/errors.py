@@ -128,16 +128,21 @@ def no_credentials() -> ConfigError:
     )
 
 
-def unreachable(said: str, target: Target) -> AwsError:
-    return AwsError(f"{target.label} gave no answer: {said}", hint=target.when_unreachable)
+def unreachable(said: str, target: Target) -> IotauthError:
+    """Return the error for a place where nobody answers; a region that there is not is told as such."""
+    from iotauth_cli.aws import regions
+
+    mistaken = regions.mistake(target, "iot" if "://iot." in said else "")
+    return mistaken or AwsError(f"{target.label} gave no answer: {said}", hint=target.when_unreachable)
 
 
-def login(target: Target) -> str:
-    return f"`aws sso login{profile(target)}`"
+def login(target: Target, otherwise: str = "sso login") -> str:
+    """Return what renews the keys: a command, *otherwise* where the profile names none, or variables with keys."""
+    from iotauth_cli.aws import login
 
-
-def profile(target: Target) -> str:
-    return f" --profile {target.profile}" if target.profile else ""
+    if target.access_key and not target.profile:
+        return "new keys in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+    return login.command(target, otherwise)
 
 
 def sentence(problem: Exception) -> str:
@@ -155,7 +160,7 @@ WORDS: tuple[tuple[set[str], Callable[[str, Target], IotauthError]], ...] = (
     (
         {"LoginError"},
         lambda _, target: ConfigError(
-            "the AWS login session has expired", hint=f"log in with `aws login{profile(target)}`"
+            "the AWS login session has expired", hint=f"log in with {login(target, 'login')}"
         ),
     ),
     ({"NoCredentialsError", "NoAuthTokenError"}, lambda _, __: no_credentials()),
@@ -166,7 +171,24 @@ WORDS: tuple[tuple[set[str], Callable[[str, Target], IotauthError]], ...] = (
         ),
     ),
     (
-        {"PartialCredentialsError", "CredentialRetrievalError", "InvalidConfigError", "ConfigParseError"},
+        {"RefreshWithMFAUnsupportedError"},
+        lambda _, __: ConfigError(
+            "the role's session has expired, and a new one wants an MFA code",
+            hint="run the same command again; it asks for the code",
+        ),
+    ),
+    (
+        {"MissingDependencyException"},
+        lambda said, _: ConfigError(f"AWS keys could not be had: {said}", hint="`pip install 'botocore[crt]'`"),
+    ),
+    (
+        {
+            "PartialCredentialsError",
+            "CredentialRetrievalError",
+            "InvalidConfigError",
+            "ConfigParseError",
+            "UnknownCredentialError",
+        },
         lambda said, _: ConfigError(f"AWS keys could not be had: {said}", hint="see `aws configure list`"),
     ),
     (

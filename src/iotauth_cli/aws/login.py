@@ -8,7 +8,8 @@ twice. So whoever has typed one for `aws` or for `iotauth` has typed it for both
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ CACHE = "~/.aws/cli/cache"
 CACHED = ("assume-role", "assume-role-with-web-identity", "sso")  # the providers whose keys the AWS CLI keeps there
 CODE = re.compile(r"\d{6}")  # AssumeRole, TokenCode
 SERIAL = re.compile(r"Enter MFA code for (\S+): ")  # botocore's question
+
+# What a profile has that is logged in to, and the command that does it.
+LOGINS = {"sso_session": "sso login", "sso_start_url": "sso login", "login_session": "login"}
 
 Ask = Callable[[str], str]
 
@@ -97,23 +101,35 @@ def kept(folder: str) -> Any:
     return Kept()
 
 
-def sso_profile(target: Target) -> str | None:
-    """Return the profile that `aws sso login` has to be given: the one at the end of a chain of roles; None: any.
+def command(target: Target, otherwise: str) -> str:
+    """Return the command that logs in again: for the profile at the end of a chain of roles, since only that can.
 
+    *otherwise* is the AWS CLI's command for a profile that says of no login.
     Never fails: an error that is about to be told must not make room for another.
     """
     try:
         import botocore.session
 
-        profiles: Mapping[str, Any] = botocore.session.get_session().full_config.get("profiles", {})
+        session = botocore.session.get_session()
+        start = target.profile or session.get_config_variable("profile") or "default"
+        profiles: Mapping[str, Any] = session.full_config.get("profiles", {})
     except Exception:
-        return target.profile
-    name = target.profile or "default"
+        start, profiles = target.profile or "default", {}
+    for name in chain(start, profiles):
+        words = next((words for key, words in LOGINS.items() if key in profiles.get(name, {})), None)
+        if words is not None:
+            return f"`aws {words}{named(name)}`"
+    return f"`aws {otherwise}{named(start)}`"
+
+
+def chain(name: str, profiles: Mapping[str, Any]) -> Iterator[str]:
+    """Yield profile *name* and those whose keys it is given, to the last."""
     seen: set[str] = set()
     while name not in seen:
+        yield name
         seen.add(name)
-        found = profiles.get(name, {})
-        if "sso_session" in found or "sso_start_url" in found:
-            return name if name != "default" else None
-        name = found.get("source_profile", name)
-    return target.profile
+        name = profiles.get(name, {}).get("source_profile", name)
+
+
+def named(profile: str) -> str:
+    return "" if profile == "default" else f" --profile {shlex.quote(profile)}"

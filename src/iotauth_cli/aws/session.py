@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from iotauth_authorizer.aws_credentials import Credentials
 from iotauth_authorizer.grants import ArnScope
-from iotauth_cli.aws import caller, endpoints, login
+from iotauth_cli.aws import caller, endpoints, login, regions
 from iotauth_cli.aws.caller import Callers, Endpoint, Identity
 from iotauth_cli.aws.endpoints import plain
 from iotauth_cli.aws.errors import no_credentials, translated
@@ -74,7 +74,7 @@ class Session:
             from botocore.config import Config
 
             with translated(self.target, service):
-                self._clients[service] = self._boto3.client(
+                client = self._boto3.client(
                     service,
                     endpoint_url=self.target.endpoint_url,
                     config=Config(
@@ -83,6 +83,8 @@ class Session:
                         proxies={} if self._is_loopback else None,
                     ),
                 )
+            regions.refuse(client, service, self.target)
+            self._clients[service] = client
         return self._clients[service]
 
     def close(self) -> None:
