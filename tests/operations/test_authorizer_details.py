@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from iotauth_cli.cli import render_details
@@ -21,7 +22,10 @@ def make(account: Account, wish: Wish = WISH) -> None:
 
 def told(account: Account, name: str = WISH.authorizer) -> list[tuple[str, str]]:
     session = account.session()
-    return render_details.details(authorizer_details.details(session, authorizers.require(session, name)))
+    found = authorizer_details.details(session, authorizers.require(session, name))
+    assert found.changed_at is not None
+    assert abs(found.changed_at - time.time()) < 600
+    return render_details.details(replace(found, changed_at=1_800_000_000))
 
 
 def test_what_was_chosen_is_told(account: Account) -> None:
@@ -39,6 +43,7 @@ def test_what_was_chosen_is_told(account: Account) -> None:
         ("log", "kept 90 days"),
         ("without ALPN", f"{host} (doors-free)"),
         ("tags", "made-by=iotauth, site=north"),
+        ("changed", "2027-01-15 08:00 UTC"),
     ]
 
 

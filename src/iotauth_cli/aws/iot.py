@@ -26,6 +26,7 @@ class Authorizer:
     token_key_name: str | None = None
     token_signing_public_keys: Mapping[str, str] = field(default_factory=dict)
     caching_for_http: bool = False
+    changed_at: int | None = field(default=None, compare=False)  # epoch seconds
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def read(answer: Mapping[str, Any]) -> Authorizer:
         token_key_name=found.get("tokenKeyName"),
         token_signing_public_keys=found.get("tokenSigningPublicKeys", {}),
         caching_for_http=bool(found.get("enableCachingForHttp")),
+        changed_at=int(found["lastModifiedDate"].timestamp()) if "lastModifiedDate" in found else None,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from iotauth_cli.aws.polling import retry, wait_until
@@ -46,6 +47,7 @@ class Function:
     configuration: Configuration
     is_ready: bool  # neither being created nor in the middle of an update
     reserved_concurrency: int | None = None  # calls at once that are kept for it, where that was asked
+    changed_at: int | None = field(default=None, compare=False)  # epoch seconds
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,15 @@ def find(session: Session, name: str) -> Function | None:
             environment=found.get("Environment", {}).get("Variables", {}),
             description=found.get("Description", ""),
         ),
+        changed_at=moment(found.get("LastModified")),
         is_ready=found.get("State", "Active") in ("Active", "Inactive")
         and found.get("LastUpdateStatus", "Successful") != "InProgress",
     )
+
+
+def moment(text: str | None) -> int | None:
+    """Return `2026-11-20T19:40:12.000+0000`, as Lambda writes a time, in epoch seconds."""
+    return None if text is None else int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp())
 
 
 def create(

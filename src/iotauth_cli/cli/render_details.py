@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from iotauth_cli.cli.render import NOTHING, Facts, Table, several
+from iotauth_cli.cli.render import NOTHING, Facts, Table, moment, several
 from iotauth_cli.cli.render_authorizer import authorizer_document, signing, status
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def details(found: Details) -> Facts:
         *(function(found.function) if found.function else []),
         *several("without ALPN", [endpoint(each) for each in found.endpoints]),
         *([("tags", ", ".join(f"{key}={value}" for key, value in sorted(found.tags.items())))] if found.tags else []),
+        *([("changed", moment(found.changed_at))] if found.changed_at is not None else []),
     ]
 
 
@@ -47,6 +48,7 @@ def details_document(found: Details) -> dict[str, Any]:
         "made_by_iotauth": found.is_ours,
         "is_default": found.is_default,
         "tags": dict(found.tags),
+        "changed_at": found.changed_at,
         "domain_configurations": [
             {"name": each.name, "host": each.domain_name, "is_enabled": each.is_enabled} for each in found.endpoints
         ],

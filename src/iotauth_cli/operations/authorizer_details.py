@@ -33,17 +33,22 @@ class FunctionDetails:
     disconnect_after_s: int | None
     reserved_concurrency: int | None
     retention_days: int | None
+    changed_at: int | None
 
 
 @dataclass(frozen=True)
 class Details:
-    """*function* is None where there is none, or where it is in another region."""
+    """*function* is None where there is none, or where it is in another region.
+
+    *changed_at* is when authorizer or function was changed last, in epoch seconds.
+    """
 
     is_ours: bool
     is_default: bool
     tags: Mapping[str, str]
     endpoints: tuple[DomainConfiguration, ...]
     function: FunctionDetails | None
+    changed_at: int | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,12 @@ def details(session: Session, found: Authorizer) -> Details:
         tags=there,
         endpoints=tuple(each for each in domains.every(session) if each.authorizer == found.name),
         function=function,
+        changed_at=latest(found.changed_at, function.changed_at if function else None),
     )
+
+
+def latest(*moments: int | None) -> int | None:
+    return max((each for each in moments if each is not None), default=None)
 
 
 def function_details(session: Session, arn: str) -> FunctionDetails | None:
@@ -84,6 +94,7 @@ def function_details(session: Session, arn: str) -> FunctionDetails | None:
         disconnect_after_s=timers["disconnect_after_s"] if is_ours else None,
         reserved_concurrency=surroundings.reserved_executions(session, called.name),
         retention_days=group.retention_days if group else None,
+        changed_at=found.changed_at,
     )
 
 
