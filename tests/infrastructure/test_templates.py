@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 import subprocess
@@ -19,7 +18,6 @@ import yaml
 
 from iotauth_cli import bundle
 from iotauth_cli.aws.session import Session
-from iotauth_cli.emulator import remote
 from iotauth_cli.emulator.model import ACCOUNT
 from iotauth_cli.operations import authorizers, templates
 from iotauth_cli.operations.installation import FunctionSettings, Wish
@@ -145,25 +143,8 @@ def test_what_it_makes_elsewhere_is_the_same(site: Site, tmp_path: Path, format_
     written = templates.write(site.found, format_)
     templates.save(written, tmp_path / "out", force=False)
     session = site.in_region(region)
-    deploy_in(site, session, tmp_path / "out" / "template.yaml", format_)
+    assert deploy_template(session, site.place.emulator, tmp_path / "out" / "template.yaml").ok
     assert alike(templates.read(session, "gates")) == alike(site.found)
-
-
-def deploy_in(site: Site, session: Session, template: Path, format_: str) -> None:
-    if format_ == "sam":
-        assert deploy_template(session, site.place.emulator, template).ok
-        return
-    content = base64.b64encode((template.parent / "function.zip").read_bytes()).decode()
-    place = remote.tell(site.place.emulator.state_dir, "packages/add", content=content)
-    given = {"CodeBucket": place["bucket"], "CodeKey": place["key"]}
-    client = session.client("cloudformation")
-    client.create_stack(
-        StackName="gates",
-        TemplateBody=template.read_text(),
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
-    )
-    client.get_waiter("stack_create_complete").wait(StackName="gates", WaiterConfig={"Delay": 0.05})
 
 
 def test_linters_of_aws_find_nothing(site: Site, tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ def deploy(
     """Deploy a CloudFormation or SAM template to the emulator, with its functions' code.
 
     The folders that it names as CodeUri or Code are zipped as they are; libraries in a
-    requirements.txt are not installed. The same again changes what differs. Exits with 1
-    if the stack fails; what was made is then taken back.
+    requirements.txt are not installed. Code in S3 is taken from the zip beside the template
+    that its key's parameter names. The same again changes what differs. Exits with 1 if the
+    stack fails; what was made is then taken back.
 
     Example: iotauth emulator deploy template.yaml --parameter Stage=test
     """

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,7 @@ def deploy(session: Session, wish: Wish) -> Iterator[Event]:
     """
     document = read_template(wish.template)
     yield from package(document, wish)
+    wish = replace(wish, parameters={**wish.parameters, **(yield from package_zips(document, wish))})
     text = _text(document)
     known = cloudformation.find(session, wish.stack)
     if known is not None and known.status in STILLBORN:
@@ -165,9 +166,40 @@ def package(document: dict[str, Any], wish: Wish) -> Iterator[Packaged]:
             continue
         folder = (wish.template.parent / code).resolve()
         found, content = _package(name, folder)
-        place = remote.tell(wish.state_dir, "packages/add", content=base64.b64encode(content).decode("ascii"))
+        place = upload(wish.state_dir, content)
         properties[member] = {bucket: place["bucket"], key: place["key"]}
         yield found
+
+
+def package_zips(document: Mapping[str, Any], wish: Wish) -> Generator[Packaged, None, dict[str, str]]:
+    """Upload zips that lie beside the template under the name that a parameter has for S3's key; return parameters.
+
+    AWS would have them in the bucket of another parameter.
+    """
+    declared, given = document.get("Parameters") or {}, dict(wish.parameters)
+    for name, properties, (member, bucket, key) in _code_places(document):
+        code = properties.get(member)
+        at, in_bucket = (_parameter_of(code, each) for each in (key, bucket))
+        if at is None or in_bucket is None or not {at, in_bucket} <= set(declared) or in_bucket in given:
+            continue
+        path = (wish.template.parent / str(given.get(at, declared[at].get("Default", "")))).resolve()
+        if path.suffix == ".zip" and path.is_file():
+            found, content = _package(name, path)
+            place = upload(wish.state_dir, content)
+            given |= {at: place["key"], in_bucket: place["bucket"]}
+            yield found
+    return given
+
+
+def _parameter_of(code: Any, member: str) -> str | None:
+    """Return the parameter that *code* refers to for its *member*."""
+    value = code.get(member) if isinstance(code, dict) else None
+    return value.get("Ref") if isinstance(value, dict) else None
+
+
+def upload(state_dir: Path, content: bytes) -> Mapping[str, Any]:
+    """Hand a zip to the emulator; return the bucket and the key by which templates name it."""
+    return remote.tell(state_dir, "packages/add", content=base64.b64encode(content).decode("ascii"))
 
 
 def wanted_parameters(document: Mapping[str, Any], wish: Wish, known: Stack | None) -> list[Parameter]:
