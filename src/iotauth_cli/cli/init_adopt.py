@@ -83,7 +83,7 @@ def adopt(context: Context, said: Said) -> int:
         output.result({**document, "applied": False})
         return 0
     if compared is not None and compared.differences and not said.force:
-        output.result({**document, "applied": False}, refused(candidate.name, "adopted"))
+        output.result({**document, "applied": False}, refused(candidate.name, "adopted", "the two functions differ"))
         return 1
     if plan.changes and not output.confirm(render.question(candidate.name, wish.function, around)):
         output.say("nothing was changed")
@@ -162,7 +162,9 @@ def rollback(context: Context, said: Said) -> int:
         return 0
     is_safe = stranded.is_safe and not (compared and compared.differences)
     if not is_safe and not said.force:
-        output.result({**document, "applied": False}, refused(adopted.authorizer, "switched back"))
+        output.result(
+            {**document, "applied": False}, refused(adopted.authorizer, "switched back", "devices would notice")
+        )
         return 1
     if not output.confirm(f"let authorizer `{adopted.authorizer}` call `{render.short(adopted.previous)}` again?"):
         output.say("nothing was changed")
@@ -180,8 +182,8 @@ def rollback(context: Context, said: Said) -> int:
     return 0
 
 
-def refused(authorizer: str, done: str) -> list[str]:
-    return [f"authorizer `{authorizer}` was not {done}: devices would notice; `--force` does it all the same"]
+def refused(authorizer: str, done: str, because: str) -> str:
+    return f"authorizer `{authorizer}` was not {done}: {because}; `--force` does it all the same"
 
 
 def choose(context: Context, name: str | None) -> Candidate:

@@ -9,7 +9,7 @@ from iotauth_cli.cli.render import counted
 from iotauth_cli.cli.steps import planned_line
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.adoption.compare import Comparison, Difference
+    from iotauth_cli.operations.adoption.compare import Comparison
     from iotauth_cli.operations.adoption.find import Around, Candidate, TableFound
     from iotauth_cli.operations.adoption.rollback import Adopted, Stranded
     from iotauth_cli.operations.adoption.rows import Census, Named
@@ -97,13 +97,19 @@ def comparison(found: Comparison) -> list[str]:
 
 
 def differences(found: Comparison) -> list[str]:
-    rest = len(found.differences) - SHOWN
-    lines = [difference(each) for each in found.differences[:SHOWN]]
-    return lines + ([f"  and {rest:,} more; `--json` has them all"] if rest > 0 else [])
+    """Return a line for each kind of difference, with the first of the clients that it concerns."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for each in found.differences:
+        kinds.setdefault((each.case, each.words), []).append(each.client_id)
+    lines = [line for (case, words), clients in kinds.items() for line in difference(clients, case, words)]
+    rest = len(lines) - 2 * SHOWN
+    return lines[: 2 * SHOWN] + ([f"  and {rest:,} more lines; `--json` has them all"] if rest > 0 else [])
 
 
-def difference(found: Difference) -> str:
-    return f"  `{found.client_id}` {found.case}: {found.words}"
+def difference(clients: Sequence[str], case: str, words: str) -> list[str]:
+    rest = len(clients) - SHOWN
+    names = listed(clients[:SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
+    return [f"  {names} {case}:", f"    {words}"]
 
 
 def timers(refresh_and_disconnect: tuple[int, int] | None, found: Comparison) -> list[str]:
@@ -121,6 +127,8 @@ def planned(steps: Sequence[Step], where: str) -> list[str]:
 
 
 def proven(proof: Proof, authorizer: str) -> str:
+    if proof.untried:
+        return f"authorizer `{authorizer}` was not tried through AWS IoT: {proof.untried}"
     if proof.client_id is None:
         return f"AWS IoT got an answer from our function through authorizer `{authorizer}`"
     return f"through authorizer `{authorizer}` AWS IoT lets client `{proof.client_id}` in"

@@ -12,7 +12,9 @@ from iotauth_cli.operations.adoption.find import OUR_FUNCTION, WAY_BACK
 from iotauth_cli.operations.installation.authorizer import Permission
 from support import require_peer
 from support_adoption import AUTHORIZER, FUNCTION, NODE, ROWS, TABLE, Bench, Knocker, Phone
+from support_aws import Pauses
 from support_control import zipped
+from support_world import Closed
 
 OURS = "iotauth-authorizer"
 
@@ -201,3 +203,32 @@ def test_a_function_of_ours_that_does_not_answer_is_not_switched_to(
     assert code == 3
     assert f"so authorizer `{AUTHORIZER}` was not switched" in said
     assert bench.older.called == FUNCTION
+
+
+def test_what_may_not_be_asked_is_said_and_stops_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who may not read roles, domain configurations or stacks, nor try the authorizer, can switch."""
+    bench.older.make(rows=ROWS[:1])
+    reading = ("iam:list_role_policies", "iot:list_domain_configurations", "lambda:list_tags")
+    denied = (*reading, "iot:test_invoke_authorizer")
+    monkeypatch.setattr(
+        "iotauth_cli.aws.session.Session", lambda *_, **__: Closed(bench.target, Pauses(), closed=frozenset(denied))
+    )
+    code, out, said = bench.run("init", "--adopt", "--yes")
+    assert code == 0, said
+    assert "not seen: domain configurations: this AWS user may not call `iot:list_domain_configurations`" in said
+    assert "was not tried through AWS IoT: this AWS user may not call `iot:test_invoke_authorizer`" in out
+    assert bench.gets_in("door-1", "open sesame")
+    assert bench.run("init", "--rollback", "--yes")[0] == 0
+    assert bench.gets_in("door-1", "open sesame")
+
+
+def test_an_inactive_authorizer_stays_inactive(bench: Bench) -> None:
+    """Whoever switched it off had a reason."""
+    bench.older.make(rows=ROWS[:1])
+    bench.older.aws("iot").update_authorizer(authorizerName=AUTHORIZER, status="INACTIVE")
+    code, out, said = bench.run("init", "--adopt", "--yes", "--compare", "0")
+    assert code == 0, said
+    assert f"authorizer `{AUTHORIZER}` is inactive, and stays so" in said
+    assert f"authorizer `{AUTHORIZER}` was not tried through AWS IoT: it is inactive" in out
+    found = bench.older.aws("iot").describe_authorizer(authorizerName=AUTHORIZER)["authorizerDescription"]
+    assert (found["status"], bench.older.called) == ("INACTIVE", OURS)

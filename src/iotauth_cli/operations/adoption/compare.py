@@ -36,7 +36,7 @@ from iotauth_authorizer.username import AUTHORIZER_NAME, compose
 from iotauth_cli.aws import iot, lambda_
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AwsError, InputError, Throttled
+from iotauth_cli.errors import AccessDenied, AwsError, InputError, Throttled
 from iotauth_cli.operations.adoption.rows import Census, Login
 from iotauth_cli.policy.binding import resource_name
 from iotauth_cli.policy.context import CONNECT, Context
@@ -137,6 +137,8 @@ class Old:
             found = self.invoke(login)
         except Throttled:
             return Verdict(fault="Lambda throttles it")
+        except AccessDenied:
+            raise  # that says nothing about the function
         except AwsError as problem:
             return Verdict(fault=problem.aws_code or "it could not be called")
         if found.error is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_authorizer.record import KEY
@@ -87,10 +87,11 @@ def is_ours(function: lambda_.Function | None) -> bool:
 
 
 def function_of(session: Session, arn: str) -> lambda_.Function | None:
-    """Return the function behind *arn*; None where there is none to see."""
+    """Return the function behind *arn*, which may be another account's; None where there is none to see."""
     try:
         parsed = FunctionArn.parse(arn)
-        return lambda_.find(session, parsed.qualified_name) if parsed.region == session.target.region else None
+        found = lambda_.find(session, parsed.text) if parsed.region == session.target.region else None
+        return found and replace(found, name=parsed.name)
     except (InputError, AccessDenied):
         return None
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 
 from iotauth_cli.aws import iot, lambda_, tags
 from iotauth_cli.aws.client_table import BrokenRow, ClientTable
-from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
-from iotauth_cli.errors import BadAnswer, Conflict, NotFound
+from iotauth_cli.errors import AccessDenied, BadAnswer, Conflict, NotFound
 from iotauth_cli.operations import authorizers
 from iotauth_cli.operations.adoption import memory, switch
 from iotauth_cli.operations.adoption.find import OUR_FUNCTION, WAY_BACK
+from iotauth_cli.operations.adoption.find import function_of as function_of_arn
 from iotauth_cli.operations.adoption.rows import Login, Named
 from iotauth_cli.operations.authorizers import Step
 from iotauth_cli.operations.installation import AnyPart, Wish
@@ -116,10 +116,10 @@ def plan(session: Session, adopted: Adopted, *, keep: bool) -> Plan:
     Raises:
         Conflict: the old function is gone.
     """
-    old = FunctionArn.parse(adopted.previous)
-    if lambda_.find(session, old.qualified_name) is None:
+    if function_of_arn(session, adopted.previous) is None:
+        name = switch.short(adopted.previous)
         raise Conflict(
-            f"function `{old.qualified_name}`, which authorizer `{adopted.authorizer}` called before, is gone",
+            f"function `{name}`, which authorizer `{adopted.authorizer}` called before, is gone",
             hint="deploy it again under that name, and run the same command",
         )
     wish = Wish(adopted.authorizer, adopted.table, adopted.function)
@@ -189,13 +189,15 @@ def prove(session: Session, adopted: Adopted, logins: list[Login]) -> None:
 
     Without a login nothing is asked: many a function that was made by hand fails over a stranger, and did before.
     """
-    if not logins:
+    if not logins or not authorizers.require(session, adopted.authorizer).is_active:
         return
     login = logins[0]
     try:
         if switch.ask(session, adopted.authorizer, login):
             return
         why = f"client `{login.client_id}` was refused with its own password"
+    except AccessDenied:
+        return
     except BadAnswer as problem:
         why = f"AWS IoT got no answer from it ({problem.message})"
     wish = Wish(adopted.authorizer, adopted.table, adopted.function)

@@ -21,7 +21,7 @@ from iotauth_cli.aws import iot, lambda_, tags
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import BadAnswer, Conflict, NotFound
+from iotauth_cli.errors import AccessDenied, BadAnswer, Conflict, NotFound
 from iotauth_cli.operations import authorizers
 from iotauth_cli.operations.adoption.compare import Verdict, ours, request_of, verdict_of
 from iotauth_cli.operations.adoption.find import OUR_FUNCTION, WAY_BACK, is_ours
@@ -41,10 +41,14 @@ TRIED = 5  # logins that our function is asked about before AWS IoT is told to a
 
 @dataclass(frozen=True)
 class Proof:
-    """What AWS IoT answered through the authorizer. *client_id* is whose login was tried; None: nobody's could be."""
+    """What AWS IoT answered through the authorizer. *client_id* is whose login was tried; None: nobody's could be.
+
+    *untried* says why AWS IoT was not asked at all.
+    """
 
     client_id: str | None
     is_authenticated: bool
+    untried: str | None = None
 
 
 @dataclass(frozen=True)
@@ -223,8 +227,12 @@ def prove(session: Session, wish: Wish, previous: str, logins: list[Login]) -> P
         Conflict: it went wrong, and the authorizer calls the old function again.
     """
     login = logins[0] if logins else None
+    if not authorizers.require(session, wish.authorizer).is_active:
+        return Proof(None, False, "it is inactive")
     try:
         answer = ask(session, wish.authorizer, login)
+    except AccessDenied as denied:
+        return Proof(None, False, denied.message)
     except BadAnswer as problem:
         undo(session, wish, previous)
         raise Conflict(
