@@ -164,7 +164,7 @@ TABLE: list[tuple[str, Case, str]] = [
     (
         "authorizer-inactive",
         case_of(HUNG_UP, replace(NOT_CALLED, authorizer=replace(AUTHORIZER, is_active=False))),
-        "authorizer create doors",
+        "authorizer enable doors",
     ),
     (
         "signature-missing",

@@ -74,7 +74,7 @@ CAUSES = (
         when=(clues.authorizer_is_inactive, clues.may_not_have_been_called),
         says="authorizer `{authorizer}` is INACTIVE, so AWS IoT does not ask it",
         evidence=(told.calls,),
-        remedy=f"activate it: {CREATE}",
+        remedy="activate it: `iotauth authorizer enable {authorizer}{where}`",
         reference=TROUBLESHOOTING,
     ),
     refused(
