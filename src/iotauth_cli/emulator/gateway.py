@@ -45,6 +45,7 @@ from iotauth_cli.emulator.attempts import (
 )
 from iotauth_cli.emulator.aws_signature import EVERYTHING
 from iotauth_cli.emulator.behaviour import Behaviour
+from iotauth_cli.emulator.control.arns import partition
 from iotauth_cli.emulator.invoker import Invoker, function_name, read_document
 from iotauth_cli.emulator.model import (
     Authorizer,
@@ -147,7 +148,7 @@ class Gateway:
     ) -> None:
         self._authorizers = authorizers
         self._domain = domain
-        self._scope = ArnScope("aws", region, account)
+        self._scope = ArnScope(partition(region), region, account)
         self._attempts = attempts
         self._clock = clock
         self._kept_answers = AnswerCache()
