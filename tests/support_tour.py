@@ -6,11 +6,14 @@ there and has been used; what it calls is what somebody who only looks needs.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from support_adoption import Older, older
 from support_control import TRUST, zipped
 from support_desk import Desk
 from support_emulator import RunningEmulator
@@ -108,15 +111,28 @@ authorizer delete doors-signed --table --yes
 """
 
 
+ADOPTING = """
+! make an authorizer by hand
+init --adopt --dry-run
+init --adopt --yes
+init --rollback --yes
+! make a stack
+init --from-stack doors-stack --force
+"""
 TOUR = (CREATING, READING, CHANGING, DELETING)
+OLDER_FUNCTION, STACK = "older-function", "doors-stack"
 
 
 @dataclass(frozen=True)
 class Played:
-    """What the commands called. *reading* is that of `READING` alone; *ended* has each command with its exit code."""
+    """What the commands called: *reading* is that of `READING` alone, *settled* of all but those that adopt.
+
+    *ended* has each command with its exit code and what it said.
+    """
 
     reading: tuple[Call, ...]
-    all: tuple[Call, ...]
+    settled: tuple[Call, ...]
+    adopting: tuple[Call, ...]
     by_command: dict[str, tuple[Call, ...]]
     ended: tuple[tuple[str, int, str], ...]
 
@@ -145,7 +161,9 @@ def play(desk: Desk, emulator: RunningEmulator, folder: Path) -> Played:
         reading = tuple(type_all(READING))
         type_all(CHANGING)
         type_all(DELETING)
-    return Played(reading, tuple(calls), by_command, tuple(ended))
+        settled = tuple(calls)
+        adopting = tuple(type_all(ADOPTING))
+    return Played(reading, settled, adopting, by_command, tuple(ended))
 
 
 class Hands:
@@ -153,6 +171,11 @@ class Hands:
 
     def __init__(self, emulator: RunningEmulator) -> None:
         self.iam, self.functions = emulator.client("iam"), emulator.client("lambda")
+        self.stacks = emulator.client("cloudformation")
+        names = {name.removeprefix("IOTAUTH_").lower(): value for name, value in SETTINGS.items()}
+        self.older = older(emulator, **{**names, "function": OLDER_FUNCTION})
+        for service in ("dynamodb", "iam", "iot", "lambda"):
+            self.older.aws(service)
         self.role = f"{SETTINGS['IOTAUTH_FUNCTION']}-{emulator.ready.region}"
 
     def do(self, what: str) -> None:
@@ -162,9 +185,27 @@ class Hands:
         elif what == "let somebody else assume the role":
             trust = TRUST.replace("lambda.amazonaws.com", "iot.amazonaws.com")
             self.iam.update_assume_role_policy(RoleName=self.role, PolicyDocument=trust)
+        elif what == "make an authorizer by hand":
+            self.older.make()
+        elif what == "make a stack":
+            template = json.dumps(stack(self.older))
+            self.stacks.create_stack(StackName=STACK, TemplateBody=template)
         else:
             assert what == "attach a policy to the role"
             self.iam.attach_role_policy(RoleName=self.role, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+
+
+def stack(older: Older) -> dict[str, Any]:
+    """Return a template whose outputs lead to what stands there."""
+    outputs = {
+        "UnsignedAuthorizerName": older.authorizer,
+        "TableName": older.table,
+        "AuthorizerFunctionArn": older.function_arn,
+    }
+    return {
+        "Resources": {"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": STACK}}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
 
 
 def lines(text: str) -> Iterable[str]:

@@ -21,7 +21,15 @@ Account = Annotated[
 ]
 
 
-def operator(ctx: typer.Context, authorizers: Authorizers = None, account: Account = None) -> None:
+def operator(
+    ctx: typer.Context,
+    authorizers: Authorizers = None,
+    account: Account = None,
+    adopt: Annotated[
+        str | None, typer.Option(metavar="FUNCTION", help="Also for `init --adopt`, from this function of others.")
+    ] = None,
+    from_stack: Annotated[str | None, typer.Option(metavar="NAME", help="Also for `init --from-stack`.")] = None,
+) -> None:
     """Print the IAM policy of whoever runs iotauth: all that its commands call, and no more.
 
     It names the table, the function, the roles and the logs of the settings.
@@ -30,7 +38,8 @@ def operator(ctx: typer.Context, authorizers: Authorizers = None, account: Accou
     """
     from iotauth_cli.operations import iam_documents
 
-    show(ctx.obj, "operator", iam_documents.operator(names(ctx.obj, authorizers, account)))
+    found = names(ctx.obj, authorizers, account, other_function=adopt, stack=from_stack)
+    show(ctx.obj, "operator", iam_documents.operator(found))
 
 
 def readonly(ctx: typer.Context, authorizers: Authorizers = None, account: Account = None) -> None:
@@ -55,7 +64,14 @@ def function(ctx: typer.Context, account: Account = None) -> None:
     show(ctx.obj, "function", iam_documents.function_policy(names(ctx.obj, None, account)))
 
 
-def names(context: Context, authorizers: list[str] | None, account: str | None) -> Names:
+def names(
+    context: Context,
+    authorizers: list[str] | None,
+    account: str | None,
+    *,
+    other_function: str | None = None,
+    stack: str | None = None,
+) -> Names:
     """Return what the document is for: the settings' names in the account that was given, or AWS's answer.
 
     Raises:
@@ -67,7 +83,14 @@ def names(context: Context, authorizers: list[str] | None, account: str | None) 
         raise InputError(f"`{account}` is no AWS account", hint="an account is 12 digits: `--account 123456789012`")
     settings = context.settings
     chosen = tuple(dict.fromkeys(authorizers or (settings.authorizer,)))
-    return iam_documents.names(context.scope_of(account), chosen, table=settings.table, function=settings.function)
+    return iam_documents.names(
+        context.scope_of(account),
+        chosen,
+        table=settings.table,
+        function=settings.function,
+        other_function=other_function,
+        stack=stack,
+    )
 
 
 def show(context: Context, role: str, document: dict[str, object]) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.aws import iam, iot, logs, table
 from iotauth_cli.operations import iot_logging
-from iotauth_cli.operations.iam_documents.grants import CHANGING, READING, Grant, Resource
+from iotauth_cli.operations.iam_documents.grants import ADOPTING, CHANGING, READING, READING_A_STACK, Grant, Resource
 from iotauth_cli.operations.installation import Wish, function
-from iotauth_cli.operations.installation.names import validate
+from iotauth_cli.operations.installation.names import check, validate
 from iotauth_cli.operations.signing.migration import target_name
 
+OTHER_FUNCTION = (r"[A-Za-z0-9_-]{1,64}", "letters, digits, `_` and `-`, at most 64 of them")
+STACK = (r"[A-Za-z][A-Za-z0-9-]{0,127}", "letters, digits and `-`, at most 128 of them, a letter first")
 MAX_MANAGED = 6144
 MAX_INLINE = 10240
 VERSION = "2012-10-17"
@@ -27,28 +29,47 @@ VERSION = "2012-10-17"
 
 @dataclass(frozen=True)
 class Names:
-    """What a policy is for: the authorizers by name, their table and function, and where they are."""
+    """What a policy is for: the authorizers by name, their table and function, and where they are.
+
+    *other_function* is somebody else's that is to be adopted, *stack* one of CloudFormation's that is.
+    """
 
     scope: ArnScope
     authorizers: tuple[str, ...]
     table: str
     function: str
+    other_function: str | None = None
+    stack: str | None = None
 
 
-def names(scope: ArnScope, authorizers: tuple[str, ...], *, table: str, function: str) -> Names:
+def names(
+    scope: ArnScope,
+    authorizers: tuple[str, ...],
+    *,
+    table: str,
+    function: str,
+    other_function: str | None = None,
+    stack: str | None = None,
+) -> Names:
     """Return what a policy is for.
 
     Raises:
-        InputError: AWS would refuse a name.
+        InputError: AWS would refuse a name. A pattern is none: it would allow more than was seen.
     """
     for authorizer in authorizers:
         validate(Wish(authorizer, table, function), scope.region)
-    return Names(scope, authorizers, table, function)
+    if other_function is not None:
+        check("a function", other_function, OTHER_FUNCTION)
+    if stack is not None:
+        check("a stack", stack, STACK)
+    return Names(scope, authorizers, table, function, other_function, stack)
 
 
 def operator(names: Names) -> iam.Document:
     """Return what all commands together need: what is read and changed of one thing in one statement."""
-    return document(merged([*READING, *CHANGING]), names)
+    adopting = ADOPTING if names.other_function else ()
+    stack = READING_A_STACK if names.stack else ()
+    return document(merged([*READING, *CHANGING, *adopting, *stack]), names)
 
 
 def readonly(names: Names) -> iam.Document:
@@ -100,6 +121,9 @@ def arns(resource: Resource, names: Names) -> list[str]:
     def of_iot(ending: str) -> str:
         return f"arn:{scope.partition}:iot:{scope.region}:{scope.account}:{ending}"
 
+    def function_arn(name: str) -> str:
+        return f"arn:{scope.partition}:lambda:{scope.region}:{scope.account}:function:{name}"
+
     def role(name: str) -> str:
         return f"arn:{scope.partition}:iam::{scope.account}:role/{name}"
 
@@ -109,7 +133,7 @@ def arns(resource: Resource, names: Names) -> list[str]:
         "authorizers": [iot.arn(scope, "*")],
         "authorizer": [iot.arn(scope, name) for name in with_signed(names.authorizers)],
         "table": [table.arn(scope, names.table)],
-        "function": [f"arn:{scope.partition}:lambda:{scope.region}:{scope.account}:function:{names.function}"],
+        "function": [function_arn(names.function)],
         "role": [role(function.role_name(names.function, scope.region))],
         "log-group": [f"{group}:*"],
         "log-group-itself": [group],
@@ -121,7 +145,8 @@ def arns(resource: Resource, names: Names) -> list[str]:
         "listener": [of_iot("client/iotauth-*")],
         "topics": [of_iot("topic/*")],
         "filters": [of_iot("topicfilter/*")],
-        "stacks": [f"arn:{scope.partition}:cloudformation:{scope.region}:{scope.account}:stack/*"],
+        "other-function": [function_arn(names.other_function or "")],
+        "stack": [f"arn:{scope.partition}:cloudformation:{scope.region}:{scope.account}:stack/{names.stack}/*"],
     }
     return known[resource]
 

@@ -26,7 +26,8 @@ Resource = Literal[
     "listener",  # the client ids under which `listen` and `publish` connect with AWS keys
     "topics",
     "filters",
-    "stacks",
+    "other-function",  # somebody else's, that is to be adopted
+    "stack",
 ]
 
 
@@ -255,5 +256,22 @@ CHANGING: tuple[Grant, ...] = (
     Grant("PublishTo", "`publish --operator`, to any topic", ("iot:Publish", "iot:RetainPublish"), ("topics",)),
 )
 
-# What `init --adopt` and `init --rollback` ask of somebody else's function; nobody needs it afterwards.
-ADOPTING: tuple[Grant, ...] = ()
+# What `init --adopt` and `init --rollback` ask beside that; nobody needs it once the devices have settled.
+ADOPTING: tuple[Grant, ...] = (
+    Grant(
+        "FindTables",
+        "the tables that the other function may read; IAM supports no resource for this",
+        ("dynamodb:ListTables",),
+        ("any",),
+    ),
+    Grant(
+        "AskTheOtherFunction",
+        "how it is set up, who may call it, and what it says to the same logins",
+        ("lambda:GetFunctionConfiguration", "lambda:GetPolicy", "lambda:InvokeFunction", "lambda:ListTags"),
+        ("other-function",),
+    ),
+)
+# What `init --from-stack` asks beside that.
+READING_A_STACK: tuple[Grant, ...] = (
+    Grant("ReadTheStack", "its outputs name everything else", ("cloudformation:DescribeStacks",), ("stack",)),
+)
