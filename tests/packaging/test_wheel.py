@@ -94,3 +94,13 @@ def test_the_same_source_gives_the_same_function_bytes(shell: Shell, installed: 
     python = installed.parent / "python"
     from_wheel = subprocess.run([python, "-c", code], capture_output=True, check=True, cwd=shell.cwd).stdout
     assert from_wheel == authorizer_zip() == authorizer_zip()
+
+
+def test_a_stack_can_be_made_from_the_wheel_alone(shell: Shell) -> None:
+    """`template --new` writes SAM's template with the function's code; deployed, every command works on the stack."""
+    shell.run("template", "--new", "-o", "infrastructure")
+    shell.start_emulator()
+    shell.run("emulator", "deploy", "infrastructure/template.yaml", "--stack-name", "doors")
+    shell.run("init", "--from-stack", "doors", "--emulator")
+    shell.run("client", "add", "thermo-1", "--topic", "sensors/thermo-1")
+    assert json.loads(shell.run("test-connect", "thermo-1", "--json").out)["ok"] is True
