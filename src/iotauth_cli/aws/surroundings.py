@@ -74,3 +74,9 @@ def role_documents(session: Session, role: str) -> Iterator[dict[str, Any]]:
         document = iam.find_policy(session, role, name)
         if document is not None:
             yield document
+
+
+def attached_policies(session: Session, role: str) -> list[str]:
+    """Return the names of the policies that are attached to a role."""
+    found = session.call("iam", "list_attached_role_policies", RoleName=role)["AttachedPolicies"]
+    return [str(each["PolicyName"]) for each in found]

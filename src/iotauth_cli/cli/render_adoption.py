@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from iotauth_cli.operations.authorizers import Step
 
 SHOWN = 10
+FEW = 5
 
 
 def short(arn: str) -> str:
@@ -40,6 +41,11 @@ def found(candidate: Candidate, table: TableFound, around: Around) -> list[str]:
     return [calls, f"it reads table `{table.name}`: {table.because}", *surroundings(candidate, around)]
 
 
+def some(names: Sequence[str]) -> str:
+    rest = len(names) - FEW
+    return listed(names[:FEW]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def surroundings(candidate: Candidate, around: Around) -> list[str]:
     name, lines = candidate.name, []
     if not candidate.authorizer.is_active:
@@ -54,6 +60,13 @@ def surroundings(candidate: Candidate, around: Around) -> list[str]:
         lines.append("AWS IoT may not call the old function for this authorizer, so nobody is let in now")
     if around.unbound:
         lines.append(f"the old function may be called without {' and '.join(around.unbound)}; ours asks for both")
+    if around.may_also:
+        lines.append(f"the old function may also {some(around.may_also)}; if it does, that ends with the switch")
+    if around.reserved is not None:
+        lines.append(
+            f"{around.reserved:,} calls at once are kept for the old function, and none for ours: "
+            f"`iotauth authorizer update {name} --reserved-concurrency {around.reserved}` keeps some"
+        )
     if around.stack:
         lines.append(
             f"the old function belongs to CloudFormation stack `{around.stack}`: if authorizer `{name}` does too, "

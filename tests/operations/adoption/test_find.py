@@ -88,6 +88,61 @@ def test_the_roles_policy_tells_the_table(bench: Bench) -> None:
     assert [each.name for each in find.tables(bench.session, candidate).usable] == [TABLE]
 
 
+def test_what_else_the_old_function_does_is_told(bench: Bench) -> None:
+    """What its role lets it do ends with the switch, and so do the calls that are kept for it."""
+    bench.older.make(rows=())
+    role = {"RoleName": f"role-of-{FUNCTION}"}
+    statement = {"Effect": "Allow", "Action": ["sns:Publish", "logs:*", "dynamodb:GetItem"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    bench.older.aws("iam").put_role_policy(**role, PolicyName="more", PolicyDocument=document)
+    for name in ("AmazonDynamoDBFullAccess", "service-role/AWSLambdaBasicExecutionRole"):
+        bench.older.aws("iam").attach_role_policy(**role, PolicyArn=f"arn:aws:iam::aws:policy/{name}")
+    bench.older.aws("lambda").put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=20)
+    code, _, said = bench.run("init", "--adopt", "--dry-run")
+    assert code == 0
+    assert "the old function may also `sns:Publish`, `AmazonDynamoDBFullAccess`; if it does" in said
+    assert "20 calls at once are kept for the old function, and none for ours" in said
+    for name in ("AmazonDynamoDBFullAccess", "service-role/AWSLambdaBasicExecutionRole"):
+        bench.older.aws("iam").detach_role_policy(**role, PolicyArn=f"arn:aws:iam::aws:policy/{name}")
+
+
+def test_one_of_several_is_chosen_at_a_terminal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Authorizer and table are asked for where somebody sits."""
+    bench.older.make(rows=())
+    another(bench, authorizer="Gates", table="Gate_Clients", function="gate-auth")
+    bench.older.aws("lambda").update_function_configuration(FunctionName="gate-auth", Environment={"Variables": {}})
+    bench.older.aws("iam").delete_role_policy(RoleName="role-of-gate-auth", PolicyName="table")
+    asked = []
+
+    def choose(_self: object, question: str, choices: list[str]) -> int:
+        asked.append((question, len(choices)))
+        return 1
+
+    monkeypatch.setattr("iotauth_cli.cli.output.Output.choose", choose)
+    found = bench.document("init", "--adopt", "--dry-run")
+    assert (found["authorizer"], found["table"]) == ("Gates", "Gate_Clients")
+    assert asked == [("which authorizer is to be adopted?", 2), ("which table does it read?", 2)]
+
+
+def test_two_authorizers_of_one_function_are_adopted_one_after_the_other(bench: Bench) -> None:
+    """Ours serves both, and stays as long as one of them calls it."""
+    bench.older.make(rows=ROWS[:1])
+    second = Older(bench.older.aws, authorizer="second")
+    second.make_authorizer()
+    second.permit()
+    for name in (AUTHORIZER, "second"):
+        assert bench.document("init", "--adopt", name, "--yes", "--compare", "0")["applied"]
+    assert (bench.older.called, second.called) == ("iotauth-authorizer", "iotauth-authorizer")
+    back = bench.document("init", "--rollback", AUTHORIZER, "--yes", "--compare", "0")
+    kept = {step["resource"] for step in back["steps"] if "authorizer `second` needs it" in step["reason"]}
+    assert kept == {"function", "role", "log group"}
+    assert (bench.older.called, second.called) == (FUNCTION, "iotauth-authorizer")
+    assert bench.gets_in("door-1", "open sesame")
+    assert bench.document("init", "--rollback", "--yes", "--compare", "0")["authorizer"] == "second"
+    names = [each["FunctionName"] for each in bench.older.aws("lambda").list_functions()["Functions"]]
+    assert names == [FUNCTION]
+
+
 def test_there_is_nothing_to_adopt(bench: Bench) -> None:
     """No authorizer at all, none of this name, or one that calls ours already."""
     assert "no authorizer in the emulator calls somebody else's function" in refusal(bench, code=3)

@@ -22,6 +22,9 @@ from iotauth_cli.policy.match import compile_pattern
 WAY_BACK = "iotauth:previous-function"  # the tag on an adopted authorizer: the ARN of the function that it called
 OUR_FUNCTION = "iotauth:function"  # the tag beside it: the name of ours
 CLIENT_KEY = ((KEY, "S"),)
+READING = ("dynamodb:getitem", "dynamodb:query", "dynamodb:scan", "dynamodb:batchgetitem", "dynamodb:describetable")
+USUAL = ("logs:", "xray:", *READING)  # what a function needs that decides, and no more
+USUAL_POLICIES = ("AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole", "AmazonDynamoDBReadOnlyAccess")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Tables:
 class Around:
     """What else there is about an authorizer that somebody who adopts it should know. Nothing of it is changed.
 
-    *unbound* are the keys that the old function's permission does not ask for; *unseen* says what could not be read.
+    *unbound* are the keys that the old function's permission does not ask for. *may_also* is what its role lets it do
+    beside reading rows and writing its log, *reserved* how many calls at once are kept for it. *unseen* says what could
+    not be read.
     """
 
     is_default: bool = False
@@ -75,6 +80,8 @@ class Around:
     unbound: tuple[str, ...] = ()
     stack: str | None = None
     shares_function: tuple[str, ...] = ()
+    may_also: tuple[str, ...] = ()
+    reserved: int | None = None
     unseen: tuple[str, ...] = ()
 
 
@@ -279,10 +286,35 @@ def sharers_of(session: Session, authorizer: iot.Authorizer, function: str) -> d
     return {"shares_function": tuple(others)}
 
 
+def side_effects_of(session: Session, authorizer: iot.Authorizer, function: str) -> dict[str, Any]:
+    """Say what else the function may do: when it is asked no more, that ends; when it is compared, it may do it."""
+    found = function_of(session, function)
+    role = found.configuration.role.rpartition("/")[2] if found else ""
+    if not role:
+        return {}
+    allowed = {action for each in surroundings.role_documents(session, role) for action in actions_of(each)}
+    attached = surroundings.attached_policies(session, role)
+    more = sorted(each for each in allowed if not each.lower().startswith(USUAL))
+    return {"may_also": (*more, *(each for each in attached if each not in USUAL_POLICIES))}
+
+
+def actions_of(document: dict[str, Any]) -> Iterator[str]:
+    statements = document.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        found = statement.get("Action", []) if statement.get("Effect") == "Allow" else []
+        yield from [found] if isinstance(found, str) else found
+
+
+def reserved_of(session: Session, _authorizer: iot.Authorizer, function: str) -> dict[str, Any]:
+    return {"reserved": surroundings.reserved_executions(session, FunctionArn.parse(function).name)}
+
+
 QUESTIONS = {
     "the default authorizer": default_of,
     "domain configurations": domains_of,
     "the old function's permission": permission_of,
     "the old function's stack": stack_of,
     "other authorizers": sharers_of,
+    "the old function's role": side_effects_of,
+    "the old function's concurrency": reserved_of,
 }
