@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from support_emulator import running_emulator
-from support_parity import cost, installation
+from support_parity import cost, installation, policy
 from support_parity.report import Book
 from support_parity.rows import is_settled, table
 from support_parity.world import Aws, Emulator, World
@@ -27,6 +27,7 @@ from support_parity.world import Aws, Emulator, World
 BOOK = pytest.StashKey[Book]()
 AWS = pytest.StashKey[Aws]()
 USAGES: pytest.StashKey[dict[str, cost.Usage]] = pytest.StashKey()
+RIGHTS: pytest.StashKey[set[tuple[str, str]]] = pytest.StashKey()
 REPORT = "report.json"
 
 
@@ -68,6 +69,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         f"created and removed: a function, a role, a log group, a table and up to 6 authorizers, all `{aws.prefix}…`",
         *cost.shown(usage),
     ]
+    if config.getoption("--aws-sweep") is not None:
+        lines.append(
+            f"before: what earlier runs left behind is removed if it is {config.getoption('--aws-sweep'):g} h old"
+        )
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print("\n".join(lines), flush=True)
         if not (config.getoption("--aws-yes") or is_agreed()):
@@ -118,19 +123,27 @@ def standing(config: pytest.Config, found: World) -> Iterator[World]:
     """Install, hand out, remove: whatever happens between."""
     book = config.stash[BOOK]
     book.world, book.region, book.account = found.kind, found.region, found.account
+    config.stash[RIGHTS] = found.rights
     book.secrets += [found.host] if found.kind == "aws" else []
     hours = config.getoption("--aws-sweep")
     with SignalsAsCtrlC():
         try:
             if found.kind == "aws" and hours is not None:
-                for what in installation.sweep(found.boto, hours * 3600, time.time()):
-                    say(config, f"swept {what}, which an earlier run had left behind")
+                for line in installation.sweep(found.boto, hours * 3600, time.time()):
+                    say(config, line)
             found.install()
             yield found
         finally:
-            stayed = found.remove()
+            try:
+                stayed = found.remove()
+            except KeyboardInterrupt:
+                say(
+                    config,
+                    f"interrupted while `{found.prefix}…` was removed; a run with `--aws-sweep 0` removes the rest",
+                )
+                raise
             for what in stayed:
-                say(config, f"still there: {what}; `--aws-sweep 0` removes it with the next run")
+                say(config, f"still there: {what}; a run with `--aws-sweep 0` removes it")
     assert not stayed, stayed
 
 
@@ -182,18 +195,18 @@ def rows(request: pytest.FixtureRequest, world: World, book: Book) -> Iterator[R
     marker = request.node.get_closest_marker("rows")
     found = Rows(world, book, marker.args)
     yield found
-    if not request.node.stash.get(FAILED, False):
+    if request.node.stash.get(PASSED, False):
         assert found.seen == set(found.numbers), "the test is marked with rows that it did not check"
 
 
-FAILED = pytest.StashKey[bool]()
+PASSED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
-    if report.when == "call" and not report.passed:
-        item.stash[FAILED] = True
+    if report.when == "call" and report.passed:
+        item.stash[PASSED] = True
     return report
 
 
@@ -207,6 +220,8 @@ def measured(request: pytest.FixtureRequest) -> Iterator[None]:
     before = world.usage
     yield
     world.disconnect_all()
+    beyond = sorted(policy.beyond(world.rights))
+    assert not beyond, f"tests/parity/policy.json does not allow {beyond}"
     name, used = short_name(request.node), world.usage.minus(before)
     request.config.stash[USAGES][name] = used
     if world.kind == "emulator" and not request.config.getoption("--parity-usage"):
@@ -221,6 +236,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     book = config.stash.get(BOOK, None)
     if book is None or not book.world:
         return
+    if config.getoption("--parity-usage") and (rights := config.stash.get(RIGHTS, None)) is not None:
+        for action in policy.unused(rights):
+            print(f"\ntests/parity/policy.json allows {action}, which nothing calls", flush=True)
     if config.getoption("--parity-usage"):
         usages: dict[str, cost.Usage] = config.stash[USAGES]
         cost.record(usages)

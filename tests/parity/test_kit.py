@@ -98,12 +98,13 @@ def test_the_sweep_takes_what_is_old_and_ours(emulator: Emulator) -> None:
     old = Installation(emulator.boto, emulator.mark("old"), "key", where, emulator.runtime)
     old._tags[installation.CREATED] = str(int(time.time()) - 7200)
     old.create({"key0": emulator.public_key(0)})
+    emulator.boto("dynamodb").update_table(TableName=old.name, DeletionProtectionEnabled=True)  # as our own create does
     alike = f"{emulator.prefix}-alike"
     emulator.boto("logs").create_log_group(logGroupName=f"/aws/lambda/{alike}")
     try:
         swept = list(installation.sweep(emulator.boto, 3600, time.time()))
-        assert {what.split()[0] for what in swept} == {"authorizer", "function", "role", "table", "log"}
-        assert all(old.name in what for what in swept)
+        assert {line.split()[1] for line in swept} == {"authorizer", "function", "role", "table", "log"}
+        assert all(old.name in line for line in swept)
         assert names_left(emulator, old.name) == []
         assert names_left(emulator, alike) == [f"log group /aws/lambda/{alike}"]
         assert emulator.connect(about="alive").outcome == "accepted"
@@ -114,10 +115,12 @@ def test_the_sweep_takes_what_is_old_and_ours(emulator: Emulator) -> None:
 def test_a_part_that_cannot_be_removed_is_told(emulator: Emulator) -> None:
     """The others are removed all the same."""
     where = ("aws", emulator.region, emulator.account)
-    parts = Installation(emulator.boto, emulator.mark("stuck"), "key", where, emulator.runtime)
+    pauses: list[float] = []
+    parts = Installation(emulator.boto, emulator.mark("stuck"), "key", where, emulator.runtime, pauses.append)
     parts.create({"key0": emulator.public_key(0)})
     parts.later("something", lambda: 1 / 0)
     assert parts.remove() == ["something: division by zero"]
+    assert pauses == [installation.RETRY_PAUSE_S]
     assert names_left(emulator, parts.name) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support_parity.installation import CREATED
 from support_shell import Shell
 
 REAL_HOME = os.environ.get("HOME", "")  # taken when the tests are read: the clean environment hides it later
@@ -50,7 +52,8 @@ def site(
 @pytest.fixture(scope="module")
 def client(site: Site) -> Iterator[str]:
     """An installation with one client that may use one topic."""
-    site.shell.run("authorizer", "create")
+    # With the tag by which `--aws-sweep` finds what a killed run has left.
+    site.shell.run("authorizer", "create", "--tag", f"{CREATED}={int(time.time())}")
     site.shell.run("client", "add", "thermo-1", "--topic", "iotauth-parity/thermo-1")
     yield "thermo-1"
     site.shell.run("client", "remove", "thermo-1", "--yes")

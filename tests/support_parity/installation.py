@@ -1,7 +1,7 @@
 """What a run creates for itself, and how it is removed: on whatever world, with boto3 alone.
 
 Each removal is noted before its creation is asked for, so that an answer which got lost, a failure or Ctrl-C at
-any moment leaves nothing behind. Every part carries the run's name and two tags; `sweep` finds by them what runs
+any moment leaves nothing behind. Every part carries the run's name and a tag; `sweep` finds by them what runs
 have left behind that were killed.
 """
 
@@ -19,9 +19,10 @@ from botocore.exceptions import ClientError
 from support_parity import function
 
 PREFIX = "iotauth-parity-"
-MADE_BY, CREATED = "iotauth-parity", "iotauth-parity-created"
+CREATED = "iotauth-parity-created"  # the tag of every part: when the run began, in epoch seconds
 GONE = ("ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException")
 ROLE_PAUSE_S, ROLE_TRIES = 2.0, 30  # IAM tells Lambda of a new role within seconds, mostly
+RETRY_PAUSE_S = 5.0
 FUNCTION_MB = 1024
 TRUST = {
     "Version": "2012-10-17",
@@ -48,7 +49,7 @@ class Installation:
         self._clients, self._key, self._runtime, self._pause = clients, key, runtime, pause
         self._partition, self._region, self._account = arn_start
         self._undo: list[tuple[str, Callable[[], object]]] = []
-        self._tags = {"made-by": MADE_BY, CREATED: str(int(time.time()))}
+        self._tags = {CREATED: str(int(time.time()))}
         self.function_arn = ""
 
     @property
@@ -117,15 +118,24 @@ class Installation:
         self._later(what, remove)
 
     def remove(self) -> list[str]:
-        """Remove everything, newest first, going on after a failure; return a sentence for each that stayed."""
-        stayed = []
-        while self._undo:
-            what, remove = self._undo.pop()
+        """Remove everything, newest first, going on after a failure; return a sentence for each that stayed.
+
+        What fails is tried once more: AWS may not have heard yet that an authorizer is INACTIVE.
+        """
+        if self._problems():
+            self._pause(RETRY_PAUSE_S)
+        return self._problems()
+
+    def _problems(self) -> list[str]:
+        """Do every removal that is left; forget those that are done, and return what the others said."""
+        problems = []
+        for entry in self._undo[::-1]:
             try:
-                without_missing(remove)
+                without_missing(entry[1])
+                self._undo.remove(entry)
             except Exception as error:
-                stayed.append(f"{what}: {error}")
-        return stayed
+                problems.append(f"{entry[0]}: {error}")
+        return problems
 
     def _later(self, what: str, remove: Callable[[], object]) -> None:
         self._undo.append((what, remove))
@@ -144,7 +154,7 @@ class Installation:
 
     def _create_table(self) -> None:
         tables = self._clients("dynamodb")
-        self._later(f"table {self.name}", lambda: tables.delete_table(TableName=self.name))
+        self._later(f"table {self.name}", lambda: remove_table(tables, self.name))
         keys = [("Mark", "S", "HASH"), ("Number", "N", "RANGE")]
         tables.create_table(
             TableName=self.name,
@@ -211,6 +221,13 @@ def remove_role(iam: Any, name: str) -> None:
     iam.delete_role(RoleName=name)
 
 
+def remove_table(tables: Any, name: str) -> None:
+    """Delete a table, also one that `iotauth authorizer create` has protected."""
+    if tables.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
+        tables.update_table(TableName=name, DeletionProtectionEnabled=False)
+    tables.delete_table(TableName=name)
+
+
 def without_missing(remove: Callable[[], object]) -> None:
     """Remove, and take it for done when it is not there."""
     try:
@@ -225,15 +242,18 @@ def code_of(error: ClientError) -> str:
 
 
 def sweep(clients: Clients, older_than_s: float, now: float) -> Iterator[str]:
-    """Remove what earlier runs left behind that began longer ago than *older_than_s*; yield what, as it goes.
+    """Remove what earlier runs left behind that began longer ago than *older_than_s*; yield a sentence for each.
 
-    Only what carries both the name's prefix and our tags is ours: a part that somebody called alike stays.
+    Only what carries both the name's prefix and the tag is ours: a part that somebody called alike stays.
     """
     for what, tags, remove in _candidates(clients):
         began = tags.get(CREATED, "")
-        if tags.get("made-by") == MADE_BY and began.isdigit() and int(began) < now - older_than_s:
-            without_missing(remove)
-            yield what
+        if began.isdigit() and int(began) < now - older_than_s:
+            try:
+                without_missing(remove)
+                yield f"swept {what}, which an earlier run had left behind"
+            except ClientError as error:
+                yield f"still there: {what}: {error}"
 
 
 def _candidates(clients: Clients) -> Iterator[tuple[str, dict[str, str], Callable[[], object]]]:
@@ -258,7 +278,7 @@ def _candidates(clients: Clients) -> Iterator[tuple[str, dict[str, str], Callabl
         if name.startswith(PREFIX):
             arn = tables.describe_table(TableName=name)["Table"]["TableArn"]
             tags = _plain(tables.list_tags_of_resource(ResourceArn=arn)["Tags"])
-            yield f"table {name}", tags, partial(tables.delete_table, TableName=name)
+            yield f"table {name}", tags, partial(remove_table, tables, name)
     for group in _pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=f"/aws/lambda/{PREFIX}"):
         name, arn = group["logGroupName"], group["arn"].removesuffix(":*")
         tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]

@@ -93,6 +93,10 @@ def connect_tls(
         OSError: either failed; TLS's own errors are OSErrors too.
     """
     plain = socket.create_connection(address, timeout=wait_s)
+    # Devices are silent for minutes in some tests, and routers forget who is: TCP's own signs of life are none of MQTT.
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
     try:
         return TlsPipe(context.wrap_socket(plain, server_hostname=server_name))
     except BaseException:

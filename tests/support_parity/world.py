@@ -18,7 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from iotauth_authorizer.grants import ArnScope
 from iotauth_cli import token as tokens
+from iotauth_cli.aws import iam_actions
 from support_parity import function, mqtt
 from support_parity.cost import Usage
 from support_parity.installation import PREFIX, Installation
@@ -68,6 +70,7 @@ class World(abc.ABC):
 
     def __init__(self) -> None:
         self.usage = Usage()
+        self.rights: set[tuple[str, str]] = set()  # of IAM: actions and resources
         self.prefix = f"{PREFIX}{secrets.token_hex(4)}"
         self.keys = [tokens.load_private_key(tokens.generate(), is_own=True) for _ in range(3)]
         self._order_key = secrets.token_urlsafe(24)
@@ -78,7 +81,7 @@ class World(abc.ABC):
         self._retained: set[str] = set()
 
     @abc.abstractmethod
-    def make_client(self, service: str) -> Any: ...
+    def plain_client(self, service: str) -> Any: ...
 
     @abc.abstractmethod
     def context(self) -> ssl.SSLContext: ...
@@ -91,9 +94,7 @@ class World(abc.ABC):
         """Let time pass; the devices in *pinging* are heard meanwhile, others are silent."""
 
     def install(self) -> None:
-        partition = "aws-cn" if self.region.startswith("cn-") else "aws"
-        partition = "aws-us-gov" if self.region.startswith("us-gov-") else partition
-        where = (partition, self.region, self.account)
+        where = (self.partition, self.region, self.account)
         self.parts = Installation(self.boto, self.prefix, self._order_key, where, self.runtime, self.advance)
         self.parts.create({f"key{number}": self.public_key(number) for number in (0, 1)})
         # AWS IoT hears of a new authorizer after a moment, and the first call of a function is a slow one.
@@ -111,6 +112,24 @@ class World(abc.ABC):
             except Exception as error:
                 stayed.append(f"retained message on {topic}: {error}")
         return stayed + self.parts.remove() if hasattr(self, "parts") else stayed
+
+    def make_client(self, service: str) -> Any:
+        """Return a new client of *service*; what it calls is noted in `rights`."""
+        made = self.plain_client(service)
+        made.meta.events.register_last("before-parameter-build", self._note_rights)
+        return made
+
+    def _note_rights(self, params: Any, model: Any, **_: Any) -> None:
+        scope = ArnScope(self.partition, self.region, getattr(self, "account", ""))
+        service, operation = model.service_model.service_name, model.name
+        self.rights.update(
+            (each.action, each.resource) for each in iam_actions.rights(service, operation, params, scope)
+        )
+
+    @property
+    def partition(self) -> str:
+        start = self.region.partition("-")[0]
+        return "aws-cn" if start == "cn" else "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
     def boto(self, service: str) -> Any:
         if service not in self._clients:
@@ -303,7 +322,7 @@ class Emulator(World):
         self.region, self.runtime = ready.region, f"python3.{sys.version_info.minor}"
         self.account = str(self.make_client("sts").get_caller_identity()["Account"])
 
-    def make_client(self, service: str) -> Any:
+    def plain_client(self, service: str) -> Any:
         return self.running.client(service)
 
     def context(self) -> ssl.SSLContext:
@@ -333,7 +352,7 @@ class Aws(World):
         found = self.make_client("iot").describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
         self.host, self.address = str(found), (str(found), 443)
 
-    def make_client(self, service: str) -> Any:
+    def plain_client(self, service: str) -> Any:
         from botocore.config import Config
 
         address = {"endpoint_url": f"https://{self.host}"} if service == "iot-data" else {}
