@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 
 import pytest
 
 from iotauth_cli.__main__ import main
 from support_desk import Desk
+from support_device import Device, text
+from support_emulator import RunningEmulator
 from support_recorded import recorded
 from support_scenarios import Tape, streams
 
@@ -90,3 +93,17 @@ def test_a_repeated_create_asks_for_each_fact_once(desk: Desk) -> None:
         assert desk("authorizer", "create").code == 0
     assert sorted(call.operation for call in calls) == CALLS_OF_A_REPEATED_CREATE
     assert not any(call.is_mutating for call in calls)
+
+
+def test_a_client_without_alpn_gets_in_by_the_endpoint_that_was_made(desk: Desk, emulator: RunningEmulator) -> None:
+    """With a plain user name and no ALPN, as an ESP8266 connects; by the account's own endpoint it does not."""
+    made = desk("authorizer", "create", "--alpn-free", "--json").document["alpn_free_endpoint"]
+    assert made["port"] == emulator.ready.data_endpoint.port
+    password = desk("client", "add", "esp-1", "--topic", "esp/1", "--json").document["password"]
+    texts = [text(each) for each in ("MQTT", "esp-1", "esp-1", password)]
+    connect = texts[0] + bytes([4, 0xC2]) + struct.pack(">H", 60) + b"".join(texts[1:])
+    for server_name, is_let_in in ((made["host"], True), ("localhost", False)):
+        with Device(emulator, server_name=server_name, alpn=()) as device:
+            device.send(0x10, connect)
+            answer = device.receive()
+            assert (answer is not None and answer[1][1] == 0) is is_let_in
