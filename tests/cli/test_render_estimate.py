@@ -18,19 +18,22 @@ def answer(fleet: Fleet, region: str = "us-east-1", *, free: bool = False) -> Es
     return estimate(Question(fleet, Function(), Limits(), prices_for(region), region, with_free_tier=free))
 
 
-@pytest.mark.parametrize("refresh_s", [300, 86_400])
 @pytest.mark.parametrize(
-    ("devices", "region"),
-    [(1, "us-east-1"), (10_000, "eu-central-1"), (900_000, "ap-northeast-1"), (10_000_000, "sa-east-1")],
+    ("devices", "refresh_s", "region"),
+    [
+        (1, 86_400, "us-east-1"),
+        (10_000, 300, "eu-central-1"),
+        (900_000, 3600, "ap-northeast-1"),
+        (10_000_000, 300, "sa-east-1"),
+    ],
 )
 def test_it_fits_a_terminal_of_eighty_columns(
     monkeypatch: pytest.MonkeyPatch, devices: int, refresh_s: int, region: str
 ) -> None:
-    """Tables, reasons and addresses, for a device or ten million, with the free tier or without."""
+    """Tables, reasons and addresses, for a device or ten million."""
     monkeypatch.setenv("COLUMNS", "80")
-    for free in (False, True):
-        lines = render.lines(answer(Fleet(devices, refresh_s=refresh_s, filters=3), region, free=free))
-        assert [line for line in lines if len(line) > 80] == []
+    lines = render.lines(answer(Fleet(devices, refresh_s=refresh_s, filters=3), region, free=True))
+    assert [line for line in lines if len(line) > 80] == []
 
 
 def test_another_regions_prices_are_marked() -> None:
@@ -81,7 +84,7 @@ def test_it_needs_neither_aws_nor_what_takes_long_to_import() -> None:
     heavy = {"boto3", "botocore", "cryptography", "paho", "yaml", "rich", "sqlite3", "asyncio"}
     code = (
         "import sys; from iotauth_cli.cli import run; "
-        "assert run(['estimate', '--devices', '1000', '--json']) == 0; "
+        "assert run(['estimate', '--devices', '1000', '--json', '--quiet']) == 0; "
         f"print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -99,3 +102,15 @@ def test_printed_prices_are_prices_to_give(tmp_path: Path) -> None:
     assert again["monthly"] == first["monthly"]
     china = shell.run("estimate", "--devices", "5000", "--prices", "prices.json", "--region", "cn-north-1", "--json")
     assert json.loads(china.out)["monthly"]["usd"] == first["monthly"]["usd"]
+
+
+def test_the_next_step_sets_what_is_suggested() -> None:
+    """With the options of `authorizer update`; nothing that is so already."""
+    assert render.next_step(answer(Fleet(10_000))) == (
+        "authorizer update --refresh-after 15m --reserved-concurrency 200"
+    )
+    assert render.next_step(answer(Fleet(10_000, refresh_s=900, disconnect_s=3600))) == (
+        "authorizer update --disconnect-after 24h --reserved-concurrency 200"
+    )
+    assert render.next_step(answer(Fleet(10, protocol="http"))) == "authorizer update --caching"
+    assert render.next_step(answer(Fleet(10, protocol="http", is_cached=True))) is None

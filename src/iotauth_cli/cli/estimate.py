@@ -99,6 +99,8 @@ def estimate(
         )
     )
     ctx.obj.output.result(render.document(found), render.lines(found))
+    if words := render.next_step(found):
+        ctx.obj.output.say(f"next: {ctx.obj.command(words)}")
 
 
 def region(context: Any) -> str:

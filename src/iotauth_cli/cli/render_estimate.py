@@ -21,6 +21,7 @@ UNITS = {"GB-second": "GB-s"}
 LABEL = 16
 SOURCE_INDENT = 7
 MUCH = 10  # times a quota
+WAITS = {"fixed": "5 s", "aws-sdk": "AWS SDKs'", "firmware": "our firmware's"}
 
 
 def lines(found: Estimate) -> list[str]:
@@ -28,22 +29,18 @@ def lines(found: Estimate) -> list[str]:
     sources = Sources()
     sections = [
         headline(found),
-        ["", *bill(found, sources)],
-        *(
-            ["", *part]
-            for part in (
-                free_tier(found, sources),
-                timers(found.choices),
-                storms(found.storms),
-                quotas(found.headrooms),
-            )
-            if part
-        ),
-        ["", *advice(found.suggestions)] if found.suggestions else [],
-        ["", *assumptions(found)],
-        ["", *sources.lines()],
+        bill(found, sources),
+        free_tier(found, sources),
+        timers(found.choices),
+        strangers(found),
+        storms(found.storms),
+        quotas(found.headrooms),
+        advice(found.suggestions),
+        assumptions(found),
+        sources.lines(),
     ]
-    return [line for section in sections for line in section]
+    first, *others = [section for section in sections if section]
+    return [*first, *(line for section in others for line in ("", *section))]
 
 
 class Sources:
@@ -119,6 +116,12 @@ def unit_price(price: Price) -> str:
     return ("from " if len(price.tiers) > 1 else "") + f"${whole}.{cents.rstrip('0'):<02}/{per}"
 
 
+def strangers(found: Estimate) -> list[str]:
+    """Tell what a call costs: with an unsigned authorizer, anybody who knows its name makes some."""
+    cost = dollars(found.million_calls_micro_usd)
+    return folded(f"a million calls cost {cost}, those of strangers to an unsigned authorizer too")
+
+
 def timers(choices: Sequence[Choice]) -> list[str]:
     if not choices:
         return []
@@ -135,19 +138,21 @@ def storms(found: Sequence[Storm]) -> list[str]:
         return []
     rows = [
         ["first attempts", *("at once" if not each.jitter_s else f"within {time(each.jitter_s)}" for each in found)],
-        ["then again", *("after 1 to 128 s" if each.has_backoff else "every 5 s" for each in found)],
+        ["wait between", *(WAITS[each.wait.name] for each in found)],
         ["attempts/s, peak", *(amount(each.peak_attempts) for each in found)],
         ["calls/s, peak", *(amount(each.peak_calls) for each in found)],
         ["calls at a time", *(amount(each.peak_concurrency) for each in found)],
         ["refused attempts", *(amount(each.refused) for each in found)],
-        ["of them throttled", *(amount(each.throttled) for each in found)],
-        ["half are back after", *(time(each.half_back_s) for each in found)],
-        ["all are back after", *(time(each.all_back_s) for each in found)],
+        *(
+            [["throttled calls", *(amount(each.throttled) for each in found)]]
+            if any(e.throttled for e in found)
+            else []
+        ),
+        ["half back after", *(time(each.half_back_s) for each in found)],
+        ["all back after", *(time(each.all_back_s) for each in found)],
     ]
-    if not any(each.throttled for each in found):
-        del rows[6]
-    head = ["when all reconnect", *("" for _ in found)]
-    return columns(head, rows, right=tuple(range(1, len(found) + 1)))
+    lines = columns(["", *("" for _ in found)], rows, right=tuple(range(1, len(found) + 1)))
+    return ["when all reconnect", *lines[1:]]
 
 
 def quotas(found: Sequence[Headroom]) -> list[str]:
@@ -161,12 +166,21 @@ def quotas(found: Sequence[Headroom]) -> list[str]:
 
 
 def advice(found: Sequence[Suggestion]) -> list[str]:
+    if not found:
+        return []
     return ["suggested", *(line for each in found for line in suggested(each))]
+
+
+def next_step(found: Estimate) -> str | None:
+    """Return the command's words that set what is suggested."""
+    options = [each.option for each in found.suggestions if each.option]
+    return f"authorizer update {' '.join(options)}" if options else None
 
 
 def suggested(found: Suggestion) -> list[str]:
     value = {"s": time(found.value), "on": "on"}.get(found.unit, f"{found.value:,}{found.unit}")
-    return [f"  {found.topic}: {value}", *(f"    {line}" for line in folded(found.reason, 4))]
+    option = f", `{found.option}`" if found.option else ""
+    return [f"  {found.topic}: {value}{option}", *(f"    {line}" for line in folded(found.reason, 4))]
 
 
 def assumptions(found: Estimate) -> list[str]:
@@ -204,7 +218,7 @@ def assumed(found: Estimate) -> list[tuple[str, str]]:
         (
             "the log",
             f"{sum(loads.LOG_BYTES)} bytes a call in {len(loads.LOG_BYTES)} lines, kept {function.retention_days} days "
-            "and compressed to 15 %",
+            "and compressed to 15%",
         ),
         (
             "the account",
@@ -288,6 +302,7 @@ def document(found: Estimate) -> dict[str, Any]:
         "function": plain(asdict(question.function)),
         "limits": asdict(question.limits),
         "monthly": bill_document(found.bill),
+        "million_calls_usd": usd(found.million_calls_micro_usd),
         "messages": plain(found.load.messages),
         "device_day": plain({
             "connects": found.load.connects, "calls": found.load.calls, "session_s": found.load.session_s,
@@ -297,7 +312,7 @@ def document(found: Estimate) -> dict[str, Any]:
             "published": found.load.published_per_s, "delivered": found.load.delivered_per_s,
         }),
         "refresh_timers": [choice_document(each) for each in found.choices],
-        "returns": [plain(asdict(each)) for each in found.storms],
+        "returns": [{**plain(asdict(each)), "wait": each.wait.name} for each in found.storms],
         "quotas": [quota_document(each) for each in found.headrooms],
         "suggestions": [asdict(each) for each in found.suggestions],
         "assumptions": dict(assumed(found)),

@@ -18,7 +18,7 @@ from iotauth_authorizer.grants import Grants
 from iotauth_authorizer.record import ClientRecord, to_item
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations.estimate import Fleet, Function, Limits, Question, estimate, prices_for
-from iotauth_cli.operations.estimate.cost import bill_of, choices, micro
+from iotauth_cli.operations.estimate.cost import bill_of, calls_cost, choices, micro
 from iotauth_cli.operations.estimate.load import DAY_S, LOG_BYTES, ROW_BYTES, check, load_of
 from iotauth_cli.operations.estimate.prices import FREE, ITEMS, PRICES
 from support import REPOSITORY
@@ -75,6 +75,11 @@ def test_the_bill_of_a_thousand_devices_is_the_one_worked_out_by_hand() -> None:
     bill = bill_of(load_of(THOUSAND, Function()), HOME)
     assert bill.micro_usd == 26_136_790
     assert bill.authorizer_micro_usd == 26_136_790 - 20_796_000
+
+
+def test_a_million_calls_cost_what_they_use() -> None:
+    """$0.20 requests, 2,875 GB-s, $0.125 reads, 505 MB of log and 75.75 MB of it kept."""
+    assert calls_cost(Function(), HOME) == 200_000 + 38_334 + 125_000 + 252_500 + 2_273
 
 
 def test_with_the_free_tier_the_requests_are_a_million_fewer() -> None:

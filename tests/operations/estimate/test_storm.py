@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iotauth_cli.operations.estimate.storm import Limits, Storm, storm, suggested_jitter
+from iotauth_cli.operations.estimate.storm import FIRMWARE, FIXED, SDK, Limits, Storm, Wait, storm, suggested_jitter
 
 COLD_S = 0.16
 
@@ -28,7 +28,7 @@ class Played:
     calls_at_a_time: int
 
 
-def play(devices: int, limits: Limits, cold_s: float, jitter_s: int, *, has_backoff: bool, seed: int = 7) -> Played:
+def play(devices: int, limits: Limits, cold_s: float, jitter_s: int, *, wait: Wait, seed: int = 7) -> Played:
     """Let every device try for itself until it is in, each call as long as a cold one."""
     chance = random.Random(seed)
     queue = [(chance.uniform(0, jitter_s), device, 0) for device in range(devices)]
@@ -53,10 +53,19 @@ def play(devices: int, limits: Limits, cold_s: float, jitter_s: int, *, has_back
             let_in_at.append(now)
             continue
         refused += 1
-        wait = max(1.0, chance.uniform(0, min(128, 2**failures))) if has_backoff else 5.0
-        heapq.heappush(queue, (now + wait, device, failures + 1))
+        heapq.heappush(queue, (now + pause(wait.name, failures, chance), device, failures + 1))
     let_in_at.sort()
     return Played(let_in_at[(devices - 1) // 2], let_in_at[-1], refused, throttled, most)
+
+
+def pause(library: str, failures: int, chance: random.Random) -> float:
+    """Return how long a device waits after so many *failures* before this one, as its library does."""
+    if library == "fixed":
+        return 5.0
+    if library == "aws-sdk":
+        return max(1.0, chance.uniform(0, min(128, 1 << failures)))
+    doubled = min(120, 1 << failures)
+    return doubled + chance.uniform(0, doubled / 2)
 
 
 CROWDS = [
@@ -69,22 +78,22 @@ CROWDS = [
 ]
 
 
-@pytest.mark.parametrize("has_backoff", [False, True], ids=["every-5-s", "backoff"])
+@pytest.mark.parametrize("wait", [FIXED, SDK, FIRMWARE], ids=lambda wait: wait.name)
 @pytest.mark.parametrize("jitter_s", [0, 3, 12, 60])
 @pytest.mark.parametrize(("devices", "limits"), CROWDS, ids=str)
 def test_the_formula_tells_what_a_simulation_of_each_device_shows(
-    devices: int, limits: Limits, jitter_s: int, has_backoff: bool
+    devices: int, limits: Limits, jitter_s: int, wait: Wait
 ) -> None:
     """Half are back within a fifth or two seconds of it, refusals within a third; the last are less certain.
 
     The unlucky wait once more, and with a fixed wait those that were refused meet again, which a fluid does not tell.
     """
-    told = storm(devices, limits, COLD_S, jitter_s=jitter_s, has_backoff=has_backoff)
-    played = play(devices, limits, COLD_S, jitter_s, has_backoff=has_backoff)
+    told = storm(devices, limits, COLD_S, jitter_s=jitter_s, wait=wait)
+    played = play(devices, limits, COLD_S, jitter_s, wait=wait)
     assert told.half_back_s == pytest.approx(played.half_back_s, rel=0.2, abs=2 + jitter_s / 20)
     assert told.all_back_s is not None
     assert told.all_back_s <= played.all_back_s * 1.3 + 3
-    assert told.all_back_s >= (played.all_back_s * 0.9 - 64 if has_backoff else played.all_back_s / 2 - 5)
+    assert told.all_back_s >= (played.all_back_s / 2 - 5 if wait == FIXED else played.all_back_s * 0.9 - 64)
     assert told.refused == pytest.approx(played.refused, rel=0.3, abs=devices / 2)
     assert told.peak_concurrency >= played.calls_at_a_time - 1
 
@@ -93,8 +102,8 @@ def test_the_formula_tells_what_a_simulation_of_each_device_shows(
 def test_cold_starts_of_seconds_are_counted_on_the_safe_side(concurrency: int, jitter_s: int) -> None:
     """A start of two and a half seconds keeps an environment for three of ours: never sooner than in the simulation."""
     limits = Limits(400, concurrency)
-    told = storm(2000, limits, 2.5, jitter_s=jitter_s, has_backoff=True)
-    played = play(2000, limits, 2.5, jitter_s, has_backoff=True)
+    told = storm(2000, limits, 2.5, jitter_s=jitter_s, wait=SDK)
+    played = play(2000, limits, 2.5, jitter_s, wait=SDK)
     assert told.half_back_s is not None
     assert played.half_back_s - 2 <= told.half_back_s <= played.half_back_s * 1.35 + 2
     assert told.peak_concurrency >= played.calls_at_a_time
@@ -119,7 +128,7 @@ def test_jitter_spreads_and_littles_law_gives_the_concurrency() -> None:
 
 def test_reserved_concurrency_is_the_door_where_it_is_narrower() -> None:
     """Ten at a time serve 62 a second of these: 400 that come in a second are mostly throttled."""
-    found = storm(400, Limits(500, 10), COLD_S, has_backoff=True)
+    found = storm(400, Limits(500, 10), COLD_S, wait=SDK)
     assert found.limit == "function"
     assert found.throttled == found.refused > 0
     assert found.peak_concurrency == 10
@@ -151,28 +160,28 @@ crowds = st.tuples(
     st.integers(1, 5000),
     st.builds(Limits, st.integers(1, 2000), st.integers(1, 2000)),
     st.floats(0.01, 4),
-    st.booleans(),
+    st.sampled_from([FIXED, SDK, FIRMWARE]),
 )
 
 
 @settings(max_examples=60)
 @given(crowds, st.integers(0, 300), st.integers(0, 300))
-def test_more_jitter_never_raises_a_peak(crowd: tuple[int, Limits, float, bool], some: int, more: int) -> None:
+def test_more_jitter_never_raises_a_peak(crowd: tuple[int, Limits, float, Wait], some: int, more: int) -> None:
     """Neither the calls of a second nor those at a time."""
-    devices, limits, cold_s, has_backoff = crowd
+    devices, limits, cold_s, wait = crowd
     less, longer = sorted((some, more))
-    before = storm(devices, limits, cold_s, jitter_s=less, has_backoff=has_backoff)
-    after = storm(devices, limits, cold_s, jitter_s=longer, has_backoff=has_backoff)
+    before = storm(devices, limits, cold_s, jitter_s=less, wait=wait)
+    after = storm(devices, limits, cold_s, jitter_s=longer, wait=wait)
     assert after.peak_calls <= before.peak_calls + 1e-6
     assert after.peak_concurrency <= before.peak_concurrency
 
 
 @settings(max_examples=60)
 @given(crowds, st.integers(0, 300))
-def test_a_storm_stays_within_what_there_is(crowd: tuple[int, Limits, float, bool], jitter_s: int) -> None:
+def test_a_storm_stays_within_what_there_is(crowd: tuple[int, Limits, float, Wait], jitter_s: int) -> None:
     """No more at a time than devices and concurrency, no more throttled than refused, half before all."""
-    devices, limits, cold_s, has_backoff = crowd
-    found = storm(devices, limits, cold_s, jitter_s=jitter_s, has_backoff=has_backoff)
+    devices, limits, cold_s, wait = crowd
+    found = storm(devices, limits, cold_s, jitter_s=jitter_s, wait=wait)
     assert 1 <= found.peak_concurrency <= min(devices, limits.concurrency)
     assert found.peak_calls <= min(devices, limits.connects_per_s) + 1e-6
     assert 0 <= found.throttled <= found.refused + 1e-6
@@ -183,9 +192,9 @@ def test_a_storm_stays_within_what_there_is(crowd: tuple[int, Limits, float, boo
 
 @settings(max_examples=60)
 @given(crowds)
-def test_the_suggested_jitter_lets_everybody_in_at_the_first_attempt(crowd: tuple[int, Limits, float, bool]) -> None:
+def test_the_suggested_jitter_lets_everybody_in_at_the_first_attempt(crowd: tuple[int, Limits, float, Wait]) -> None:
     """Nobody is refused."""
-    devices, limits, cold_s, has_backoff = crowd
+    devices, limits, cold_s, wait = crowd
     jitter_s = suggested_jitter(devices, limits, cold_s)
-    found: Storm = storm(devices, limits, cold_s, jitter_s=jitter_s, has_backoff=has_backoff)
+    found: Storm = storm(devices, limits, cold_s, jitter_s=jitter_s, wait=wait)
     assert found.refused == 0

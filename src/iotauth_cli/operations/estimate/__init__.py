@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from iotauth_cli.operations.estimate import load as loads
 from iotauth_cli.operations.estimate import storm as storms
 from iotauth_cli.operations.estimate.advice import Suggestion, in_words, suggestions
-from iotauth_cli.operations.estimate.cost import Bill, Choice, Line, bill_of, choices
+from iotauth_cli.operations.estimate.cost import Bill, Choice, Line, bill_of, calls_cost, choices
 from iotauth_cli.operations.estimate.load import Fleet, Function, Load
 from iotauth_cli.operations.estimate.price_file import read_prices
 from iotauth_cli.operations.estimate.prices import HOME, Price, Source, prices_for, with_own
@@ -43,13 +43,15 @@ class Question:
 class Estimate:
     """The answer to *question*.
 
-    *choices* are other refresh timers; *storms* the return of the whole fleet: at once with a fixed wait
-    between attempts, at once with a backoff, and with jitter. None of it for a fleet that speaks HTTPS.
+    *million_calls_micro_usd* is what a million calls cost, also those of strangers. *choices* are other refresh
+    timers; *storms* the return of the whole fleet: at once with each way to wait between attempts, then with
+    jitter. None of these two for a fleet that speaks HTTPS without caching.
     """
 
     question: Question
     load: Load
     bill: Bill
+    million_calls_micro_usd: int
     choices: tuple[Choice, ...]
     storms: tuple[Storm, ...]
     headrooms: tuple[Headroom, ...]
@@ -67,11 +69,12 @@ def estimate(question: Question) -> Estimate:
     storms.check(limits, question.jitter_s)
     load = loads.load_of(fleet, function)
     found = returns(question)
-    worst = found[2:] if question.jitter_s else found[:2]
+    worst = found[-1:] if question.jitter_s else found[:3]
     return Estimate(
         question=question,
         load=load,
         bill=bill_of(load, question.prices, with_free_tier=question.with_free_tier),
+        million_calls_micro_usd=calls_cost(function, question.prices),
         choices=choices(fleet, function, question.prices) if fleet.protocol == "mqtt" or fleet.is_cached else (),
         storms=found,
         headrooms=headrooms(fleet, function, load, limits, worst),
@@ -86,7 +89,7 @@ def returns(question: Question) -> tuple[Storm, ...]:
     devices, limits, cold_s = question.fleet.devices, question.limits, float(question.function.cold_s)
     chosen = question.jitter_s
     jitter_s = suggested_jitter(devices, limits, cold_s) if chosen is None else chosen
-    found = [storm(devices, limits, cold_s), storm(devices, limits, cold_s, has_backoff=True)]
+    found = [storm(devices, limits, cold_s, wait=wait) for wait in (storms.FIXED, storms.SDK, storms.FIRMWARE)]
     if 0 < jitter_s <= storms.LONGEST_JITTER_S:
-        found.append(storm(devices, limits, cold_s, jitter_s=jitter_s, has_backoff=True))
+        found.append(storm(devices, limits, cold_s, jitter_s=jitter_s, wait=storms.FIRMWARE))
     return tuple(found)

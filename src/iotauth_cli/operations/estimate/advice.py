@@ -27,12 +27,16 @@ PATIENCE_S = 600  # after which a fleet that is not back needs a higher quota
 
 @dataclass(frozen=True)
 class Suggestion:
-    """*value* for *topic*, which is a setting's name, and the reason in a sentence."""
+    """*value* for *topic*, which is a setting's name, and the reason in a sentence.
+
+    *option* sets it with `iotauth authorizer create` and `update`, where they do and it is not so already.
+    """
 
     topic: str
     value: int
     unit: str
     reason: str
+    option: str | None = None
 
 
 def suggestions(
@@ -42,7 +46,7 @@ def suggestions(
     if fleet.protocol == "http":
         return () if fleet.is_cached else (caching(),)
     jitter_s = suggested_jitter(fleet.devices, limits, float(function.cold_s))
-    found = [refresh(fleet, function, prices), disconnect(), *jitter(fleet, limits, jitter_s)]
+    found = [refresh(fleet, function, prices), disconnect(fleet), *jitter(fleet, limits, jitter_s)]
     found += reservation(fleet, function, limits, jitter_s)
     if jitter_s > PATIENCE_S:
         found.append(connects(fleet, jitter_s))
@@ -57,17 +61,24 @@ def refresh(fleet: Fleet, function: Function, prices: Mapping[str, Price]) -> Su
         if costs[each].authorizer_micro_usd * PART <= costs[each].micro_usd - costs[each].authorizer_micro_usd
     ]  # fmt: skip
     if not fitting:
-        return Suggestion("refresh", MAX_TIMER_S, "s", "the authorizer costs more than a tenth of AWS IoT at any timer")
+        why = "the authorizer costs more than a tenth of AWS IoT at any timer"
+        return Suggestion("refresh", MAX_TIMER_S, "s", why, timer("--refresh-after", MAX_TIMER_S, fleet.refresh_s))
     value = fitting[0]
     why = "the shortest that costs at most a tenth of what AWS IoT costs anyway"
     # `iotauth client disable` ends the session itself; this is for what happens to a row by other hands.
     late = f"a row that is changed by other hands than iotauth's is obeyed within {in_words(value)}"
-    return Suggestion("refresh", value, "s", f"{why}; {late}")
+    return Suggestion("refresh", value, "s", f"{why}; {late}", timer("--refresh-after", value, fleet.refresh_s))
 
 
-def disconnect() -> Suggestion:
+def timer(option: str, value: int, asked: int) -> str | None:
+    """Return the option that makes a timer *value* seconds, or None where that is what was *asked* about."""
+    return None if value == asked else f"{option} {value // 3600}h" if value % 3600 == 0 else f"{option} {value // 60}m"
+
+
+def disconnect(fleet: Fleet) -> Suggestion:
     why = "the longest that AWS takes: a shorter one adds connects, and shuts nobody out sooner than the refresh does"
-    return Suggestion("disconnect", MAX_TIMER_S, "s", why)
+    option = timer("--disconnect-after", MAX_TIMER_S, fleet.disconnect_s)
+    return Suggestion("disconnect", MAX_TIMER_S, "s", why, option)
 
 
 def jitter(fleet: Fleet, limits: Limits, jitter_s: int) -> list[Suggestion]:
@@ -95,7 +106,7 @@ def reservation(fleet: Fleet, function: Function, limits: Limits, jitter_s: int)
         f"twice the {needed:,} that such a return needs: other functions cannot take them away, and strangers who "
         "call the authorizer cannot use more; too little would lock devices out"
     )
-    return [Suggestion("reserved concurrency", value, "", why)]
+    return [Suggestion("reserved concurrency", value, "", why, f"--reserved-concurrency {value}")]
 
 
 def connects(fleet: Fleet, jitter_s: int) -> Suggestion:
@@ -106,7 +117,7 @@ def connects(fleet: Fleet, jitter_s: int) -> Suggestion:
 
 def caching() -> Suggestion:
     why = "over HTTPS each message is a call of the function, unless its answer is cached and the connection kept"
-    return Suggestion("http caching", 1, "on", why)
+    return Suggestion("http caching", 1, "on", why, "--caching")
 
 
 def in_words(seconds: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from iotauth_cli.operations.estimate.load import Fleet, Function, Load, load_of
+from iotauth_cli.operations.estimate.load import Fleet, Function, Load, authorizer_use, load_of
 from iotauth_cli.operations.estimate.prices import AUTHORIZER, FREE, Allowance, Price
 
 MICRO = 1_000_000  # micro-dollars of a dollar
@@ -103,3 +103,9 @@ def choice(fleet: Fleet, function: Function, prices: Mapping[str, Price], asked_
         bill.authorizer_micro_usd,
         bill.micro_usd,
     )
+
+
+def calls_cost(function: Function, prices: Mapping[str, Price], calls: int = 1_000_000) -> int:
+    """Return what *calls* of the function cost in micro-dollars, whoever makes them: function, table read and log."""
+    use = authorizer_use(Fleet(0), function, Fraction(calls))
+    return sum(micro(prices[key].usd(quantity)) for key, quantity in use.items())

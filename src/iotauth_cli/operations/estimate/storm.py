@@ -14,8 +14,8 @@ refused, Little's law gives the concurrency: N / J × how long a cold call takes
 worst second counts: all that AWS IoT lets in arrives at once, each in an environment of its own.
 
 Sources: AWS IoT Core quotas; Lambda developer guide, "Understanding Lambda function scaling" (1,000
-environments each 10 s and function, ten calls a second for each unit of concurrency); the waits are
-those of the AWS SDKs (1 to 128 s, doubling, full jitter) and of loops around PubSubClient (5 s).
+environments each 10 s and function, ten calls a second for each unit of concurrency); for the waits
+between attempts, see `Wait`.
 """
 
 from __future__ import annotations
@@ -40,8 +40,23 @@ GONE_ON = DAY_S  # seconds after which we stop counting
 NOBODY = 0.5  # devices: fewer than this are none
 NOTHING = 1e-6  # devices: less than this is the rounding of floats
 
-FIXED_S = 5  # what a sketch around PubSubClient waits between attempts
-BACKOFF_S = (1, 2, 4, 8, 16, 32, 64, 128)  # the windows of the AWS SDKs' waits
+
+@dataclass(frozen=True)
+class Wait:
+    """How a library waits between attempts: after the n-th refusal a random time in the n-th window, in seconds.
+
+    The last window is kept for all that follow.
+    """
+
+    name: str
+    windows: tuple[tuple[int, int], ...]
+
+
+FIXED = Wait("fixed", ((5, 5),))  # what a sketch around PubSubClient does
+# Doubling with full jitter, never under a second: AWS's Mobile SDKs go to 128 s, those of MQTT 5 to 120 s.
+SDK = Wait("aws-sdk", tuple((1, most) for most in (1, 2, 4, 8, 16, 32, 64, 128)))
+# `backoff.h` of the firmware template: the doubled wait, and up to half of it more.
+FIRMWARE = Wait("firmware", tuple((least, least * 3 // 2) for least in (1, 2, 4, 8, 16, 32, 64, 120)))
 
 
 @dataclass(frozen=True)
@@ -56,14 +71,14 @@ class Limits:
 class Storm:
     """One way in which *devices* come back.
 
-    *has_backoff* says how they wait: a doubling window, else always five seconds. The peaks are a second's;
-    *refused* counts attempts. *half_back_s* and *all_back_s* are None where that takes more than a day.
+    *wait* is how they wait between attempts. The peaks are a second's; *refused* counts attempts, *throttled* those
+    that the function refused. *half_back_s* and *all_back_s* are None where that takes more than a day.
     *limit* names the door that refused: `connects`, `function`, None for neither.
     """
 
     devices: int
     jitter_s: int
-    has_backoff: bool
+    wait: Wait
     peak_attempts: float
     peak_calls: float
     peak_concurrency: int
@@ -74,9 +89,9 @@ class Storm:
     limit: str | None
 
 
-def storm(devices: int, limits: Limits, cold_s: float, *, jitter_s: int = 0, has_backoff: bool = False) -> Storm:
+def storm(devices: int, limits: Limits, cold_s: float, *, jitter_s: int = 0, wait: Wait = FIXED) -> Storm:
     """Return how *devices* come back, their first attempts spread over *jitter_s* seconds."""
-    crowd = _Crowd(devices, jitter_s, has_backoff)
+    crowd = _Crowd(devices, jitter_s, wait)
     function = _Function(limits.concurrency, cold_s)
     left, second = float(devices), 0
     peak_attempts = refused = throttled = most_in = 0.0
@@ -96,12 +111,12 @@ def storm(devices: int, limits: Limits, cold_s: float, *, jitter_s: int = 0, has
     return Storm(
         devices,
         jitter_s,
-        has_backoff,
+        wait,
         peak_attempts,
         float(min(devices, limits.connects_per_s)) if is_crowded else most_in,
         concurrency(devices, limits, cold_s, jitter_s, is_crowded=is_crowded),
         refused if is_crowded else 0.0,
-        throttled if is_crowded else 0.0,
+        throttled if throttled > NOTHING * devices else 0.0,
         half,
         max(second, jitter_s) if left < NOBODY else None,
         limit_of(refused - throttled, throttled, devices),
@@ -184,58 +199,55 @@ class _Function:
 class _Crowd:
     """The devices that are still outside, by the second of their next attempt."""
 
-    def __init__(self, devices: int, jitter_s: int, has_backoff: bool) -> None:
+    def __init__(self, devices: int, jitter_s: int, wait: Wait) -> None:
         self._first = devices / max(jitter_s, 1)
         self._first_s = max(jitter_s, 1)
         self._came_together = jitter_s == 0
-        self._has_backoff = has_backoff
-        self._waiting: deque[float] = deque([0.0] * FIXED_S, maxlen=FIXED_S)  # refused in the last seconds
-        self._levels = [_Level(window) for window in BACKOFF_S]
-        self._arrived: list[float] = []  # of this second: first attempts, then each level's
+        self._stays_together = wait.windows[-1][0] == wait.windows[-1][1]
+        self._queues = [_Queue(*window) for window in wait.windows]
+        self._arrived: list[float] = []  # of this second: first attempts, then those of each queue
 
     def lasts_s(self, second: int, called: float, attempts: float) -> float:
         """Return in how much of this *second* the first *called* of its *attempts* come.
 
         Attempts that began in one instant stay together: always with a fixed wait, and for the first
-        rounds with a backoff, whose first wait is a second for everybody.
+        rounds with a backoff, whose first waits are the same for everybody.
         """
-        if self._came_together and (second < TOGETHER_S or not self._has_backoff):
+        if self._came_together and (second < TOGETHER_S or self._stays_together):
             return 0.0
         return called / attempts if attempts else 1.0
 
     def attempts(self, second: int) -> float:
         new = self._first if second < self._first_s else 0.0
-        if not self._has_backoff:
-            return new + self._waiting[0]
-        self._arrived = [new, *(level.next() for level in self._levels)]
+        self._arrived = [new, *(queue.next() for queue in self._queues)]
         return sum(self._arrived)
 
     def refuse(self, refused: float) -> None:
         """Send *refused* of this second's attempts back: the same part of each group, to the next longer wait."""
-        if not self._has_backoff:
-            self._waiting.append(refused)
-            return
         total = sum(self._arrived)
         share = refused / total if total else 0.0
         *before, longest, again = self._arrived
-        for level, arrived in zip(self._levels, (*before, longest + again), strict=True):
-            level.add(arrived * share)
+        for queue, arrived in zip(self._queues, (*before, longest + again), strict=True):
+            queue.add(arrived * share)
 
 
-class _Level:
-    """Devices that wait for a random part of *window* seconds: each group comes back evenly over the window."""
+class _Queue:
+    """Devices that wait for a random time: those of one second come back evenly from *least_s* to *most_s* later."""
 
-    def __init__(self, window: int) -> None:
-        self._window = window
+    def __init__(self, least_s: int, most_s: int) -> None:
+        self._least_s = least_s
+        self._most_s = most_s
         self._rate = 0.0
-        self._ending: deque[float] = deque([0.0] * window, maxlen=window)  # rates that end, in order
+        self._changes = deque([0.0] * (most_s + 1))  # of the rate, in the seconds to come
 
     def next(self) -> float:
         """Return how many come in the second that begins."""
+        self._rate += self._changes.popleft()
+        self._changes.append(0.0)
         return max(self._rate, 0.0)
 
     def add(self, devices: float) -> None:
-        """Let *devices* of this second wait: the next *window* seconds get an equal part each."""
-        rate = devices / self._window
-        self._rate += rate - self._ending[0]
-        self._ending.append(rate)
+        """Let *devices* of this second wait."""
+        rate = devices / (self._most_s - self._least_s + 1)
+        self._changes[self._least_s - 1] += rate
+        self._changes[self._most_s] -= rate
