@@ -137,7 +137,7 @@ def test_who_adopts_needs_a_little_more(played: Played, names: Names) -> None:
 # to name beforehand, and the command does without.
 LOOKED_AT_IF_ALLOWED = {
     Right(f"iam:{action}", "arn:aws:iam::123456789012:role/role-of-older-function")
-    for action in ("GetRolePolicy", "ListRolePolicies")
+    for action in ("GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies")
 }
 
 

@@ -267,7 +267,13 @@ ADOPTING: tuple[Grant, ...] = (
     Grant(
         "AskTheOtherFunction",
         "how it is set up, who may call it, and what it says to the same logins",
-        ("lambda:GetFunctionConfiguration", "lambda:GetPolicy", "lambda:InvokeFunction", "lambda:ListTags"),
+        (
+            "lambda:GetFunctionConcurrency",
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetPolicy",
+            "lambda:InvokeFunction",
+            "lambda:ListTags",
+        ),
         ("other-function",),
     ),
 )
