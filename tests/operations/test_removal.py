@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from support_installation import WISH, Account, Broken, Watched
 
 ENDPOINT = "doors-without-alpn"
 WEEK_S = 7 * 86_400
+OURS = [{"Key": "made-by", "Value": "iotauth"}]
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def make(account: Account, store: Store) -> None:
     wish = authorizers.signed(WISH, store, now=1_700_000_000)
     list(authorizers.apply(session, authorizers.plan(session, wish)))
     account.client("iot").set_default_authorizer(authorizerName=WISH.authorizer)
-    endpoint(account, ENDPOINT, tags=[{"Key": "made-by", "Value": "iotauth"}])
+    endpoint(account, ENDPOINT, tags=OURS)
 
 
 def endpoint(account: Account, name: str, tags: list[dict[str, str]]) -> None:
@@ -144,6 +146,64 @@ def test_policies_that_were_added_to_the_role_go_with_it(account: Account, store
     reasons = {step.resource: step.reason for step in plan.steps}
     assert reasons["role"] == "with what was added to it: `more`, `AWSXRayDaemonWriteAccess`"
     assert what_is_left(account) == []
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+def test_an_heir_gets_the_ways_in(account: Account, store: Store, after: bool) -> None:
+    """A fleet that has moved to a second authorizer keeps the default and the endpoint, wherever a run breaks."""
+    heir = replace(WISH, authorizer="gates")
+
+    def begin() -> None:
+        make(account, store)
+        session = account.session()
+        list(authorizers.apply(session, authorizers.plan(session, heir)))
+        endpoint(account, "off", tags=OURS)
+        account.client("iot").update_domain_configuration(
+            domainConfigurationName="off", domainConfigurationStatus="DISABLED"
+        )
+
+    def retire(session: Watched) -> Plan:
+        plan = removal.plan(session, WISH, with_table=False, heir="gates")
+        assert tuple(removal.apply(session, plan)) == plan.changes
+        return plan
+
+    begin()
+    session = account.session()
+    assert words(retire(session))[:4] == [
+        "update default authorizer gates",
+        f"update domain configuration {ENDPOINT}",
+        "disable domain configuration off",
+        "deactivate authorizer doors",
+    ]
+    for number in range(1, session.changes.index("iot:update_authorizer") + 1):  # from there on it is as without
+        account.client("iot").delete_domain_configuration(domainConfigurationName="off")
+        account.client("iot").clear_default_authorizer()
+        take_back(account)
+        begin()
+        # The first attempt to set the default is refused, and there is no answer to lose.
+        is_refused = after and session.changes[number] == "iot:clear_default_authorizer"
+        with contextlib.nullcontext() if is_refused else pytest.raises(Broken):
+            retire(account.session(fail_at=number, after=after))
+        if is_refused:
+            continue
+        retire(account.session())
+        found = account.client("iot").describe_domain_configuration(domainConfigurationName=ENDPOINT)
+        assert (found["authorizerConfig"]["defaultAuthorizerName"], found["domainConfigurationStatus"]) == (
+            "gates",
+            "ENABLED",
+        )
+        default = account.client("iot").describe_default_authorizer()["authorizerDescription"]
+        assert default["authorizerName"] == "gates"
+        assert authorizers.plan(account.session(), heir).changes == ()
+
+
+def take_back(account: Account) -> None:
+    """Take the endpoint from whoever has it, so that it can be made anew."""
+    iot = account.client("iot")
+    iot.update_domain_configuration(
+        domainConfigurationName=ENDPOINT, domainConfigurationStatus="DISABLED", removeAuthorizerConfig=True
+    )
+    iot.delete_domain_configuration(domainConfigurationName=ENDPOINT)
 
 
 def test_what_a_stack_has_made_is_the_stacks_to_delete(account: Account, store: Store) -> None:

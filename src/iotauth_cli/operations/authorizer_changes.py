@@ -27,7 +27,7 @@ from iotauth_cli.operations.installation.authorizer import Permission, function_
 from iotauth_cli.operations.installation.function import TIMERS, Function
 from iotauth_cli.operations.installation.names import validate
 from iotauth_cli.operations.installation.part import MADE_BY_TAG
-from iotauth_cli.operations.installation.stack import refuse_change
+from iotauth_cli.operations.installation.stack import refuse_change, stack_behind
 from iotauth_cli.operations.installation.storage import LogGroup
 from iotauth_cli.operations.installation.ways_in import AlpnFreeEndpoint
 
@@ -99,7 +99,9 @@ def plan(session: Session, wish: Wish, changes: Changes) -> Update:
 
 
 def check(session: Session, wish: Wish, changes: Changes) -> None:
-    """Refuse values that AWS would, and functions that are not iotauth's to change."""
+    """Refuse values that AWS would, and what is not iotauth's to change: a stack's authorizer goes by its template."""
+    if stack_behind(session, wish):
+        refuse_change(session, function_of(session, wish).name)
     function_arn = changes.function_arn or wish.function_arn
     # Taking back is said of the same function as keeping.
     settings = replace(changes.settings, reserved_concurrency=0) if changes.unreserve else changes.settings

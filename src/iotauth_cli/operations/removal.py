@@ -34,6 +34,8 @@ from iotauth_cli.operations.signing.keyring import Keyring
 
 DAYS_OFF = 7  # a managed domain configuration is DISABLED before it goes; source: DeleteDomainConfiguration
 MARK = "iotauth-authorizer"  # the tag of a configuration that was taken from its authorizer
+BEQUEST = "iotauth-default"  # the tag of an authorizer: whom it leaves being the default to
+DEFAULT = "default authorizer"
 DOMAIN = "domain configuration"
 
 PASSING: dict[str, tuple[str, ...]] = {  # AWS's words for "not now", by the part that it says them of
@@ -55,8 +57,19 @@ class Endpoint:
     is_ours: bool
 
 
-def plan(session: Session, wish: Wish, *, with_table: bool, keyring: Keyring | None = None) -> Plan:
-    """Say what deleting the authorizer takes away, and what stays and why. *keyring* holds the keys that sign for it.
+@dataclass(frozen=True)
+class Removal(Plan):
+    """*heir* is the authorizer that gets what leads devices to this one, if it is not to be closed."""
+
+    heir: str | None = None
+
+
+def plan(
+    session: Session, wish: Wish, *, with_table: bool, keyring: Keyring | None = None, heir: str | None = None
+) -> Removal:
+    """Say what deleting the authorizer takes away, and what stays and why.
+
+    *keyring* holds the keys that sign for it. An *heir* becomes the default in its place, and gets its endpoints.
 
     Raises:
         NotFound: there is neither the authorizer nor anything left of it.
@@ -68,25 +81,23 @@ def plan(session: Session, wish: Wish, *, with_table: bool, keyring: Keyring | N
     refuse_removal(session, wish)
     endpoints = tuple(endpoints_of(session, wish.authorizer))
     steps = [
-        *shutting(session, wish, found, endpoints),
+        *(shutting(session, wish, endpoints) if heir is None else handing_over(session, wish, endpoints, heir)),
+        *deactivating(found),
         *part_steps(session, wish, with_table=with_table),
-        *(last_of(each.configuration) for each in endpoints if each.is_ours),
+        *(last_of(each.configuration) for each in endpoints if each.is_ours and heir is None),
     ]
     if all(step.action == "keep" for step in steps):
         raise NotFound(
             f"there is no authorizer `{wish.authorizer}` in {session.target.label}",
             hint="see which there are with `iotauth authorizer list`",
         )
-    return Plan(wish, (*steps, *key_steps(keyring)))
+    return Removal(wish, (*steps, *key_steps(keyring)), heir)
 
 
-def shutting(
-    session: Session, wish: Wish, found: iot.Authorizer | None, endpoints: Sequence[Endpoint]
-) -> Iterator[Step]:
-    """Say what closes the doors before anything is taken away."""
-    default = iot.find_default(session)
-    if default is not None and default.name == wish.authorizer:
-        yield Step("clear", "default authorizer", wish.authorizer, "devices that name no authorizer are refused then")
+def shutting(session: Session, wish: Wish, endpoints: Sequence[Endpoint]) -> Iterator[Step]:
+    """Say which ways to the authorizer are closed before anything is taken away."""
+    if is_default(session, wish.authorizer):
+        yield Step("clear", DEFAULT, wish.authorizer, "devices that name no authorizer are refused then")
     for endpoint in endpoints:
         each = endpoint.configuration
         if not endpoint.is_ours:
@@ -94,6 +105,37 @@ def shutting(
             yield Step("keep", DOMAIN, each.name, reason)
         elif each.is_enabled or each.authorizer:
             yield Step("disable", DOMAIN, each.name, f"devices that connect to `{each.domain_name}` are refused then")
+
+
+def handing_over(session: Session, wish: Wish, endpoints: Sequence[Endpoint], heir: str) -> Iterator[Step]:
+    """Say which ways lead to *heir* from now on."""
+    if is_default(session, wish.authorizer) or is_half_inherited(session, wish.authorizer, heir):
+        yield Step(
+            "update", DEFAULT, heir, f"it decides about devices that name no authorizer, not `{wish.authorizer}`"
+        )
+    for endpoint in endpoints:
+        each = endpoint.configuration
+        if endpoint.is_ours and each.is_enabled:
+            yield Step("update", DOMAIN, each.name, f"devices that connect to `{each.domain_name}` get `{heir}`")
+        elif endpoint.is_ours:
+            yield Step("disable", DOMAIN, each.name, "it is off already, and lets go of its authorizer")
+        else:
+            reason = f"it was not made by iotauth, and lets nobody in until you give it authorizer `{heir}`"
+            yield Step("keep", DOMAIN, each.name, reason)
+
+
+def is_default(session: Session, name: str) -> bool:
+    found = iot.find_default(session)
+    return found is not None and found.name == name
+
+
+def is_half_inherited(session: Session, name: str, heir: str) -> bool:
+    """Tell whether a run was stopped between the two calls that make *heir* the default: now there is none."""
+    found = None if iot.find_default(session) else iot.find(session, name)
+    return found is not None and tags.of(session, found.arn).get(BEQUEST) == heir
+
+
+def deactivating(found: iot.Authorizer | None) -> Iterator[Step]:
     if found is not None and found.is_active:
         reason = "nobody new gets in; connected devices stay until they are asked about again"
         yield Step("deactivate", "authorizer", found.name, reason)
@@ -135,23 +177,44 @@ def key_steps(keyring: Keyring | None) -> list[Step]:
     return [Step("keep", "signing key", name, reason) for name in (keyring.names() if keyring else ())]
 
 
-def apply(session: Session, plan: Plan) -> Iterator[Step]:
+def apply(session: Session, plan: Removal) -> Iterator[Step]:
     """Take away what *plan* says, in its order; yield each step when it is done.
 
     A domain configuration that AWS does not let go yet is yielded as kept, with the time until which.
     """
     by_resource = {part.resource: part for part in parts(session, plan.wish)}
     for step in plan.changes:
-        if step.resource == DOMAIN:
-            yield shut(session, plan.wish, step) if step.action == "disable" else delete_endpoint(session, step)
+        if (step.action, step.resource) == ("delete", DOMAIN):
+            yield delete_endpoint(session, step)
             continue
-        if step.action == "clear":
-            clear_default(session, step.name)
+        if step.resource in (DEFAULT, DOMAIN):
+            divert(session, plan, step)
         elif step.action == "deactivate":
             deactivate(session, step.name)
         else:
             take_away(session, by_resource[step.resource])
         yield step
+
+
+def divert(session: Session, plan: Removal, step: Step) -> None:
+    """Close a way to the authorizer, or let it lead to the heir."""
+    if step.action == "update" and plan.heir is not None:
+        if step.resource == DEFAULT:
+            inherit(session, plan.wish.authorizer, plan.heir)
+        else:
+            domains.make_alpn_free(session, step.name, plan.heir)
+    elif step.resource == DOMAIN:
+        shut(session, plan.wish, step.name)
+    elif is_default(session, step.name):
+        iot.clear_default(session)
+
+
+def inherit(session: Session, name: str, heir: str) -> None:
+    """Make *heir* the default. AWS may want none in between, so it is noted whose it is to be."""
+    found = iot.find(session, name)
+    if found is not None:
+        tags.put(session, found.arn, {BEQUEST: heir})
+    iot.set_default(session, heir)
 
 
 def take_away(session: Session, part: AnyPart) -> None:
@@ -166,26 +229,18 @@ def take_away(session: Session, part: AnyPart) -> None:
     retry(attempt, lambda problem: problem.aws_code in PASSING[part.resource], session.sleep)
 
 
-def clear_default(session: Session, name: str) -> None:
-    default = iot.find_default(session)
-    if default is not None and default.name == name:
-        with contextlib.suppress(NotFound):
-            session.call("iot", "clear_default_authorizer")
-
-
 def deactivate(session: Session, name: str) -> None:
     found = iot.find(session, name)
     if found is not None and found.is_active:
         iot.update(session, name, is_active=False)
 
 
-def shut(session: Session, wish: Wish, step: Step) -> Step:
+def shut(session: Session, wish: Wish, name: str) -> None:
     """Take an endpoint out of service. It is marked before it lets go of its authorizer, to be found again."""
-    found = domains.find(session, step.name)
+    found = domains.find(session, name)
     if found is not None and (found.is_enabled or found.authorizer):
         tags.put(session, found.arn, {MARK: wish.authorizer})
-        domains.take_out_of_service(session, step.name)
-    return step
+        domains.take_out_of_service(session, name)
 
 
 def delete_endpoint(session: Session, step: Step) -> Step:

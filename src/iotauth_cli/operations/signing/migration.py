@@ -28,6 +28,7 @@ from iotauth_cli.errors import InputError, IotauthError, NotFound
 from iotauth_cli.operations import authorizers, removal
 from iotauth_cli.operations.authorizers import Plan, Step, Wish
 from iotauth_cli.operations.changing import change
+from iotauth_cli.operations.removal import Removal
 from iotauth_cli.operations.signing.issue import Signer, issued_by, noted, signer_of, with_token, without_secret
 from iotauth_cli.operations.signing.keyring import Keyring
 from iotauth_cli.operations.signing.resign import Outcome, Resigned, check_out, newest, resigned
@@ -246,15 +247,18 @@ def check_retirement(found: Status, *, force: bool) -> None:
     raise lockout(found.lagging, f"shown up at authorizer `{found.move.target}`", "user names")
 
 
-def plan_retirement(session: Session, wish: Wish, move: Move) -> Plan | None:
+def plan_retirement(session: Session, wish: Wish, move: Move) -> Removal | None:
     """Say what deleting the first authorizer takes away; None if that has been done. The second must be there.
+
+    If the first is the default, the second becomes it, and it gets the endpoints of the first.
 
     Raises:
         NotFound: the second is not.
     """
     authorizers.require(session, move.target)
     try:
-        found = removal.plan(session, replace(wish, authorizer=move.source), with_table=False)
+        first = replace(wish, authorizer=move.source)
+        found = removal.plan(session, first, with_table=False, heir=move.target)
     except NotFound:
         return None
     return found if iot.find(session, move.source) or found.changes else None
