@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from iotauth_cli.aws import cloudformation
+from iotauth_cli.errors import Conflict
+from iotauth_cli.operations import adoption_of_stack
 from iotauth_cli.operations.installation.stack import stack_of
 from support_desk import Desk
 from support_stack import STACK, Deployment, deployed, key_pair
@@ -194,6 +197,25 @@ def test_an_older_stack_tells_less_and_aws_the_rest(desk: Desk, stack: Deploymen
     assert typed.code == 0, typed.text
     assert [each["name"] for each in typed.document["authorizers"]] == ["iotauth", "iotauth-signed"]
     assert typed.document["table"] == "iotauth-clients"
+
+
+def test_a_stack_that_is_being_changed_is_waited_for(
+    project: Desk, stack: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outputs are about to be others."""
+    busy = cloudformation.Stack("id", STACK, "UPDATE_IN_PROGRESS")
+    monkeypatch.setattr(cloudformation, "find", lambda _session, _name: busy)
+    with pytest.raises(Conflict, match="stack `doors` is being changed: it is UPDATE_IN_PROGRESS"):
+        adoption_of_stack.read(stack.place.session, STACK)
+
+
+def test_a_table_that_nobody_names_is_asked_for(desk: Desk, stack: Deployment, stacks: Any) -> None:
+    """Neither an output nor the function tells it."""
+    with stack.place.deployed("theirs", "def handler(event, context):\n    return {}\n"):
+        stacks.create_stack(StackName="older", TemplateBody=GONE.replace("nobody", "theirs"))
+        typed = desk("init", "--from-stack", "older", "--emulator")
+    assert typed.code == 2
+    assert "stack `older` has no output `TableName`, and its function `theirs` names no table" in typed.text
 
 
 @pytest.mark.parametrize(

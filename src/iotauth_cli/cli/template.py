@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 NAMES = ("sam", "cloudformation", "terraform")
 # How each is deployed from the folder that it was written to.
+FIRST = "sam build && sam deploy --guided"
 NEXT = {
-    "sam": "sam build && sam deploy --guided --capabilities CAPABILITY_NAMED_IAM",
+    "sam": f"{FIRST} --capabilities CAPABILITY_NAMED_IAM",
     "cloudformation": "head template.yaml import.yaml",
     "terraform": "terraform init && terraform plan",
 }
@@ -57,10 +59,10 @@ def template(
     if output is None:
         voice.result(document(format_, written, ()), written.text.rstrip("\n"))
         return
-    paths = templates.save(written, context.cwd / output, force=force)
+    paths = templates.save(written, output, force=force)
     voice.result(document(format_, written, paths), [f"wrote `{context.shown(path)}`" for path in shown(paths)])
     if len(paths) > 1:
-        voice.say(f"next: `cd {context.shown(paths[0].parent)} && {NEXT[format_]}`")
+        voice.say(f"next: `cd {quote(context.shown(paths[0].parent))} && {FIRST if new else NEXT[format_]}`")
 
 
 def shown(paths: tuple[Path, ...]) -> list[Path]:

@@ -46,8 +46,8 @@ def refuse_change(session: Session, function_name: str) -> None:
     if stack is not None:
         raise Conflict(
             f"function `{function_name}` belongs to stack `{stack}`, and its template says what it is",
-            hint=f"deploy the template with what you want: `sam deploy --stack-name {quote(stack)}`; "
-            "or make one of your own under another name: `IOTAUTH_FUNCTION=…`",
+            hint=f"deploy its template with what you want: `sam deploy --stack-name {quote(stack)}`, on the emulator "
+            "`iotauth emulator deploy`; or make a function of your own under another name: `IOTAUTH_FUNCTION=…`",
         )
 
 
