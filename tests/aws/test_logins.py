@@ -6,10 +6,12 @@ keys that they hand out are of sessions whose names tell who they are.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -556,3 +558,52 @@ def test_an_expired_session_is_told_by_every_door(world: World, services: Any) -
     for door in (world.by_boto3, world.by_the_light_client, lambda session: session.ask_identity()):
         with pytest.raises((ConfigError, AwsError), match="the AWS session has expired"):
             door(world.session(None))
+
+
+def at_a_terminal(world: World, *arguments: str) -> tuple[int, str]:
+    """Run iotauth at a terminal of its own; type a code when one is asked for. Return exit code and screen."""
+    import pty  # which Windows has not
+
+    environ = {"PATH": os.environ["PATH"], "NO_COLOR": "1", **world.environ}
+    command = [sys.executable, "-m", "iotauth_cli", *arguments]
+    ours, theirs = pty.openpty()
+    try:
+        child = subprocess.Popen(
+            command, env=environ, cwd=world.home, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+        screen = ""
+        while "\n" not in screen.partition("MFA code")[2]:  # typed, or never asked for
+            try:
+                screen += os.read(ours, 4096).decode()
+            except OSError:  # Linux says so at the end
+                break
+            if screen.endswith(f"MFA code of {MFA}: "):
+                os.write(ours, b"123456\n")
+        with contextlib.suppress(OSError):
+            while piece := os.read(ours, 4096).decode():
+                screen += piece
+        return child.wait(timeout=30), screen
+    finally:
+        os.close(ours)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_the_code_is_asked_for_at_the_terminal_and_not_shown(world: World) -> None:
+    """The command then goes its way, and the next one does not ask."""
+    world.write(WITH_MFA)
+    code, screen = at_a_terminal(world, "client", "list", "--profile", "work")
+    assert code == 0, screen
+    assert f"MFA code of {MFA}: " in screen
+    assert "123456\n" not in screen.replace("\r", "").replace(MFA, "")
+    code, screen = at_a_terminal(world, "client", "list", "--profile", "work")
+    assert (code, "MFA" in screen) == (0, False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_no_input_asks_for_no_code(world: World) -> None:
+    """A script at a terminal is answered, not asked."""
+    world.write(WITH_MFA)
+    code, screen = at_a_terminal(world, "client", "list", "--profile", "work", "--no-input")
+    assert code == 2
+    assert "and nobody can be asked for it" in screen.replace("\r\n", " ")

@@ -60,7 +60,11 @@ COMMANDS = [
     "authorizer list",
     "authorizer migrate --to signed --yes",
     "authorizer rotate-key --yes",
+    "authorizer disable --yes",
+    "authorizer enable",
+    "authorizer set-default --yes",
     "authorizer show",
+    "authorizer update --memory 512",
     "authorizer test-invoke --username a --password-stdin",
     "client add door-7 --topic doors/7",
     "client audit",
@@ -76,6 +80,7 @@ COMMANDS = [
     "client rotate door-7",
     "client show door-7",
     "client update door-7 --publish doors/8",
+    "init --adopt --force",
     "listen doors/7",
     "logs",
     "logs disable --yes",
@@ -84,6 +89,7 @@ COMMANDS = [
     "policy can door-7 publish doors/7",
     "policy show door-7",
     "publish doors/7 hello",
+    "template",
     "test-connect door-7 --username door-7 --password-stdin",
 ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 from iotauth_cli.aws import partitions
 from iotauth_cli.aws.caller import Endpoint
@@ -27,6 +26,8 @@ def resolved(boto3: Any, service: str, target: Target) -> Endpoint:
     Taken from a URL that is presigned and never sent: that has been through everything that botocore
     knows of endpoints. Its own session is new, so that no client that exists is changed.
     """
+    from urllib.parse import parse_qs, urlsplit
+
     with translated(target, service):
         url = boto3.client(service).generate_presigned_url(CALLS[service])
     parts = urlsplit(url)

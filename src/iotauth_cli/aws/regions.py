@@ -6,10 +6,7 @@ there, or no host has its name, that botocore's list is looked at for what was m
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from iotauth_cli.errors import ConfigError, did_you_mean
 
@@ -43,12 +40,17 @@ def refuse(client: Any, service: str, target: Target) -> None:
     Raises:
         ConfigError: the region is unknown, or has no AWS IoT, and no host has the name that a call would go to.
     """
+    from urllib.request import getproxies  # it brings the half of http with it
+
     problem = mistake(target, service)
     if problem is not None and not getproxies() and not has_address(client.meta.endpoint_url):
         raise problem
 
 
 def has_address(url: str) -> bool:
+    import socket
+    from urllib.parse import urlsplit
+
     try:
         socket.getaddrinfo(urlsplit(url).hostname, 443)
     except socket.gaierror:

@@ -151,7 +151,8 @@ class Context:
         from iotauth_cli.aws.session import Session
 
         ask = self.output.read_code if self.output.may_wait else None
-        session = Session(self.target, callers=Callers(self.audit_log.folder), ask=ask)
+        kept = self.settings.project_dir / ".iotauth" / "audit"  # the log itself need not be loaded for that
+        session = Session(self.target, callers=Callers(kept), ask=ask)
         self.opened.callback(session.close)
         return session
 
