@@ -120,8 +120,18 @@ def test_which_policy_decides_is_told(form: str, words: str, may_help: bool) -> 
                 "Resource": "arn:aws:lambda:eu-west-1:*:function:doors",
             },
         ),
+        (
+            "",
+            "iot:Publish",
+            {"topic": "a/b", "retain": True},
+            {
+                "Effect": "Allow",
+                "Action": ["iot:Publish", "iot:RetainPublish"],
+                "Resource": "arn:aws:iot:eu-west-1:*:topic/a/b",
+            },
+        ),
     ],
-    ids=["said", "called", "silent", "another-action", "log-group", "no-resource", "other-name"],
+    ids=["said", "called", "silent", "another-action", "log-group", "no-resource", "other-name", "one-of-two"],
 )
 def test_the_statement_is_as_narrow_as_can_be_known(
     message: str, action: str, parameters: dict[str, Any], statement: dict[str, Any]

@@ -25,9 +25,9 @@ from iotauth_cli.cli.lazy import LazyGroup
 from iotauth_cli.operations import iam_documents
 from iotauth_cli.operations.iam_documents import MAX_MANAGED, Names
 from iotauth_cli.operations.iam_documents.grants import ADOPTING, CHANGING, READING, READING_A_STACK
-from iotauth_cli.policy.match import compile_pattern
 from support_desk import Desk
 from support_emulator import RunningEmulator
+from support_iam import is_allowed, listed, meets
 from support_operations import called, operation
 from support_recorded import Call, recorded
 from support_tour import OLDER_FUNCTION, SETTINGS, STACK, TOUR, Played, play
@@ -47,26 +47,12 @@ class Statement(NamedTuple):
 def statements(document: Document) -> list[Statement]:
     return [
         Statement(
-            frozenset([each["Action"]] if isinstance(each["Action"], str) else each["Action"]),
-            tuple([each["Resource"]] if isinstance(each["Resource"], str) else each["Resource"]),
+            frozenset(listed(each["Action"])),
+            tuple(listed(each["Resource"])),
             each.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService"),
         )
         for each in document["Statement"]
     ]
-
-
-def meets(pattern: str, resource: str) -> bool:
-    """Tell whether a document's resource covers one that was asked for, by the one matcher that the program has."""
-    return resource == pattern or compile_pattern([pattern]).matches(resource)
-
-
-def is_allowed(document: Document, right: Right) -> bool:
-    return any(
-        right.action in each.actions
-        and each.passed_to == right.passed_to
-        and any(meets(pattern, right.resource) for pattern in each.resources)
-        for each in statements(document)
-    )
 
 
 def needed(calls: Iterable[Call], scope: ArnScope) -> set[Right]:
@@ -161,6 +147,14 @@ ON_THE_EMULATOR_ALONE = {  # `emulator deploy`
     "cloudformation:DescribeStackEvents",
     "cloudformation:UpdateStack",
 }
+
+
+def test_a_role_is_passed_to_one_service_only(names: Names) -> None:
+    """Whoever may pass a role to any service can have its rights; and nothing else has that condition."""
+    found = {action: each.passed_to for each in statements(iam_documents.operator(names)) for action in each.actions}
+    passing = {each.passed_to for each in statements(iam_documents.operator(names)) if "iam:PassRole" in each.actions}
+    assert passing == {"lambda.amazonaws.com", "iot.amazonaws.com"}
+    assert [action for action, passed_to in found.items() if passed_to] == ["iam:PassRole"]
 
 
 def test_a_readers_document_allows_what_reading_commands_call(played: Played, names: Names) -> None:

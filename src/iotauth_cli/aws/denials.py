@@ -125,7 +125,10 @@ def statement(said: Said, what: str, action: str, target: Target, parameters: Ma
     own = iam_actions.rights(service, operation, parameters, scope_of(said, target))
     right = next((each for each in own if each.action == what), None)
     resource = said.resource or (right.resource if right else ANY)
-    allowing: dict[str, Any] = {"Effect": "Allow", "Action": what, "Resource": widened(what, resource)}
+    # Where AWS does not say which of several is missing, all are to be had that are for the same resource.
+    beside = [] if said.action or right is None else [each.action for each in own if each.resource == right.resource]
+    actions: Any = beside if len(beside) > 1 else what
+    allowing: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": widened(what, resource)}
     if right is not None and right.passed_to is not None:
         allowing["Condition"] = {"StringEquals": {"iam:PassedToService": right.passed_to}}
     return allowing

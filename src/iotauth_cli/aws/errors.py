@@ -46,7 +46,7 @@ def translated(target: Target, service: str, parameters: Mapping[str, Any] | Non
     except ClientError as problem:
         error = problem.response.get("Error", {})
         action = f"{iam_actions.prefix(service)}:{problem.operation_name}"
-        found = from_code(error.get("Code", ""), error.get("Message", ""), action, target, parameters)
+        found = from_code(error.get("Code") or "", error.get("Message") or "", action, target, parameters)
         found.request_id = problem.response.get("ResponseMetadata", {}).get("RequestId")
         raise found from problem
     except BotoCoreError as problem:
