@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from iotauth_cli.emulator import flips as emulators_flips
 from iotauth_cli.emulator.behaviour import DOCUMENTED, Behaviour
 from iotauth_cli.operations import parity_report
 from support_emulator import running_emulator
+from support_parity.installation import code_of
 from support_parity.probes import NOT_ON_AWS, NOT_PROBED, POINTS, PROBES, CannotTell, Probe, disconnecting, may_run
 from support_parity.report import Book
 from support_parity.world import Emulator, World
@@ -42,12 +44,13 @@ def test_what_is_left_open(world: World, book: Book, request: pytest.FixtureRequ
 def look(world: World, book: Book, each: Probe) -> None:
     try:
         found = each.look(world)
-    except CannotTell as problem:
+    except (CannotTell, ClientError) as problem:
+        why = str(problem) if isinstance(problem, CannotTell) else f"AWS refused: {code_of(problem)}"
         for key in each.keys:
-            book.not_observed(key, str(problem))
+            book.not_observed(key, why)
         if world.kind == "emulator":
             raise
-        pytest.skip(str(problem))
+        pytest.skip(why)
     assert found.keys() == set(each.keys)
     for key, sight in found.items():
         book.observe(key, sight.value, DEFAULTS[key], sight.evidence, sight.tolerance)

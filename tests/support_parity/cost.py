@@ -61,7 +61,7 @@ def recorded() -> dict[str, Usage]:
 
 def record(usages: Mapping[str, Usage]) -> None:
     used = {name: {k: v for k, v in asdict(usage).items() if v} for name, usage in sorted(usages.items())}
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(usage)}" for name, usage in used.items() if usage)
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(usage)}" for name, usage in used.items())
     USAGE_FILE.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 

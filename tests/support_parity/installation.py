@@ -98,6 +98,10 @@ class Installation:
         """Remove a part now, if it is there at all: `authorizer x`, `role x`, `function x`."""
         self._undo_last(what)
 
+    def never_mind(self, what: str) -> None:
+        """Take *what* for a part that was not made after all."""
+        self._undo = [entry for entry in self._undo if entry[0] != what]
+
     def permit(self, authorizer: str) -> None:
         """Let AWS IoT call the function for *authorizer*; the statement goes with the function."""
         self._clients("lambda").add_permission(**self.permission(authorizer))

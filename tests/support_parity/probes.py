@@ -268,7 +268,10 @@ def thing_variables(world: World) -> Seen:
     if world.kind == "aws":  # the emulator has no things
         iot = world.boto("iot")
         world.parts.later(f"thing {mark}", lambda: iot.delete_thing(thingName=mark))
-        iot.create_thing(thingName=mark)
+        code = refused(lambda: iot.create_thing(thingName=mark))[0]
+        if code != PERMITTED:
+            world.parts.never_mind(f"thing {mark}")
+            raise CannotTell(f"CreateThing answered {code}")
     policy = [["Allow", "iot:Connect", "client/${iot:Connection.Thing.ThingName}"]]
     outcome = world.connect({"policy": policy}, mark=mark).outcome
     return {"thing_variables_have_values": Sight(outcome == ACCEPTED, f"Connect on the thing's own name: {outcome}")}

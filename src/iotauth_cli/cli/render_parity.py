@@ -19,7 +19,7 @@ def compared(found: Sequence[Compared]) -> Table:
     rows: list[Sequence[str]] = [
         (each.key, shown(each.choice), shown(each.observed), each.verdict, each.flag or each.why_not) for each in order
     ]
-    return ("choice", "emulator", "observed", "verdict", "to start so, or why not"), rows
+    return ("choice", "emulator", "observed", "verdict", "flag, or why not"), rows
 
 
 def compared_document(found: Sequence[Compared]) -> list[dict[str, Any]]:
