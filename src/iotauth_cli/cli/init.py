@@ -27,7 +27,7 @@ def init(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Let an adopted authorizer call its old function again.")
     ] = False,
-    table: Annotated[str | None, typer.Option(metavar="NAME", help="With `--adopt`: the table that it reads.")] = None,
+    table: Annotated[str | None, typer.Option(metavar="NAME", help="With `--adopt`: the clients' table.")] = None,
     function: Annotated[
         str | None, typer.Option(metavar="NAME", help="With `--adopt`: how our function is to be called.")
     ] = None,
@@ -54,7 +54,7 @@ def init(
         if from_stack is not None or (adopt and rollback):
             one, other = ("--adopt" if adopt else "--rollback"), ("--from-stack" if from_stack else "--rollback")
             raise InputError(f"`{one}` and `{other}` exclude each other", hint="give one of them")
-        refuse_without("--adopt", adopt, table=table, function=function)
+        refuse_without("--adopt", adopt, function=function)
         refuse_without("--rollback", rollback, keep=keep)
         said = init_adopt.Said(authorizer, table, function, compare, keep, force, dry_run)
         return init_adopt.adopt(ctx.obj, said) if adopt else init_adopt.rollback(ctx.obj, said)

@@ -132,6 +132,7 @@ def rollback(context: Context, said: Said) -> int:
     output, session, now = context.output, context.session, int(time.time())
     context.note(option="--rollback")
     adopted = way_back.find(session, context.store, said.authorizer, context.settings.authorizer)
+    adopted = replace(adopted, table=said.table or adopted.table)
     context = context.with_flags(
         authorizer=adopted.authorizer, table=adopted.table or None, function=adopted.function or None
     )
@@ -160,7 +161,10 @@ def rollback(context: Context, said: Said) -> int:
         context.note_nothing()
         output.result({**document, "applied": False})
         return 0
-    is_safe = stranded.is_safe and not (compared and compared.differences)
+    is_known = bool(adopted.table) or not plan.was_switched
+    if not is_known:
+        output.say(render.unknown_table(adopted))
+    is_safe = is_known and stranded.is_safe and not (compared and compared.differences)
     if not is_safe and not said.force:
         output.result(
             {**document, "applied": False}, refused(adopted.authorizer, "switched back", "devices would notice")

@@ -201,6 +201,13 @@ def stranded(found: Stranded, previous: str) -> list[str]:
     return lines
 
 
+def unknown_table(adopted: Adopted) -> str:
+    return (
+        f"which table `{adopted.function}` read is not known any more, and so not whom `{short(adopted.previous)}` "
+        "would lock out; `--table NAME` says which"
+    )
+
+
 def stranded_document(found: Stranded) -> dict[str, Any]:
     return {
         "total": found.total,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from iotauth_cli.operations import emulator as emulators
+from iotauth_cli.operations.adoption import switch
+from iotauth_cli.operations.adoption.compare import Verdict
 from iotauth_cli.operations.adoption.find import OUR_FUNCTION, WAY_BACK
 from iotauth_cli.operations.installation.authorizer import Permission
 from support import require_peer
@@ -232,3 +236,34 @@ def test_an_inactive_authorizer_stays_inactive(bench: Bench) -> None:
     assert f"authorizer `{AUTHORIZER}` was not tried through AWS IoT: it is inactive" in out
     found = bench.older.aws("iot").describe_authorizer(authorizerName=AUTHORIZER)["authorizerDescription"]
     assert (found["status"], bench.older.called) == ("INACTIVE", OURS)
+
+
+def test_without_our_function_its_table_has_to_be_named_for_the_way_back(bench: Bench) -> None:
+    """Who would be locked out cannot be told without, and then nothing is switched."""
+    bench.older.make(rows=ROWS[:1])
+    assert bench.document("init", "--adopt", "--yes", "--compare", "0")["applied"]
+    shutil.rmtree(bench.project / ".iotauth")
+    bench.older.aws("lambda").delete_function(FunctionName=OURS)
+    code, _, said = bench.run("init", "--rollback", "--yes")
+    assert code == 1
+    assert f"which table `{OURS}` read is not known any more" in said
+    assert bench.older.called == OURS
+    assert bench.document("init", "--rollback", "--yes", "--table", TABLE)["applied"]
+    assert bench.gets_in("door-1", "open sesame")
+
+
+def test_our_function_is_given_time_to_answer_as_it_should(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role that is a minute old may not be known yet: no device meets a function that cannot read its table."""
+    bench.older.make(rows=ROWS[:1])
+    pauses, asked = Pauses(), [0]
+
+    def slowly(*arguments: Any) -> Verdict:
+        asked[0] += 1
+        assert bench.older.called == FUNCTION
+        return Verdict() if asked[0] < 4 else call(*arguments)
+
+    call = switch.called
+    monkeypatch.setattr(switch, "called", slowly)
+    monkeypatch.setattr("iotauth_cli.aws.session.Session", lambda *_, **__: replace(bench.watched(), sleep=pauses))
+    assert bench.document("init", "--adopt", "--yes", "--compare", "0")["applied"]
+    assert pauses.slept == [0.25, 0.5, 1.0]
