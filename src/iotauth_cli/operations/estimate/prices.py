@@ -60,8 +60,8 @@ class Price:
         cost, start = Fraction(0), Fraction(0)
         for tier in self.tiers:
             end = quantity if tier.up_to is None else min(quantity, Fraction(tier.up_to))
-            cost += max(end - start, Fraction(0)) * tier.usd / self.per
-            start = max(start, end)
+            cost += (end - start) * tier.usd / self.per
+            start = end
         return cost
 
 
