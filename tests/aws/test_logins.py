@@ -179,6 +179,21 @@ class World:
         token = {"startUrl": START_URL, "region": "eu-west-1", "accessToken": "mine", "expiresAt": moment(expires_s)}
         (folder / f"{hashlib.sha1(name.encode()).hexdigest()}.json").write_text(json.dumps({**token, **more}))
 
+    def log_in_at_the_console(self, name: str) -> None:
+        """Leave what `aws login` leaves."""
+        found = self.portal.session("login")
+        keys = {
+            "accessKeyId": found["AccessKeyId"],
+            "secretAccessKey": found["SecretAccessKey"],
+            "sessionToken": found["Token"],
+            "accountId": ACCOUNT,
+            "expiresAt": found["Expiration"],
+        }
+        token = {"accessToken": keys, "refreshToken": "r", "dpopKey": "k", "clientId": "c"}
+        folder = self.home / ".aws" / "login" / "cache"
+        folder.mkdir(parents=True)
+        (folder / f"{hashlib.sha256(name.encode()).hexdigest()}.json").write_text(json.dumps(token))
+
     def session(self, profile: str | None, ask: login.Ask | None = None) -> Session:
         flags = {"profile": profile} if profile else {}
         target = load(flags, self.environ, self.home).target(self.environ)
@@ -317,6 +332,7 @@ WAYS = {
     "a container": Way(f"{SESSION}/Ops/container", environ=CONTAINER),
     "a pod": Way(f"{SESSION}/Ops/container", environ=POD),
     "an instance": Way(f"{SESSION}/Ops/instance", environ=INSTANCE),
+    "aws login": Way(f"{SESSION}/Ops/login", f"[profile work]\nlogin_session = {USER}\n", profile="work"),
     "SSO": Way(
         f"{SESSION}/Ops/sso-mine", f"{SSO_SESSION}[profile work]\nsso_session = team\n{SSO_ROLE}", {}, "work", "team"
     ),
@@ -337,6 +353,8 @@ def prepare(world: World, way: Way) -> None:
     if way.sso:
         renewal = {"refreshToken": "r", "clientId": "c", "clientSecret": "s", "registrationExpiresAt": moment(86_400)}
         world.log_in_by_sso(way.sso, way.sso_expires_s, **renewal)
+    if "login_session" in way.config:
+        world.log_in_at_the_console(USER)
     if "process.json" in way.config:
         found = world.portal.session("process")
         found["SessionToken"] = found.pop("Token")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,6 +182,20 @@ def test_the_answer_is_kept(desk: Desk, aws: StandIn, account: Account) -> None:
     desk("client", "list")
     desk("client", "list")
     assert called(aws).count("sts") == 1
+
+
+@pytest.mark.parametrize("kept", ["no ARN", "arn:aws:iam::1234:user/x", 7, None, ["x"]], ids=str)
+def test_what_was_kept_and_cannot_be_read_is_asked_again(
+    kept: object, desk: Desk, aws: StandIn, account: Account
+) -> None:
+    """A broken note is no answer, and neither is the audit log's "nobody knew"."""
+    account.account = MEANT
+    desk("client", "list")
+    file = desk.folder / ".iotauth" / "audit" / "callers.json"
+    file.write_text(json.dumps(dict.fromkeys(json.loads(file.read_text()), kept)))
+    assert passed(desk("client", "list"), StandIn("", aws.requests[2:]))
+    file.write_text("{")
+    assert passed(desk("client", "list"), StandIn("", aws.requests[4:]))
 
 
 def test_what_a_test_stand_answered_counts_nowhere_else(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iotauth_authorizer.aws_credentials import Credentials
 from iotauth_authorizer.http1 import Broken, Connection, Response
+from iotauth_cli.aws import partitions
 from iotauth_cli.aws.errors import from_code, sentence, unreachable
 from iotauth_cli.errors import AwsError, InputError, IotauthError, Throttled
 from iotauth_cli.files import private_directory, read_text, write_private
@@ -34,6 +35,7 @@ ACTION = "sts:GetCallerIdentity"
 # Nothing in an ARN or an account is ever escaped in XML; what an error says is.
 ARN = re.compile(r"<Arn>([^<]+)</Arn>")
 ACCOUNT = re.compile(r"<Account>(\d{12})</Account>")
+CALLER = re.compile(r"arn:[\w-]+:\w+::(\d{12}):\S+")
 CODE = re.compile(r"<Code>([^<]+)</Code>")
 MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 FILE_NAME = "callers.json"
@@ -47,8 +49,10 @@ class Identity(NamedTuple):
     arn: str
 
     @classmethod
-    def of(cls, arn: str) -> Identity:
-        return cls(arn.split(":")[4], arn)
+    def of(cls, arn: str) -> Identity | None:
+        """Return the caller whose ARN was kept, unless that is none."""
+        found = CALLER.fullmatch(arn)
+        return cls(found[1], arn) if found else None
 
     @property
     def name(self) -> str:
@@ -100,14 +104,13 @@ class Callers:
             return {}
 
 
-def name_of(access_key: str, target: Target) -> str:
+def name_of(access_key: str, target: Target, place: Endpoint) -> str:
     """Return what a key's owner is kept under: the key, with the account that is meant.
 
     An address that is not AWS's own stands there too; the emulator has one key, and may be given any account.
     """
-    own = target.identity_url or ("own endpoint" if target.has_own_endpoints else None)
-    is_emulators = target.endpoint_url is not None
-    return " ".join(filter(None, [access_key, target.account, None if is_emulators else own]))
+    is_usual = target.endpoint_url is not None or place.url == partitions.endpoint("sts", target.region)
+    return " ".join(filter(None, [access_key, target.account, None if is_usual else place.url]))
 
 
 def arn(session: Session) -> str | None:

@@ -146,16 +146,20 @@ class Session:
         return known
 
     def _identify(self, credentials: Credentials) -> Identity:
-        name = caller.name_of(credentials.access_key, self.target)
+        name = self.caller_name(credentials.access_key)
         kept = self.callers.kept(name)
         try:
-            found = Identity.of(kept) if isinstance(kept, str) else self.ask_identity(credentials)
+            found = (Identity.of(kept) if isinstance(kept, str) else None) or self.ask_identity(credentials)
         except AwsError as problem:
             raise AwsError(f"{unsure(self.target)}: {problem.message}", hint=problem.hint) from problem
         self.callers.found[credentials.access_key] = found
         if found.arn != kept:
             self.callers.keep(name, found.arn)
         return found
+
+    def caller_name(self, access_key: str) -> str:
+        """Return what is known of a key's owner is kept under."""
+        return caller.name_of(access_key, self.target, self.endpoint("sts"))
 
     def ask_identity(self, credentials: Credentials | None = None, **patience: Any) -> Identity:
         """Ask STS whose keys these are, without boto3; *patience* is that of `caller.identity`."""

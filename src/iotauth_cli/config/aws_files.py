@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from iotauth_cli.errors import ConfigError
+from iotauth_cli.errors import ConfigError, InputError
 from iotauth_cli.files import read_text
 
 DEFAULT = "default"
@@ -106,4 +106,7 @@ def says_endpoints(environ: Mapping[str, str]) -> bool:
     """
     if any(environ.get(name) for name in ENDPOINT_VARIABLES):
         return True
-    return any(ENDPOINT_LINE.search(file.text) for file in files(environ) if file.text)
+    try:
+        return any(ENDPOINT_LINE.search(file.text) for file in files(environ) if file.text)
+    except InputError:  # a file that cannot be read: boto3 is asked, and says so if it minds
+        return True

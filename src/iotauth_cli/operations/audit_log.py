@@ -239,7 +239,7 @@ def caller(log: AuditLog, session: Session, *, now: int, may_ask: bool) -> str:
         key = None
     if key is None:
         return UNKNOWN
-    callers, name = Callers(log.folder), sts.name_of(key, session.target)
+    callers, name = Callers(log.folder), session.caller_name(key)
     known = callers.kept(name) or 0
     if isinstance(known, int) and known <= now and may_ask:
         known = sts.arn(session) or now + ASK_AGAIN_S
