@@ -228,6 +228,17 @@ def test_a_function_of_somebody_elses_is_not_changed(account: Account) -> None:
         update(account.session(), settings=FunctionSettings(memory_mb=512))
 
 
+def test_what_a_stack_has_made_is_its_templates_to_change(account: Account) -> None:
+    """Function, authorizer and tags alike; another update of the stack would undo it."""
+    make(account)
+    functions = account.client("lambda")
+    functions.tag_resource(Resource=f"{LAMBDA}:{WISH.function}", Tags={"aws:cloudformation:stack-name": "gate"})
+    functions.remove_permission(FunctionName=WISH.function, StatementId="iotauth-doors")
+    for said in ({"caching_for_http": True}, {"tags": {"a": "1"}}, {"settings": FunctionSettings(memory_mb=512)}):
+        with pytest.raises(Conflict, match="belongs to stack `gate`"):
+            update(account.session(), **said)
+
+
 def test_only_what_is_there_can_be_changed(account: Account) -> None:
     """No authorizer, and one whose function somebody deleted."""
     with pytest.raises(NotFound, match="there is no authorizer `doors`"):

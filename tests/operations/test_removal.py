@@ -29,10 +29,11 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "project" / ".iotauth", "aws")
 
 
-def make(account: Account, store: Store) -> None:
-    """Make all that there can be: signed, the default, with an endpoint of its own that iotauth made."""
+def make(account: Account, store: Store | None = None) -> None:
+    """Make all that there can be: the default, with an endpoint of its own that iotauth made; signed if keys have
+    a place, for they take long to make."""
     session = account.session()
-    wish = authorizers.signed(WISH, store, now=1_700_000_000)
+    wish = authorizers.signed(WISH, store, now=1_700_000_000) if store else WISH
     list(authorizers.apply(session, authorizers.plan(session, wish)))
     account.client("iot").set_default_authorizer(authorizerName=WISH.authorizer)
     endpoint(account, ENDPOINT, tags=OURS)
@@ -117,17 +118,17 @@ def test_a_run_that_breaks_at_any_call_is_finished_by_the_next(account: Account,
         assert what_is_left(account) == [], number
 
 
-def test_the_table_stays_unless_told(account: Account, store: Store) -> None:
+def test_the_table_stays_unless_told(account: Account) -> None:
     """Clients survive, and the plan says how to be rid of them."""
-    make(account, store)
+    make(account)
     plan = delete(account.session(), with_table=False)
     assert what_is_left(account) == [WISH.table]
     assert Step("keep", "table", WISH.table, "add `--table` to delete it and every client in it") in plan.steps
 
 
-def test_a_table_that_another_function_reads_stays(account: Account, store: Store) -> None:
+def test_a_table_that_another_function_reads_stays(account: Account) -> None:
     """`--table` or not: another authorizer's clients are in it."""
-    make(account, store)
+    make(account)
     other = replace(WISH, authorizer="gates", function="gates-authorizer")
     session = account.session()
     list(authorizers.apply(session, authorizers.plan(session, other)))
@@ -136,9 +137,9 @@ def test_a_table_that_another_function_reads_stays(account: Account, store: Stor
     assert authorizers.plan(account.session(), other).changes == ()
 
 
-def test_policies_that_were_added_to_the_role_go_with_it(account: Account, store: Store) -> None:
+def test_policies_that_were_added_to_the_role_go_with_it(account: Account) -> None:
     """IAM deletes no role that has any; the plan names them, and one that is attached stays for others."""
-    make(account, store)
+    make(account)
     iam, role = account.client("iam"), f"{WISH.function}-{REGION}"
     iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument='{"Version": "2012-10-17", "Statement": []}')
     iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess")
@@ -149,12 +150,12 @@ def test_policies_that_were_added_to_the_role_go_with_it(account: Account, store
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
-def test_an_heir_gets_the_ways_in(account: Account, store: Store, after: bool) -> None:
+def test_an_heir_gets_the_ways_in(account: Account, after: bool) -> None:
     """A fleet that has moved to a second authorizer keeps the default and the endpoint, wherever a run breaks."""
     heir = replace(WISH, authorizer="gates")
 
     def begin() -> None:
-        make(account, store)
+        make(account)
         session = account.session()
         list(authorizers.apply(session, authorizers.plan(session, heir)))
         endpoint(account, "off", tags=OURS)
@@ -206,9 +207,9 @@ def take_back(account: Account) -> None:
     iot.delete_domain_configuration(domainConfigurationName=ENDPOINT)
 
 
-def test_what_a_stack_has_made_is_the_stacks_to_delete(account: Account, store: Store) -> None:
+def test_what_a_stack_has_made_is_the_stacks_to_delete(account: Account) -> None:
     """Its authorizer stays; one that iotauth added to its function may go, without the function."""
-    make(account, store)
+    make(account)
     functions, arn = account.client("lambda"), f"arn:aws:lambda:{REGION}:123456789012:function:{WISH.function}"
     functions.tag_resource(Resource=arn, Tags={"aws:cloudformation:stack-name": "gate"})
     functions.remove_permission(FunctionName=WISH.function, StatementId="iotauth-doors")
@@ -224,9 +225,9 @@ def test_what_a_stack_has_made_is_the_stacks_to_delete(account: Account, store: 
     assert kept["function"] == kept["table"] == "it belongs to stack `gate`"
 
 
-def test_another_default_and_other_endpoints_are_let_be(account: Account, store: Store) -> None:
+def test_another_default_and_other_endpoints_are_let_be(account: Account) -> None:
     """Only what is this authorizer's is touched; what somebody else made for it is named."""
-    make(account, store)
+    make(account)
     iot = account.client("iot")
     endpoint(account, "hand-made", tags=[])
     iot.create_domain_configuration(domainConfigurationName="nobodys", serviceType="DATA")
@@ -247,11 +248,11 @@ def test_another_default_and_other_endpoints_are_let_be(account: Account, store:
     )
 
 
-def test_an_endpoint_that_aws_keeps_for_a_week_is_finished_by_a_later_run(account: Account, store: Store) -> None:
+def test_an_endpoint_that_aws_keeps_for_a_week_is_finished_by_a_later_run(account: Account) -> None:
     """Off at once, kept with the time until which; found again when all else is gone, and deleted when it may be."""
     account.behaviour = replace(account.behaviour, managed_domain_deletion_wait_s=WEEK_S)
     account.restart()
-    make(account, store)
+    make(account)
     session = account.session()
     plan = removal.plan(session, WISH, with_table=True)
     *_, last = removal.apply(session, plan)
@@ -301,10 +302,10 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, int], list[
     ],
 )
 def test_what_passes_by_itself_is_waited_out(
-    account: Account, store: Store, refusing: Callable[[str, str, int], list[int]], operation: str, code: str
+    account: Account, refusing: Callable[[str, str, int], list[int]], operation: str, code: str
 ) -> None:
     """A deactivation that still spreads, an update under way: asked again, with pauses."""
-    make(account, store)
+    make(account)
     left = refusing(operation, code, 3)
     session = account.session()
     delete(session)
@@ -313,11 +314,9 @@ def test_what_passes_by_itself_is_waited_out(
     assert what_is_left(account) == []
 
 
-def test_what_does_not_pass_is_told(
-    account: Account, store: Store, refusing: Callable[[str, str, int], list[int]]
-) -> None:
+def test_what_does_not_pass_is_told(account: Account, refusing: Callable[[str, str, int], list[int]]) -> None:
     """Another refusal is no "not now", and the run ends at once."""
-    make(account, store)
+    make(account)
     refusing("delete_function", "InvalidParameterValueException", 1)
     session = account.session()
     with pytest.raises(AwsError, match="lambda:delete_function"):
@@ -325,9 +324,9 @@ def test_what_does_not_pass_is_told(
     assert session.sleep == Pauses()
 
 
-def test_what_somebody_else_deleted_meanwhile_is_no_failure(account: Account, store: Store) -> None:
+def test_what_somebody_else_deleted_meanwhile_is_no_failure(account: Account) -> None:
     """Between the plan and its end a colleague has been faster."""
-    make(account, store)
+    make(account)
     session = account.session()
     plan = removal.plan(session, WISH, with_table=True)
     delete(account.session())
