@@ -83,8 +83,8 @@ IOT_TIERS = Source("AWS IoT Core pricing, worked example; the tiers above a bill
 IOT_TOKYO = Source("AWS IoT prices in Tokyo, summarised on Qiita",
                    "https://qiita.com/thetsuthetsu/items/c0d5c01834965f853034", "undated")  # fmt: skip
 LAMBDA_PAGE = Source("AWS Lambda pricing", "https://aws.amazon.com/lambda/pricing/", "2026-09-20", from_aws=True)
-LAMBDA_TIERS = Source("AWS Lambda pricing, summarised by cloudchipr", "https://cloudchipr.com/blog/aws-lambda-pricing",
-                      "2024")  # fmt: skip
+LAMBDA_TIERS = Source("AWS Lambda pricing, summarised by cloudchipr; the third tier has no source",
+                      "https://cloudchipr.com/blog/aws-lambda-pricing", "2024")  # fmt: skip
 LAMBDA_REGIONS = Source("AWS Lambda prices by region in artillery 2.0.28",
                         "https://unpkg.com/artillery@2.0.28/lib/platform/aws-lambda/prices.js",
                         "2025")  # fmt: skip
