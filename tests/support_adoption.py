@@ -371,7 +371,7 @@ class Knocker:
                 self.admitted += 1
             else:
                 self.refused += 1
-            self.is_over.wait(0.02)
+            self.is_over.wait(0.05)
 
     def __enter__(self) -> Knocker:
         self.thread.start()

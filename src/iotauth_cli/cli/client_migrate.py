@@ -20,12 +20,16 @@ def migrate(
     """
     from iotauth_cli.cli import render_migration as render
     from iotauth_cli.operations import migration
+    from iotauth_cli.operations.adoption import memory
 
     context, output, found = ctx.obj, ctx.obj.output, migration.Found()
     with output.progress("reading", unit="clients") as progress:
         for count in migration.look(context.clients, found):
             progress.advance(count)
     output.say(*render.set_aside(found))
+    adopted = memory.recall(context.store, context.settings.authorizer)
+    if adopted is not None and adopted.table == context.settings.table and found.plain:
+        output.say(render.no_way_back(adopted))
     if dry_run or not found.plain:
         context.note_nothing()
         output.result(render.found_document(found), render.found(found, context.settings.table))

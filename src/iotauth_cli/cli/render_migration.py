@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iotauth_cli.cli.render import counted
 
 if TYPE_CHECKING:
+    from iotauth_cli.operations.adoption.memory import Memory
     from iotauth_cli.operations.migration import Counts, Found
 
 
@@ -34,6 +35,12 @@ def set_aside(what: Found) -> list[str]:
             f"{counted(what.unreadable, 'client')} cannot be read; see `iotauth client list --where broken=yes`"
         )
     return lines
+
+
+def no_way_back(adopted: Memory) -> str:
+    """Say what hashing means for an authorizer that was adopted."""
+    old = adopted.previous_function.partition(":function:")[2]
+    return f"`{old}` cannot read them then, so `iotauth init --rollback` would lock these clients out"
 
 
 def question(what: Found, table: str) -> str:

@@ -132,6 +132,8 @@ def test_a_node_function_and_an_authorizer_by_the_aws_cli(bench: Bench) -> None:
         "IOTAUTH_DISCONNECT_AFTER_S": "86400",
     }
     assert bench.gets_in("door-2", "pass word", "hall")
+    code, _, said = bench.run("client", "migrate", "--dry-run")
+    assert f"`{FUNCTION}` cannot read them then, so `iotauth init --rollback` would lock these clients out" in said
     assert bench.document("client", "migrate", "--yes")["migrated"] == len(ROWS)
     assert bench.gets_in("door-2", "pass word", "hall")
     assert bench.run("client", "rotate", "door-1", "--now", "--yes", "--json")[0] == 0
