@@ -184,6 +184,27 @@ def test_the_answer_is_kept(desk: Desk, aws: StandIn, account: Account) -> None:
     assert called(aws).count("sts") == 1
 
 
+def test_a_proxy_leads_to_sts_too(desk: Desk, aws: StandIn, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind one the light client reaches nobody; boto3 then asks the one question."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example.invalid")
+    monkeypatch.setenv("http_proxy", aws.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert f"belong to account {OTHER}" in desk("client", "list").text
+    assert [request.path for request in aws.requests] == ["http://sts.example.invalid/"]
+
+
+def test_nothing_is_kept_where_there_is_no_project(
+    desk: Desk, aws: StandIn, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look from any folder leaves nothing behind in it."""
+    (desk.folder / "iotauth.yaml").unlink()
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("IOTAUTH_ACCOUNT", MEANT)
+    account.account = MEANT
+    assert passed(desk("client", "list"), aws)
+    assert not (desk.folder / ".iotauth").exists()
+
+
 @pytest.mark.parametrize("kept", ["no ARN", "arn:aws:iam::1234:user/x", 7, None, ["x"]], ids=str)
 def test_what_was_kept_and_cannot_be_read_is_asked_again(
     kept: object, desk: Desk, aws: StandIn, account: Account

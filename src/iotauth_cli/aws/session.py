@@ -7,6 +7,7 @@ lends the keys. Throttling is botocore's: its standard retries with jitter.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -149,13 +150,20 @@ class Session:
         name = self.caller_name(credentials.access_key)
         kept = self.callers.kept(name)
         try:
-            found = (Identity.of(kept) if isinstance(kept, str) else None) or self.ask_identity(credentials)
+            found = (Identity.of(kept) if isinstance(kept, str) else None) or self._told(credentials)
         except AwsError as problem:
             raise AwsError(f"{unsure(self.target)}: {problem.message}", hint=problem.hint) from problem
         self.callers.found[credentials.access_key] = found
         if found.arn != kept:
             self.callers.keep(name, found.arn)
         return found
+
+    def _told(self, credentials: Credentials) -> Identity:
+        """Ask STS by whatever way leads there: the light client knows nothing of proxies."""
+        if not is_proxied(self.endpoint("sts").url):
+            return self.ask_identity(credentials)
+        answer = self.call("sts", "get_caller_identity")
+        return Identity(str(answer["Account"]), str(answer["Arn"]))
 
     def caller_name(self, access_key: str) -> str:
         """Return what is known of a key's owner is kept under."""
@@ -257,6 +265,16 @@ class Session:
     def _is_loopback(self) -> bool:
         # A company's proxy does not know what listens on this machine.
         return urlsplit(self.target.endpoint_url or "").hostname in LOOPBACK
+
+
+def is_proxied(url: str) -> bool:
+    """Tell whether boto3 would go to *url* by a proxy of the environment."""
+    name = f"{urlsplit(url).scheme}_proxy"
+    if not any(os.environ.get(each) for each in (name, name.upper(), "all_proxy", "ALL_PROXY")):
+        return False
+    from botocore.utils import get_environ_proxies
+
+    return bool(get_environ_proxies(url))
 
 
 def wrong_account(target: Target, found: Identity) -> ConfigError:

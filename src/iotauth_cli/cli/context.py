@@ -151,10 +151,17 @@ class Context:
         from iotauth_cli.aws.session import Session
 
         ask = self.output.read_code if self.output.may_wait else None
-        kept = self.settings.project_dir / ".iotauth" / "audit"  # the log itself need not be loaded for that
-        session = Session(self.target, callers=Callers(kept), ask=ask)
+        session = Session(self.target, callers=Callers(self.kept_callers), ask=ask)
         self.opened.callback(session.close)
         return session
+
+    @property
+    def kept_callers(self) -> Path | None:
+        """Where it is kept whose keys are whose; None where there is no project yet, whose folder would be made."""
+        from iotauth_cli.config import FILE_NAME
+
+        project, ours = self.settings.project_dir, self.settings.project_dir / ".iotauth"
+        return ours / "audit" if ours.is_dir() or (project / FILE_NAME).is_file() else None
 
     @property
     def partition(self) -> str:

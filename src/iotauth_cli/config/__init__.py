@@ -202,7 +202,7 @@ def region_of_profile(profile: Found, environ: Mapping[str, str], cwd: Path) -> 
 
 def region(found: Found) -> str | None:
     """Hold a region to what can be part of a host's name: an address is made of it."""
-    if found.text is not None and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+){1,5}", found.text):
+    if found.text is not None and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+){0,5}", found.text):
         raise ConfigError(
             f"{found.source}: `{found.text}` is not the name of an AWS region",
             hint="it looks like eu-west-1; see which there are: `aws account list-regions`",
