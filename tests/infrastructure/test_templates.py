@@ -21,12 +21,13 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.emulator.model import ACCOUNT
 from iotauth_cli.operations import authorizers, templates
 from iotauth_cli.operations.installation import FunctionSettings, Wish
+from iotauth_cli.operations.installation.stack import stack_of
 from iotauth_cli.operations.templates import existing, hcl
 from iotauth_cli.operations.templates.existing import Existing
 from support import REPOSITORY, missing, require_peer
 from support_desk import Desk
 from support_emulator import RunningEmulator, running_emulator
-from support_stack import OURS, deploy_template, key_pair
+from support_stack import OURS, deploy_template, key_pair, wait_for
 from support_world import Place
 
 SECRET = "not-for-a-template"
@@ -174,6 +175,32 @@ def test_what_an_import_names_is_what_each_type_is_known_by(site: Site) -> None:
     assert "Outputs" not in template
     names = [name for each in listed for name in each["ResourceIdentifier"].values()]
     assert f"gates-authorizer-{HERE}" in names
+
+
+def test_what_exists_is_imported_and_made_no_second_time(site: Site, tmp_path: Path) -> None:
+    """As the comments of both files say: import.yaml first, then template.yaml over the same stack."""
+    session = site.in_region("eu-west-3")
+    wish = Wish("iotauth", "iotauth-clients", "iotauth-authorizer")
+    list(authorizers.apply(session, authorizers.plan(session, wish)))
+    before = templates.read(session, "iotauth")
+    templates.save(templates.write(before, "cloudformation"), tmp_path, force=False)
+    stacks = session.client("cloudformation")
+    stacks.create_change_set(
+        StackName="doors",
+        ChangeSetName="adopt",
+        ChangeSetType="IMPORT",
+        TemplateBody=(tmp_path / "import.yaml").read_text(),
+        ResourcesToImport=json.loads((tmp_path / "import.json").read_text()),
+        Parameters=[{"ParameterKey": "CodeBucket", "ParameterValue": "bucket"}],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    stacks.execute_change_set(StackName="doors", ChangeSetName="adopt")
+    assert wait_for(stacks, "doors", leaving="IMPORT_IN_PROGRESS")["StackStatus"] == "IMPORT_COMPLETE"
+    assert deploy_template(session, site.place.emulator, tmp_path / "template.yaml").ok
+    after = templates.read(session, "iotauth")
+    assert alike(after) == alike(before)
+    assert after.role == before.role, "the same role, not another"
+    assert stack_of(session, "iotauth-authorizer") == "doors"
 
 
 class Plain(yaml.SafeLoader):

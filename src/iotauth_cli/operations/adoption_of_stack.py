@@ -24,7 +24,15 @@ from iotauth_cli.token import fingerprint
 
 UNSIGNED, SIGNED = "UnsignedAuthorizerName", "SignedAuthorizerName"
 TABLE, FUNCTION = "TableName", "AuthorizerFunctionArn"
-NEVER_MADE = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "DELETE_FAILED")
+NEVER_MADE = (
+    "CREATE_FAILED",
+    "DELETE_FAILED",
+    "IMPORT_ROLLBACK_COMPLETE",
+    "IMPORT_ROLLBACK_FAILED",
+    "REVIEW_IN_PROGRESS",
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+)
 TABLE_VARIABLE = "IOTAUTH_TABLE"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from iotauth_cli.emulator.control import arns
-from iotauth_cli.emulator.control.cloudformation import plan, shown, sources
+from iotauth_cli.emulator.control.cloudformation import plan, shown, sources, syntax
 from iotauth_cli.emulator.control.cloudformation.deployment import World
 from iotauth_cli.emulator.control.cloudformation.errors import (
     already_exists,
@@ -38,6 +38,10 @@ class Stacks(Protocol):
 
     async def start_update(self, stack: Stack, source: Source, context: Context, token: str | None) -> None: ...
 
+    async def start_import(
+        self, stack: Stack, source: Source, context: Context, imported: Mapping[str, str], token: str | None
+    ) -> None: ...
+
 
 class ChangeSets:
     def __init__(self, world: World, stacks: Stacks, queries: Queries) -> None:
@@ -63,6 +67,9 @@ class ChangeSets:
             raise already_exists(name)
         found = plan.wanted(source, stack, context, self._stacks.export_values(context))
         changes = plan.changes(found, self._store.resources(stack), self._world.kinds)
+        imported = _imported(parameters, source) if parameters.get("ChangeSetType") == "IMPORT" else {}
+        if imported:
+            changes = [replace(each, action="Import", physical_id=imported[each.logical_id]) for each in changes]
         is_empty = stack.source is not None and not self._stacks.differs(stack, source, context)
         change_set = ChangeSet(
             id=arns.build("cloudformation", context.region, context.account, f"changeSet/{name}/{uuid.uuid4()}"),
@@ -76,6 +83,7 @@ class ChangeSets:
             description=parameters.get("Description"),
             on_failure=parameters.get("OnStackFailure", "ROLLBACK"),
             changes=tuple(shown.change(each) for each in changes),
+            imported=imported,
         )
         self._store.save(stack)
         self._store.save_change_set(change_set)
@@ -93,7 +101,10 @@ class ChangeSets:
         token = parameters.get("ClientRequestToken")
         on_failure = "DO_NOTHING" if parameters.get("DisableRollback") else change_set.on_failure
         stack = replace(stack, change_set_id=change_set.id, on_failure=on_failure)
-        if stack.status == IN_REVIEW:
+        if change_set.imported:
+            self._store.remove_change_sets(stack.id)
+            await self._stacks.start_import(stack, change_set.source, context, change_set.imported, token)
+        elif stack.status == IN_REVIEW:
             self._store.remove_change_sets(stack.id)
             await self._stacks.start_creation(stack, change_set.source, context, token)
         else:
@@ -126,6 +137,8 @@ class ChangeSets:
         known = self._store.find(context.region, name)
         if known is None or known.status == DELETED:
             return self._stacks.new_stack(name, context)
+        if known.status != IN_REVIEW and parameters.get("ChangeSetType") == "IMPORT":
+            raise NotImplementedHere("importing resources into a stack that exists")
         if known.status != IN_REVIEW:
             raise invalid(f"Stack [{known.name}] already exists and cannot be created again with the changeSet")
         return known
@@ -146,7 +159,27 @@ class ChangeSets:
 
 
 def _creates(parameters: Parameters) -> bool:
-    kind = parameters.get("ChangeSetType", "UPDATE")
-    if kind == "IMPORT":
-        raise NotImplementedHere("importing resources into a stack")
-    return bool(kind == "CREATE")
+    return parameters.get("ChangeSetType", "UPDATE") in ("CREATE", "IMPORT")
+
+
+def _imported(parameters: Parameters, source: Source) -> dict[str, str]:
+    """Return what is to be imported, by logical id, held to what AWS asks of an import.
+
+    Raises:
+        ServiceError: ValidationError; the template does more than import, or would delete what it imports.
+    """
+    document = syntax.parse(source.processed)
+    resources = document["Resources"]
+    listed = {each["LogicalResourceId"]: each["ResourceIdentifier"] for each in parameters.get("ResourcesToImport", ())}
+    if document.get("Outputs"):
+        raise invalid("As part of the import operation, you cannot modify or add [Outputs]")
+    others = sorted(set(resources) ^ set(listed))
+    if others:
+        raise invalid(
+            f"You have modified resources [{', '.join(others)}] in your template that are not being imported. "
+            "Update, create or delete operations cannot be executed during import operations."
+        )
+    unkept = [name for name in listed if "DeletionPolicy" not in resources[name]]
+    if unkept:
+        raise invalid(f"Resources [{', '.join(unkept)}] must have DeletionPolicy attribute specified in the template.")
+    return {name: ",".join(identifier.values()) for name, identifier in listed.items()}

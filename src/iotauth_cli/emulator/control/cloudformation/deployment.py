@@ -100,6 +100,21 @@ class Deployment:
         else:
             self._set_status(CREATING.done)
 
+    async def adopt(self, imported: Mapping[str, str]) -> None:
+        """Take what exists into the stack, by the names in *imported*; when one is not there, take none."""
+        try:
+            source = self._stack.source
+            assert source is not None  # whoever starts an operation has set it
+            wanted = self._wanted(source)
+            for declaration in wanted.active:
+                await self._adopt_one(declaration, wanted, imported[declaration.logical_id])
+        except StepFailed as failure:
+            for logical_id in list(self._resources):
+                self._world.store.remove_resource(self._stack, logical_id)
+            self._set_status("IMPORT_ROLLBACK_COMPLETE", _failed_resources("import", failure))
+        else:
+            self._set_status("IMPORT_COMPLETE")
+
     async def update(self, before: Stack) -> None:
         """Change the stack's resources; when one fails, change them back. *before* is the stack until now."""
         try:
@@ -188,6 +203,38 @@ class Deployment:
         except (ServiceError, *MALFORMED) as error:
             self._note_failure(declaration, f"{verb}_FAILED", _reason(error))
             raise StepFailed(declaration.logical_id, _reason(error)) from error
+
+    async def _adopt_one(self, declaration: Declaration, wanted: Wanted, name: str) -> None:
+        """Find the resource of that *name*; it is not compared with what the template says, as on AWS."""
+        logical_id, kind = declaration.logical_id, self._world.kinds.get(declaration.type)
+        resource = Resource(logical_id, declaration.type, "IMPORT_IN_PROGRESS", self._world.clock(), name)
+        try:
+            if kind is None or kind.identifier is None:
+                raise NotImplementedHere(f"importing resources of type {declaration.type}")
+            self._refuse_of_another_stack(resource)
+            properties = plan.properties_of(declaration, wanted, replace(wanted.scope, made=self._made()), kind)
+            if properties.get(kind.identifier) != name:
+                raise invalid(f"The resource {logical_id} is {kind.identifier} {name}, and the template says otherwise")
+            self._note(resource)
+            made = await kind.find(self._site(resource), name)
+        except (ServiceError, *MALFORMED) as error:
+            self._note_failure(declaration, "IMPORT_FAILED", _reason(error))
+            raise StepFailed(logical_id, _reason(error)) from error
+        adopted = replace(
+            resource,
+            attributes=made.attributes,
+            properties=properties,
+            needs=plan.needs(declaration, wanted),
+            deletion_policy=declaration.deletion_policy,
+            replace_policy=declaration.replace_policy,
+        )
+        self._note(self._done(adopted))
+
+    def _refuse_of_another_stack(self, resource: Resource) -> None:
+        for stack in self._world.store.live(self._context.region):
+            for other in self._world.store.resources(stack).values():
+                if (other.type, other.physical_id) == (resource.type, resource.physical_id) and other.exists:
+                    raise invalid(f"Resource {resource.physical_id} already exists in stack {stack.id}")
 
     async def _create(self, resource: Resource) -> None:
         kind, site = self._world.kinds[resource.type], self._site(resource)

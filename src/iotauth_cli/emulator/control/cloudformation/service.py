@@ -40,6 +40,7 @@ BROKEN = "the iotauth emulator failed; its log says where"
 INTERRUPTED = "the emulator was stopped in the middle of the operation"
 # What a stack is whose operation was interrupted, by what it was.
 AFTER_INTERRUPTION = {
+    "IMPORT_IN_PROGRESS": "IMPORT_ROLLBACK_FAILED",
     "CREATE_IN_PROGRESS": "CREATE_FAILED",
     "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
     "UPDATE_IN_PROGRESS": "UPDATE_FAILED",
@@ -53,6 +54,7 @@ UPDATABLE = (
     "UPDATE_ROLLBACK_COMPLETE",
     "UPDATE_FAILED",
     "UPDATE_ROLLBACK_FAILED",
+    "IMPORT_COMPLETE",
 )
 NO_UPDATES = "No updates are to be performed."
 
@@ -158,6 +160,12 @@ class CloudFormationService:
     async def start_creation(self, stack: Stack, source: Source, context: Context, token: str | None) -> None:
         stack = self._begin(replace(stack, source=source), "CREATE_IN_PROGRESS", token, "User Initiated")
         await self._run(stack, Deployment(self._world, stack, context, token).create())
+
+    async def start_import(
+        self, stack: Stack, source: Source, context: Context, imported: Mapping[str, str], token: str | None
+    ) -> None:
+        stack = self._begin(replace(stack, source=source), "IMPORT_IN_PROGRESS", token, "User Initiated")
+        await self._run(stack, Deployment(self._world, stack, context, token).adopt(imported))
 
     async def start_update(self, stack: Stack, source: Source, context: Context, token: str | None) -> None:
         self._store.remove_change_sets(stack.id)  # they were worked out for what the stack was

@@ -13,7 +13,6 @@ from iotauth_cli.emulator.control.service import Context, NotImplementedHere, Pa
 
 IAM = {"CAPABILITY_IAM": {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}}  # the wider one says yes to the narrower
 UNAVAILABLE = {
-    "ResourcesToImport": "importing resources into a stack",
     "NotificationARNs": "notifications of stacks",
     "StackPolicyBody": "stack policies",
     "StackPolicyURL": "stack policies",

@@ -109,7 +109,10 @@ class Event:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change worked out and waiting. *changes* are as DescribeChangeSet shows them."""
+    """A change worked out and waiting. *changes* are as DescribeChangeSet shows them.
+
+    *imported* are the names of existing resources, by the logical ids that they are to have.
+    """
 
     id: str
     name: str
@@ -122,6 +125,7 @@ class ChangeSet:
     description: str | None = None
     on_failure: str = "ROLLBACK"
     changes: tuple[Mapping[str, Any], ...] = ()
+    imported: Mapping[str, str] = field(default_factory=dict)
 
 
 class StackStore:

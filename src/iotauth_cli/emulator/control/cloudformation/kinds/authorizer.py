@@ -37,6 +37,7 @@ class AuthorizerKind(Kind):
     properties = frozenset({"AuthorizerName", "SigningDisabled", "Tags", *API_NAMES})
     required = frozenset({"AuthorizerFunctionArn"})
     replacing = frozenset({"AuthorizerName", "SigningDisabled"})
+    identifier = "AuthorizerName"
 
     def __init__(self, *, is_updated_unsigned: bool) -> None:
         self._is_updated_unsigned = is_updated_unsigned
@@ -74,6 +75,10 @@ class AuthorizerKind(Kind):
         found = await site.call("iot", "DescribeAuthorizer", authorizerName=made.ref)
         described = found["authorizerDescription"]
         return all(comparable(described.get(name)) == comparable(value) for name, value in wanted.items())
+
+    async def find(self, site: Site, name: str) -> Made:
+        found = await site.call("iot", "DescribeAuthorizer", authorizerName=name)
+        return Made(name, {"Arn": found["authorizerDescription"]["authorizerArn"]})
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Switch it off first: AWS IoT deletes no active authorizer."""

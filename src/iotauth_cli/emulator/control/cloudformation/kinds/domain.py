@@ -27,6 +27,7 @@ class DomainKind(Kind):
     type = "AWS::IoT::DomainConfiguration"
     properties = frozenset({"DomainConfigurationName", STATUS, "Tags", *FOR_LIFE, *CHANGEABLE})
     replacing = frozenset({"DomainConfigurationName", *FOR_LIFE})
+    identifier = "DomainConfigurationName"
 
     async def create(self, site: Site, properties: Properties) -> Made:
         given = {name: properties[name] for name in (*FOR_LIFE, *CHANGEABLE) if name in properties}
@@ -60,6 +61,10 @@ class DomainKind(Kind):
         if wanted:
             await self._update(site, made, **wanted)
         return made
+
+    async def find(self, site: Site, name: str) -> Made:
+        found = await site.call("iot", "DescribeDomainConfiguration", domainConfigurationName=name)
+        return Made(name, {"Arn": found["domainConfigurationArn"], "DomainType": found.get("domainType")})
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Switch it off first: AWS IoT deletes no configuration that is enabled."""

@@ -43,6 +43,7 @@ class FunctionKind(Kind):
     properties = frozenset({"FunctionName", "PackageType", "Tags", RESERVED, *CODE, *SETTINGS})
     required = frozenset({"Code", "Role"})
     replacing = frozenset({"FunctionName", "PackageType"})
+    identifier = "FunctionName"
 
     def __init__(self, packages: Packages) -> None:
         self._packages = packages
@@ -80,6 +81,12 @@ class FunctionKind(Kind):
             wanted = _settings({name: after.get(name, SETTINGS[name]) for name in changed})
             await site.call("lambda", "UpdateFunctionConfiguration", FunctionName=made.ref, **wanted)
         return made
+
+    async def find(self, site: Site, name: str) -> Made:
+        """Label it as the stack's at once. UNCONFIRMED: AWS may do that with the next update."""
+        arn = (await site.call("lambda", "GetFunctionConfiguration", FunctionName=name))["FunctionArn"]
+        await site.call("lambda", "TagResource", Resource=arn, Tags=site.labels)
+        return Made(name, {"Arn": arn})
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         await site.call_if_there("lambda", "DeleteFunction", FunctionName=made.ref)

@@ -71,6 +71,7 @@ class Kind(ABC):
     replacing: ClassVar[frozenset[str]] = frozenset()
     entries: ClassVar[Mapping[str, tuple[str, ...]]] = {"Tags": ("Key", "Value")}
     texts: ClassVar[frozenset[str]] = frozenset()
+    identifier: ClassVar[str | None] = None  # the property by which one that exists is imported
 
     def check(self, properties: Properties) -> None:
         """Hold *properties* to what this kind has.
@@ -106,6 +107,14 @@ class Kind(ABC):
     async def update(self, site: Site, made: Made, before: Properties, after: Properties) -> Made:
         """Change in place what is not `settle`'s; a kind without such properties is as it was."""
         return made
+
+    async def find(self, site: Site, name: str) -> Made:
+        """Return the resource that exists under *name*, and mark it as the stack's where AWS does.
+
+        Raises:
+            ServiceError: there is none.
+        """
+        raise NotImplementedHere(f"importing resources of type {self.type}")
 
     @abstractmethod
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from iotauth_cli.emulator.control import arns
 from iotauth_cli.emulator.control.cloudformation.intrinsics import Made
 from iotauth_cli.emulator.control.cloudformation.kinds.kind import Kind, Properties, Site, tag_changes, tags_of
+from iotauth_cli.emulator.control.service import ServiceError
 
 MAX_NAME = 512
 
@@ -15,6 +16,7 @@ class LogGroupKind(Kind):
     type = "AWS::Logs::LogGroup"
     properties = frozenset({"LogGroupName", "RetentionInDays", "Tags", "KmsKeyId", "LogGroupClass"})
     replacing = frozenset({"LogGroupName", "KmsKeyId", "LogGroupClass"})
+    identifier = "LogGroupName"
 
     async def create(self, site: Site, properties: Properties) -> Made:
         name = properties.get("LogGroupName") or site.new_name(MAX_NAME)
@@ -35,6 +37,12 @@ class LogGroupKind(Kind):
             await site.call("logs", operation, logGroupName=made.ref, retentionInDays=days)
         if before:
             await self._settle_tags(site, made, before, after)
+
+    async def find(self, site: Site, name: str) -> Made:
+        found = await site.call("logs", "DescribeLogGroups", logGroupNamePrefix=name)
+        if name not in [each["logGroupName"] for each in found["logGroups"]]:
+            raise ServiceError("ResourceNotFoundException", f"The specified log group {name} does not exist.")
+        return Made(name, {"Arn": f"{_arn(site, name)}:*"})
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         await site.call_if_there("logs", "DeleteLogGroup", logGroupName=made.ref)

@@ -29,6 +29,7 @@ class RoleKind(Kind):
     properties = frozenset({"RoleName", "Path", TRUST, "Policies", "ManagedPolicyArns", "Tags", *FOR_LIFE})
     required = frozenset({TRUST})
     replacing = frozenset({"RoleName", "Path"})
+    identifier = "RoleName"
     entries: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **Kind.entries,
         "Policies": ("PolicyName", "PolicyDocument"),
@@ -62,6 +63,10 @@ class RoleKind(Kind):
             document = document_text(after[TRUST])
             await site.call("iam", "UpdateAssumeRolePolicy", RoleName=made.ref, PolicyDocument=document)
         return made
+
+    async def find(self, site: Site, name: str) -> Made:
+        role = (await site.call("iam", "GetRole", RoleName=name))["Role"]
+        return Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         """Take away what the template gave it; what somebody else attached keeps the role, as on AWS."""

@@ -40,6 +40,7 @@ class TableKind(Kind):
     properties = AT_CREATION | WITHOUT_EFFECT | {RECOVERY, EXPIRY}
     required = frozenset({"KeySchema"})
     replacing = frozenset({"TableName", "KeySchema", "AttributeDefinitions"})
+    identifier = "TableName"
 
     async def create(self, site: Site, properties: Properties) -> Made:
         given = {name: properties[name] for name in AT_CREATION if name in properties}
@@ -63,6 +64,10 @@ class TableKind(Kind):
         if any(value is not None for value in wanted.values()):
             await site.call("dynamodb", "UpdateTable", TableName=made.ref, **wanted)
         return made
+
+    async def find(self, site: Site, name: str) -> Made:
+        found = (await site.call("dynamodb", "DescribeTable", TableName=name))["Table"]
+        return Made(name, {"Arn": found["TableArn"]})
 
     async def delete(self, site: Site, made: Made, properties: Properties) -> None:
         await site.call_if_there("dynamodb", "DeleteTable", TableName=made.ref)
