@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support_parity import mqtt
-from support_parity.world import CLOSED, Device, World
+from support_parity.world import CLOSED, REFUSED, Device, World
 
 SHORT: dict[str, Any] = {"members": {"refreshAfterInSeconds": 300}}
 UNAUTHENTICATED = {"members": {"isAuthenticated": False}}
@@ -20,7 +20,7 @@ def test_not_authenticated(world: World, rows: Any) -> None:
     rows.check(59, world.connect(UNAUTHENTICATED, about="59").outcome, CLOSED)
     rows.check(59, world.connect(UNAUTHENTICATED, about="59", level=5).outcome, "CONNACK 0x87")
     zeros = {"isAuthenticated": False, "refreshAfterInSeconds": 0, "disconnectAfterInSeconds": 0}
-    rows.check(67, world.connect({"members": zeros}, about="67").outcome, CLOSED)
+    rows.check(67, world.connect({"members": zeros}, about="67").verdict, REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -31,22 +31,22 @@ def test_not_authenticated(world: World, rows: Any) -> None:
             (60, "text", {"as_text": "answer"}, "accepted"),
             (61, "documents", {"as_text": "documents"}, "accepted"),
             (62, "extra", {"members": {"password": "x", "more": [1]}}, "accepted"),
-            (63, "eleven", {"copies": 11}, CLOSED),
-            (64, "long", {"characters": 2049}, CLOSED),
-            (65, "empty", {"members": {"principalId": ""}}, CLOSED),
-            (65, "129", {"members": {"principalId": "a" * 129}}, CLOSED),
-            (65, "underscore", {"members": {"principalId": "a_b"}}, CLOSED),
-            (66, "299", {"members": {"refreshAfterInSeconds": 299}}, CLOSED),
-            (69, "raises", {"fail": True}, CLOSED),
-            (70, "no-connect", {"policy": [["Allow", "iot:Publish", "*"]]}, CLOSED),
-            (71, "another", {"policy": [["Allow", "iot:Connect", "client/iotauth-parity-a"]]}, CLOSED),
+            (63, "eleven", {"copies": 11}, REFUSED),
+            (64, "long", {"characters": 2049}, REFUSED),
+            (65, "empty", {"members": {"principalId": ""}}, REFUSED),
+            (65, "129", {"members": {"principalId": "a" * 129}}, REFUSED),
+            (65, "underscore", {"members": {"principalId": "a_b"}}, REFUSED),
+            (66, "299", {"members": {"refreshAfterInSeconds": 299}}, REFUSED),
+            (69, "raises", {"fail": True}, REFUSED),
+            (70, "no-connect", {"policy": [["Allow", "iot:Publish", "*"]]}, REFUSED),
+            (71, "another", {"policy": [["Allow", "iot:Connect", "client/iotauth-parity-a"]]}, REFUSED),
         ]
     ],
 )
 def test_answers(world: World, rows: Any, number: int, answer: dict[str, Any], wanted: str) -> None:
     """What AWS IoT takes, and what it does not: in each case the function was asked once."""
     device = world.connect(answer, about=str(number))
-    rows.check(number, device.outcome, wanted)
+    rows.check(number, device.verdict, wanted)
     assert world.calls(device.mark) == 1
 
 
@@ -66,7 +66,7 @@ def test_a_credential_that_is_gone(world: World, rows: Any) -> None:
     rows.check(77, device.client.is_closed(), True)
     world.advance(1.1)  # one CONNECT of a client id in a second
     again = world.connect({}, UNAUTHENTICATED, mark=device.mark)
-    rows.check(76, again.outcome, CLOSED)
+    rows.check(76, again.verdict, REFUSED)
     rows.check(77, world.calls(device.mark), 2)
 
 

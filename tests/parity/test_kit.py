@@ -134,7 +134,7 @@ def test_who_has_no_key_is_refused_and_leaves_no_trace(emulator: Emulator) -> No
     forged = base64.urlsafe_b64encode(order).rstrip(b"=")
     assert len(forged) < len(wrong)
     for password in (b"order:" + forged, b"order:nonsense", b"", None):
-        assert emulator.connect(mark=mark, password=password).outcome == "closed"
+        assert emulator.connect(mark=mark, password=password).verdict == "refused"
     assert emulator.calls(mark) == 0
 
 

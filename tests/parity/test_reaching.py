@@ -11,23 +11,20 @@ import pytest
 
 from iotauth_cli import token as tokens
 from support_parity.asking import has_default
-from support_parity.world import CLOSED, MQTT, NAME, SIGNATURE, World
+from support_parity.world import CLOSED, MQTT, NAME, REFUSED, SIGNATURE, World
 
-NOT_REACHED = (CLOSED, 0)
+NOT_REACHED = (REFUSED, 0)
+CLOSED_AT_ONCE = (CLOSED, 0)
 
 
 def knocked(world: World, about: str, **options: Any) -> tuple[str, int]:
-    """Return how it ended for a device, and how often the function was called for it."""
+    """Return whether a device was let in, and how often the function was called for it."""
     mark = world.mark(about)
-    try:
-        outcome = world.connect(mark=mark, **options).outcome
-    except OSError:
-        outcome = CLOSED  # the handshake failed
-    return outcome, world.calls(mark)
+    return world.connect(mark=mark, **options).verdict, world.calls(mark)
 
 
 def knocked_at(world: World, about: str, **way: Any) -> tuple[str, int]:
-    """As `knocked`, with a TLS connection of another kind."""
+    """Return how it ended for a device with a TLS connection of another kind, and the function's calls."""
     mark = world.mark(about)
     try:
         return world.connect(mark=mark, pipe=world.pipe(**way)).outcome, world.calls(mark)
@@ -48,10 +45,10 @@ def signed_name(world: World, mark: str, key: int = 0, *, raw: bool = False, end
 @pytest.mark.rows(38, 39, 40, 41)
 def test_the_way_to_the_door(world: World, rows: Any) -> None:
     """Without ALPN, with the one for certificates, at the port for them, under a wrong name: nobody is asked."""
-    rows.check(38, knocked_at(world, "38", alpn=()), NOT_REACHED)
-    rows.check(39, knocked_at(world, "39", alpn=("x-amzn-mqtt-ca",)), NOT_REACHED)
-    rows.check(40, knocked_at(world, "40", alpn=(), port=world.mqtt_port), NOT_REACHED)
-    rows.check(41, knocked_at(world, "41", server_name="example.com"), NOT_REACHED)
+    rows.check(38, knocked_at(world, "38", alpn=()), CLOSED_AT_ONCE)
+    rows.check(39, knocked_at(world, "39", alpn=("x-amzn-mqtt-ca",)), CLOSED_AT_ONCE)
+    rows.check(40, knocked_at(world, "40", alpn=(), port=world.mqtt_port), CLOSED_AT_ONCE)
+    rows.check(41, knocked_at(world, "41", server_name="example.com"), CLOSED_AT_ONCE)
 
 
 @pytest.mark.rows(42)
@@ -83,10 +80,10 @@ def test_signed_tokens(world: World, rows: Any) -> None:
         rows.check(row, (device.outcome, world.event(mark)["signatureVerified"]), ("accepted", True))
     plus = next(mark for mark in (world.mark("48") for _ in range(1000)) if "+" in signed_name(world, mark, raw=True))
     refused = world.connect(mark=plus, username=signed_name(world, plus, raw=True), password=None)
-    rows.check(48, (refused.outcome, world.calls(plus)), NOT_REACHED)
+    rows.check(48, (refused.verdict, world.calls(plus)), NOT_REACHED)
     newline = world.mark("49")
     refused = world.connect(mark=newline, username=signed_name(world, newline, end="\n"), password=None)
-    rows.check(49, (refused.outcome, world.calls(newline)), NOT_REACHED)
+    rows.check(49, (refused.verdict, world.calls(newline)), NOT_REACHED)
 
 
 @pytest.mark.rows(51)
@@ -95,14 +92,14 @@ def test_a_key_that_was_removed(world: World, rows: Any) -> None:
 
     def knock() -> str:
         mark = world.mark("51")
-        return world.connect(mark=mark, username=signed_name(world, mark, 1), password=None).outcome
+        return world.connect(mark=mark, username=signed_name(world, mark, 1), password=None).verdict
 
     keys = {f"key{number}": world.public_key(number) for number in (0, 1)}
     update = world.boto("iot").update_authorizer
     assert knock() == "accepted"
     try:
         update(authorizerName=world.parts.signed, tokenSigningPublicKeys={"key0": keys["key0"]})
-        rows.check(51, world.eventually(knock, CLOSED), CLOSED)
+        rows.check(51, world.eventually(knock, REFUSED), REFUSED)
     finally:
         update(authorizerName=world.parts.signed, tokenSigningPublicKeys=keys)
 

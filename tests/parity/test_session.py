@@ -10,7 +10,7 @@ import pytest
 
 from support_parity import mqtt
 from support_parity.mqtt import Will
-from support_parity.world import CLOSED, Device, World
+from support_parity.world import REFUSED, Device, World
 
 CONNECT = ["Allow", "iot:Connect", "client/*"]
 
@@ -53,7 +53,7 @@ def test_wildcards_of_policies(world: World, rows: Any) -> None:
     device = granted(world, "80", ["Allow", "iot:Subscribe", f"topicfilter/{start}/*"])
     rows.check(80, device.client.subscribe(f"{start}/#"), [1])
     device = granted(world, "81", ["Allow", "iot:Subscribe", f"topicfilter/{start}/+/topic"])
-    rows.check(81, device.client.subscribe(f"{start}/x/topic"), None)
+    rows.check(81, device.client.subscribe(f"{start}/x/topic") in ([0], [1]), False)
     device = granted(world, "82", ["Allow", "iot:Publish", f"topic/{start}/a?c"])
     rows.check(82, [device.client.publish(f"{start}/{each}") for each in ("abc", "a/c")], [0, 0])
 
@@ -113,7 +113,7 @@ def test_a_will_that_may_not_be_published(world: World, rows: Any) -> None:
     device = world.connect({"policy": [CONNECT]}, mark=mark, will=Will(f"{mark}/will"))
     events = [json.loads(each.payload) for each in seeing.client.wait_for_messages()]
     reasons = [each["connectFailureReason"] for each in events]
-    rows.check(88, (device.outcome, reasons), (CLOSED, ["AUTHORIZATION_FAILED"]))
+    rows.check(88, (device.verdict, reasons), (REFUSED, ["AUTHORIZATION_FAILED"]))
 
 
 @pytest.mark.rows(89, 90)
@@ -192,7 +192,7 @@ def test_a_wildcard_and_its_own_level(world: World, rows: Any) -> None:
 def test_client_ids_and_what_connack_announces(world: World, rows: Any) -> None:
     """A client id of AWS IoT's own is refused; MQTT 5 is told what there is."""
     everybody = {"policy": [["Allow", "iot:Connect", "client/*"]]}
-    rows.check(100, world.connect(everybody, about="100", client_id=f"$AWS/{world.prefix}").outcome, CLOSED)
+    rows.check(100, world.connect(everybody, about="100", client_id=f"$AWS/{world.prefix}").verdict, REFUSED)
     device = world.connect(about="101", level=5)
     assert device.client.connack is not None
     found = mqtt.announced(device.client.connack)

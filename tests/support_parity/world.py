@@ -28,7 +28,7 @@ from support_parity.pipes import TlsPipe, WebSocketPipe, connect_tls
 
 NAME, SIGNATURE = "x-amz-customauthorizer-name", "x-amz-customauthorizer-signature"
 MQTT = ("mqtt",)
-CLOSED, SILENCE, ACCEPTED = "closed", "silence", "accepted"
+CLOSED, SILENCE, ACCEPTED, REFUSED = "closed", "silence", "accepted", "refused"
 
 Value = TypeVar("Value")
 Answer = dict[str, Any]
@@ -49,6 +49,11 @@ class Device:
         if self.code is None:
             return SILENCE if self.is_unanswered else CLOSED
         return ACCEPTED if self.code == 0 else f"CONNACK {self.code:#04x}"
+
+    @property
+    def verdict(self) -> str:
+        """Say whether it was let in; how a refusal looks is another question."""
+        return ACCEPTED if self.code == 0 else REFUSED
 
 
 @dataclass(frozen=True)
