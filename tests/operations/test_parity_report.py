@@ -70,6 +70,18 @@ def test_what_the_emulator_has_no_choice_for_is_laid_beside_what_was_expected(tm
     assert (line.key, line.choice, line.verdict, line.flag) == ("event_protocols", "tls, mqtt", DIFFERENT, "")
 
 
+def test_a_row_that_came_out_otherwise_is_a_difference(tmp_path: Path) -> None:
+    """Without a flag: no choice decides it. A row that is as the table says is not shown."""
+    rows = [
+        {"row": 66, "observed": "accepted", "expected": "refused", "same": False},
+        {"row": 67, "observed": "refused", "expected": "refused", "same": True},
+    ]
+    found = compare(CHOICES, written(tmp_path, report(rows=rows)))
+    assert [each.key for each in found if each.key.startswith("row")] == ["row_066"]
+    line = found[-1]
+    assert (line.choice, line.observed, line.verdict, line.flag) == ("refused", "accepted", DIFFERENT, "")
+
+
 def test_every_choice_that_is_not_documented_is_there(tmp_path: Path) -> None:
     """Whether it was observed or not; what is documented only if it was."""
     found = compare(CHOICES, written(tmp_path, report({"key": "in_flight", "observed": 100})))
@@ -120,6 +132,12 @@ def read_observations(text: str) -> Any:
         (report({"key": "a", "tolerance": "x"}), "the tolerance of `a` is no number"),
         (report({"key": "a"}, {"key": "a"}), "it has two observations of one key"),
         (report(region="\x1b[2J"), "its `region` is no plain text"),
+        (report(rows=3), "it has no list of rows"),
+        (report(rows=[{"row": True}]), "one of its rows has no number"),
+        (
+            report(rows=[{"row": 3, "same": False, "observed": [1]}]),
+            "what is `observed` of `row_003` is no plain value",
+        ),
     ],
 )
 def test_a_broken_report_is_one_sentence(tmp_path: Path, text: str, problem: str) -> None:

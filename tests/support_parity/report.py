@@ -13,6 +13,8 @@ from typing import Any
 
 from iotauth_cli.operations.parity_report import FORMAT
 
+MAX_WORDS = 200  # characters of what a row was and should be; more is no plain value to who reads the report
+
 
 @dataclass
 class Book:
@@ -37,7 +39,8 @@ class Book:
         is_same = observed == expected
         before = self.rows.get(number)
         if before is None or (before["same"] and not is_same):
-            seen = {"row": number, "observed": str(observed), "expected": str(expected), "same": is_same}
+            words = {"observed": str(observed)[:MAX_WORDS], "expected": str(expected)[:MAX_WORDS]}
+            seen = {"row": number, **words, "same": is_same}
             self.rows[number] = {**seen, "documented": is_settled}
 
     def document(self) -> dict[str, Any]:

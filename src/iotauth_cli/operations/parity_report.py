@@ -42,10 +42,13 @@ class Observation:
 
 @dataclass(frozen=True)
 class Report:
+    """*otherwise* are the rows of the conformance table that came out otherwise than the table says."""
+
     world: str
     when: str
     region: str
     observations: tuple[Observation, ...]
+    otherwise: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def read(path: Path) -> Report:
 def compare(choices: Sequence[Choice], report: Report) -> tuple[Compared, ...]:
     """Lay *report* beside *choices*: what is documented only where it was observed, all else in any case.
 
-    What the report knows and the emulator has no choice for comes last, beside what the run expected.
+    What the report knows and the emulator has no choice for comes last, beside what the run expected, and so do
+    the rows of the conformance table that came out otherwise.
     """
     seen = {each.key: each for each in report.observations}
     known = [
@@ -89,7 +93,8 @@ def compare(choices: Sequence[Choice], report: Report) -> tuple[Compared, ...]:
         if choice.confidence != DOCUMENTED or choice.key in seen
     ]
     mine = {choice.key for choice in choices}
-    return (*known, *(_without_choice(each) for key, each in seen.items() if key not in mine))
+    others = [each for key, each in seen.items() if key not in mine]
+    return (*known, *map(_without_choice, (*others, *report.otherwise)))
 
 
 def flags(compared: Sequence[Compared]) -> tuple[str, ...]:
@@ -147,7 +152,23 @@ def _report(document: Any) -> Report:
     observations = tuple(_observation(number, each) for number, each in enumerate(listed, 1))
     if len({each.key for each in observations}) < len(observations):
         raise _NoReport("it has two observations of one key")
-    return Report(_word(document, "world"), _word(document, "when"), _word(document, "region"), observations)
+    rows = document.get("rows", [])
+    if not isinstance(rows, list):
+        raise _NoReport("it has no list of rows")
+    otherwise = tuple(found for each in rows if (found := _row(each)) is not None)
+    world, when, region = (_word(document, name) for name in ("world", "when", "region"))
+    return Report(world, when, region, observations, otherwise)
+
+
+def _row(entry: Any) -> Observation | None:
+    """Return a row that came out otherwise; None for one that did not."""
+    if not isinstance(entry, dict) or type(number := entry.get("row")) is not int or not 0 < number < 1000:
+        raise _NoReport("one of its rows has no number")
+    if entry.get("same") is not False:
+        return None
+    key = f"row_{number:03}"
+    observed, expected = (_value(entry, name, key) for name in ("observed", "expected"))
+    return Observation(key, observed, expected)
 
 
 def _observation(number: int, entry: Any) -> Observation:
