@@ -21,7 +21,7 @@ ARN = re.compile(
 # What CreateFunction and UpdateFunctionConfiguration say of a role that IAM has not told Lambda of yet: within
 # some 10 s it has. No retry mode of botocore covers it.
 # Source: apex/up#189, aws/aws-cli#7700; hashicorp/terraform-provider-aws, aws_lambda_function.
-ROLE_IS_NEW = ("cannot be assumed", "does not have permissions")
+ROLE_IS_NEW = ("cannot be assumed", "cannot be found", "does not have permissions")
 UPDATE_IN_PROGRESS = "ResourceConflictException"
 
 

@@ -66,7 +66,7 @@ def describe(session: Session, name: str) -> Table | None:
     )
 
 
-def create(session: Session, name: str, tags: Mapping[str, str]) -> None:
+def create(session: Session, name: str, tags: Mapping[str, str] | None = None) -> None:
     """Create the client table: paid by request, protected against deletion."""
     session.call(
         "dynamodb",
@@ -76,7 +76,7 @@ def create(session: Session, name: str, tags: Mapping[str, str]) -> None:
         AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
         DeletionProtectionEnabled=True,
-        Tags=listed(tags),
+        **({"Tags": listed(tags)} if tags else {}),
     )
 
 
