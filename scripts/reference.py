@@ -179,6 +179,49 @@ def explanations() -> str:
     return GENERATED + page
 
 
+def aws_errors() -> str:
+    """Return every error of AWS's that is put into words, and the words."""
+    from iotauth_cli.aws.denials import POLICIES
+    from iotauth_cli.aws.error_table import LIMITS, ROWS
+
+    page = (
+        "# What AWS answers, and how it is said\n\n"
+        "Every error code that a call of iotauth's can be answered with, by botocore's service models and by each\n"
+        "service's own page of common errors; a code that is not here keeps AWS's words. `--debug` adds the id under\n"
+        "which AWS knows the request. In the sentences, *failed* is for example “`iot:CreateAuthorizer` of\n"
+        "authorizer `doors` failed”, *what* “authorizer `doors`”, *said* what AWS said, *label* “AWS eu-west-1”; in\n"
+        "commands `AWS` is the AWS CLI for that place. `code` is that of the document under `--json`.\n\n"
+        "| about | AWS's codes | `code` | exit | sentence | hint |\n| --- | --- | --- | --- | --- | --- |\n"
+    )
+    for row in ROWS:
+        codes = ", ".join(f"`{code}`" for code in row.codes)
+        ending = (f"`{row.kind.code}`", str(row.kind.exit_code))
+        cells = (row.about, codes, *ending, in_words(row.says), in_words(row.hint))
+        page += "| " + " | ".join(in_cell(cell) for cell in cells) + " |\n"
+    page += (
+        "\n## Which policy denies\n\n"
+        "What IAM says of a denial, and what becomes of it. The statement to add is printed for what is not allowed\n"
+        "anywhere; where a policy denies, no statement would help.\n\n"
+        "| AWS says | said as | who can change it |\n| --- | --- | --- |\n"
+    )
+    page += "".join(f"| {name} | {policy.words} | {policy.owner} |\n" for name, policy in POLICIES.items())
+    page += (
+        "\n## Which limit is reached\n\n"
+        "A code for a limit names none; the call tells which it can be. Source: each service's page of quotas.\n\n"
+        "| call | limit | Service Quotas |\n| --- | --- | --- |\n"
+    )
+    page += "".join(f"| `{action}` | {limit} | `{service}` |\n" for action, (limit, service) in LIMITS.items())
+    return GENERATED + page
+
+
+def in_words(text: str) -> str:
+    """Return a text with its places in italics, `{said}` as *said*; inside of commands in capitals."""
+    parts = re.sub(r"`{(\w+)}`", r"{\1}", text).split("`")
+    parts[::2] = [re.sub(r"{(\w+)}", r"*\1*", part) for part in parts[::2]]
+    parts[1::2] = [re.sub(r"{(\w+)}", lambda found: found[1].upper(), part) for part in parts[1::2]]
+    return "`".join(parts)
+
+
 SOURCES = """
 | tag | source |
 | --- | --- |
@@ -226,6 +269,7 @@ PAGES = {
     "policy-rules.md": policy_rules,
     "causes.md": causes,
     "explanations.md": explanations,
+    "aws-errors.md": aws_errors,
     "settings.md": settings,
     "table.md": table,
 }

@@ -82,7 +82,7 @@ ROWS: tuple[Row, ...] = (
         ("RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"),
         ConfigError,
         "AWS refuses the time in the request: this machine's clock is wrong, or the request took very long",
-        "see by how much with `iotauth doctor clock`",
+        "see by how much with `iotauth doctor --only clock`",
     ),
     Row(
         "the keys are not AWS's",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import InputError, IotauthError
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
@@ -83,8 +83,14 @@ def names(
         raise InputError(f"`{account}` is no AWS account", hint="an account is 12 digits: `--account 123456789012`")
     settings = context.settings
     chosen = tuple(dict.fromkeys(authorizers or (settings.authorizer,)))
+    try:
+        scope = context.scope_of(account)
+    except IotauthError as problem:
+        if account is None and problem.hint:
+            problem.hint = f"name the account, `--account 123456789012`; or {problem.hint}"
+        raise
     return iam_documents.names(
-        context.scope_of(account),
+        scope,
         chosen,
         table=settings.table,
         function=settings.function,
@@ -94,27 +100,28 @@ def names(
 
 
 def show(context: Context, role: str, document: dict[str, object]) -> None:
-    """Print *document*, ready for a file; say on stderr how large it is and what to do with it."""
+    """Print *document*, ready for a file; say on stderr how large it is and what to do with it.
+
+    Raises:
+        InputError: it is larger than IAM takes.
+    """
     from iotauth_cli.cli.render_iam import laid_out
     from iotauth_cli.operations import iam_documents
 
-    found = iam_documents.size(document)
+    found, managed, most = iam_documents.size(document), iam_documents.MAX_MANAGED, iam_documents.MAX_INLINE
+    if found > most:
+        raise InputError(
+            f"a policy for all of these has {found:,} characters, and IAM takes {most:,}",
+            hint="name fewer authorizers, and print a second policy for the others",
+        )
     context.output.result(document, laid_out(document))
-    context.output.say(*sizes(found))
-    command = f"aws iam create-policy --policy-name iotauth-{role} --policy-document file://{role}.json"
+    aws = f"{context.target.aws_command} iam"
+    said = f"{found:,} of the {managed:,} characters that a managed policy may have"
+    file = f"--policy-name iotauth-{role} --policy-document file://{role}.json"
+    following = f"`{aws} create-policy {file}`"
+    if found > managed:
+        said = f"{found:,} characters, too many for a managed policy; a role's own may have {most:,}"
+        following = f"`{aws} put-role-policy --role-name ROLE {file}`"
     if role == "function":
-        command = "iotauth authorizer create"
-    context.output.say(f"next: `{command}`")
-
-
-def sizes(found: int) -> list[str]:
-    from iotauth_cli.operations.iam_documents import MAX_INLINE, MAX_MANAGED
-
-    if found <= MAX_MANAGED:
-        return [f"{found:,} of the {MAX_MANAGED:,} characters that a managed policy may have"]
-    if found <= MAX_INLINE:
-        return [
-            f"{found:,} characters: more than the {MAX_MANAGED:,} of a managed policy, "
-            f"less than the {MAX_INLINE:,} of a role's own: `aws iam put-role-policy`"
-        ]
-    return [f"{found:,} characters, and IAM takes {MAX_INLINE:,}: name fewer authorizers"]
+        following = context.command("authorizer create") + ", which gives it to the function's role"
+    context.output.say(said, f"next: {following}")
