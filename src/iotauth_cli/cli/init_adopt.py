@@ -42,6 +42,7 @@ class Said:
 
 def adopt(context: Context, said: Said) -> int:
     """Find what is to be adopted, show what both functions do, and switch."""
+    from iotauth_cli.operations.adoption import compare as comparing
     from iotauth_cli.operations.adoption import find, memory, names, switch
 
     output, session, now = context.output, context.session, int(time.time())
@@ -61,6 +62,8 @@ def adopt(context: Context, said: Said) -> int:
     timers = compared.usual_timers if compared else None
     if compared is not None:
         output.say(*render.timers(timers, compared))
+    elif not is_switched:
+        output.say(render.own_timers(comparing.OUR_TIMERS))
     wish = replace(context.wish(), settings=switch.settings_of(timers))
     plan = switch.plan(session, wish, candidate.old_function)
     path = settings_path(context)

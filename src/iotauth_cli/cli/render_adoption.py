@@ -125,6 +125,11 @@ def difference(clients: Sequence[str], case: str, words: str) -> list[str]:
     return [f"  {names} {case}:", f"    {words}"]
 
 
+def own_timers(refresh_and_disconnect: tuple[int, int]) -> str:
+    refresh, disconnect = refresh_and_disconnect
+    return f"so its timers are not known: ours asks for a refresh after {refresh} s and an end after {disconnect} s"
+
+
 def timers(refresh_and_disconnect: tuple[int, int] | None, found: Comparison) -> list[str]:
     if refresh_and_disconnect is None:
         return []

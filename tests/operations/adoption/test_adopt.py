@@ -235,6 +235,7 @@ def test_an_inactive_authorizer_stays_inactive(bench: Bench) -> None:
     code, out, said = bench.run("init", "--adopt", "--yes", "--compare", "0")
     assert code == 0, said
     assert f"authorizer `{AUTHORIZER}` is inactive, and stays so" in said
+    assert "so its timers are not known: ours asks for a refresh after 3600 s and an end after 86400 s" in said
     assert f"authorizer `{AUTHORIZER}` was not tried through AWS IoT: it is inactive" in out
     found = bench.older.aws("iot").describe_authorizer(authorizerName=AUTHORIZER)["authorizerDescription"]
     assert (found["status"], bench.older.called) == ("INACTIVE", OURS)

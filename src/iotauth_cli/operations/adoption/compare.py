@@ -44,6 +44,7 @@ from iotauth_cli.policy.document import Document, parse_all
 from iotauth_cli.policy.evaluate import Evaluator
 from iotauth_cli.secret import Secret
 
+OUR_TIMERS = (Settings().refresh_after_s, Settings().disconnect_after_s)  # where nobody sets others
 PATIENCE_S = 120.0  # for all calls together
 FAILURES = 3  # in a row, after which the old function has nothing to say
 THROTTLED_S = 1.0
