@@ -30,8 +30,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def make(account: Account, store: Store | None = None) -> None:
-    """Make all that there can be: the default, with an endpoint of its own that iotauth made; signed if keys have
-    a place, for they take long to make."""
+    """Make the default authorizer, with an endpoint of its own that iotauth made; signed if there is a *store*.
+
+    A key takes longer to make than all the rest.
+    """
     session = account.session()
     wish = authorizers.signed(WISH, store, now=1_700_000_000) if store else WISH
     list(authorizers.apply(session, authorizers.plan(session, wish)))

@@ -48,10 +48,10 @@ def delete(
         context.output.say("nothing was deleted")
         return 1
     done = came_of(plan, carry_out(context.output, removal.apply(context.session, plan), plan.steps))
-    context.output.result(render.plan_document(done, applied=True), deleted(done))
-    if keyring.names():
+    context.output.result(render.plan_document(done, applied=bool(done.changes)), deleted(done, left(plan, done)))
+    if keyring.names() and is_whole(done):
         context.output.say(f"the keys in `{context.shown(keyring.folder)}` sign for nobody now; keep or delete them")
-    return 0
+    return 0 if done.changes else 1
 
 
 def came_of(plan: Plan, done: Sequence[Step]) -> Plan:
@@ -60,7 +60,19 @@ def came_of(plan: Plan, done: Sequence[Step]) -> Plan:
     return replace(plan, steps=tuple(step if step.action == "keep" else next(outcome) for step in plan.steps))
 
 
-def deleted(plan: Plan) -> str:
-    is_whole = any((step.action, step.resource) == ("delete", "authorizer") for step in plan.steps)
-    what = "authorizer" if is_whole else "what was left of authorizer"
-    return f"deleted {what} `{plan.wish.authorizer}`"
+def left(plan: Plan, done: Plan) -> str:
+    """Return what was to go and stays for now, as the end of a sentence."""
+    pairs = zip(plan.steps, done.steps, strict=True)
+    names = [f"{after.resource} `{after.name}`" for before, after in pairs if after.action != before.action]
+    return f"{', '.join(names)} stays for now" if names else ""
+
+
+def is_whole(done: Plan) -> bool:
+    return any((step.action, step.resource) == ("delete", "authorizer") for step in done.steps)
+
+
+def deleted(done: Plan, stays: str) -> str:
+    if not done.changes:
+        return f"nothing was deleted: {stays}"
+    what = "authorizer" if is_whole(done) else "what was left of authorizer"
+    return f"deleted {what} `{done.wish.authorizer}`" + (f"; {stays}" if stays else "")

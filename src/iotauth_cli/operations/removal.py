@@ -168,8 +168,10 @@ def added_policies(session: Session, role: str) -> list[str]:
 
 
 def last_of(endpoint: DomainConfiguration) -> Step:
-    reason = f"AWS may want it to have been off for {DAYS_OFF} days" if endpoint.is_managed else "nothing else needs it"
-    return Step("delete", DOMAIN, endpoint.name, reason)
+    if not endpoint.is_managed:
+        return Step("delete", DOMAIN, endpoint.name, "nothing else needs it")
+    since = "" if endpoint.is_enabled else f"; it is off since {utc(endpoint.changed)}"
+    return Step("delete", DOMAIN, endpoint.name, f"AWS may want it to have been off for {DAYS_OFF} days{since}")
 
 
 def key_steps(keyring: Keyring | None) -> list[Step]:
@@ -252,9 +254,13 @@ def delete_endpoint(session: Session, step: Step) -> Step:
         found = domains.find(session, step.name)
         if problem.aws_code != "InvalidRequestException" or found is None or found.is_enabled or not found.is_managed:
             raise
-        due = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.changed + DAYS_OFF * 86_400))
+        due = utc(found.changed + DAYS_OFF * 86_400)
         return replace(step, action="keep", reason=f"it is off, and AWS lets it go on {due}; run the same command then")
     return step
+
+
+def utc(epoch_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(epoch_s))
 
 
 def parts(session: Session, wish: Wish) -> list[AnyPart]:
