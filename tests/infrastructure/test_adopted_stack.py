@@ -135,6 +135,15 @@ def test_what_is_amiss_is_put_right_by_the_template(project: Desk, stack: Deploy
     assert (found["fix"], found["safe"]) == ("sam deploy --stack-name doors", False)
 
 
+def test_an_authorizer_that_is_off_is_turned_on_by_its_own_command(project: Desk) -> None:
+    """CloudFormation could not: `authorizer enable` can, on a stack's authorizer too."""
+    assert project("authorizer", "disable", "--yes").code == 0
+    found = project("doctor", "--only", "authorizer-status", "--json").document["checks"][0]
+    assert (found["status"], found["fix"]) == ("error", "iotauth authorizer enable iotauth")
+    assert project("authorizer", "enable").code == 0
+    assert project("doctor", "--only", "authorizer-status").code == 0
+
+
 @pytest.mark.parametrize("command", ["create", "delete"])
 def test_a_stacks_function_is_not_changed(project: Desk, command: str) -> None:
     """Neither put right nor taken away: its template does both."""

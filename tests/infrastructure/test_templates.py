@@ -379,6 +379,58 @@ def test_a_function_of_somebody_elses_is_only_named(site: Site) -> None:
     assert "function:theirs" in str(resources(terraform)["aws_iot_authorizer.theirs"]["authorizer_function_arn"])
 
 
+def test_what_others_have_made_differently_is_written_too(site: Site) -> None:
+    """A role as Lambda's console makes it, a table with capacity bought ahead, names that Terraform cannot have."""
+    found = site.found
+    assert found.role is not None
+    assert found.table is not None
+    attached = ("arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess", f"arn:aws:iam::{ACCOUNT}:policy/ours")
+    other = replace(
+        found,
+        role=replace(found.role, name="gates-role-x1", path="/service-role/", attached=attached),
+        table=replace(found.table, is_on_demand=False, capacity=(5, 2), expiry_attribute=None),
+        authorizers=tuple(
+            replace(each, name=name) for each, name in zip(found.authorizers, ("7=@", "7-@"), strict=True)
+        ),
+        domains=(),
+    )
+    text = templates.write(other, "cloudformation").text
+    made = yaml.load(text, Plain)["Resources"]
+    assert (made["FunctionRole"]["Properties"]["RoleName"], made["FunctionRole"]["Properties"]["Path"]) == (
+        "gates-role-x1",
+        "/service-role/",
+    )
+    assert (
+        made["FunctionRole"]["Properties"]["ManagedPolicyArns"][1]
+        == "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/ours"
+    )
+    assert made["ClientTable"]["Properties"]["ProvisionedThroughput"] == {
+        "ReadCapacityUnits": 5,
+        "WriteCapacityUnits": 2,
+    }
+    assert "TimeToLiveSpecification" not in made["ClientTable"]["Properties"]
+    terraform = templates.write(other, "terraform").text
+    assert ACCOUNT not in text + terraform
+    resources_ = resources(hcl2.loads(terraform))
+    assert resources_["aws_iam_role.function"]["path"] == "/service-role/"
+    assert resources_["aws_dynamodb_table.clients"]["read_capacity"] == 5
+    assert [name for name in resources_ if name.startswith("aws_iot_authorizer")] == [
+        "aws_iot_authorizer.authorizer_7",
+        "aws_iot_authorizer.authorizer_7_2",
+    ]
+
+
+def test_what_is_gone_is_said(site: Site) -> None:
+    """An authorizer whose function somebody deleted is written alone."""
+    iot_ = site.client("iot")
+    arn = f"arn:aws:lambda:{HERE}:{ACCOUNT}:function:nowhere"
+    iot_.create_authorizer(authorizerName="orphan", authorizerFunctionArn=arn, signingDisabled=True, status="INACTIVE")
+    found = templates.read(site.place.session, "orphan")
+    iot_.delete_authorizer(authorizerName="orphan")
+    assert found.left_out == ("function `nowhere`, which does not exist, and what belongs to it",)
+    assert "INACTIVE" in templates.write(found, "sam").text
+
+
 def test_the_sam_template_makes_what_authorizer_create_makes(site: Site) -> None:
     """Part by part, with the defaults of both: they cannot drift apart without this test."""
     region_of = {"create": "eu-west-1", "template": "eu-west-2"}

@@ -200,6 +200,7 @@ def role(found: Role, of: Existing) -> Resource:
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": name,
+            **({"Path": found.path} if found.path != "/" else {}),
             **({"Description": found.description} if found.description else {}),
             "AssumeRolePolicyDocument": general(found.trust, of),
             **({"Policies": policies} if policies else {}),

@@ -64,6 +64,7 @@ class Function:
 @dataclass(frozen=True)
 class Role:
     name: str
+    path: str
     description: str
     trust: Document
     policies: Mapping[str, Document]
@@ -136,11 +137,11 @@ def read(session: Session, name: str) -> Existing:
     if configuration is not None and configuration.get("Handler") == HANDLER and arn.qualifier is None:
         function = read_function(session, configuration)
         left_out += uncarried(configuration)
-        role = read_role(session, str(configuration["Role"]).rpartition("/")[2])
-        log_group = read_log_group(session, logs.group_of(function.name))
+        role = read_role(session, str(configuration["Role"]).rpartition("/")[2], left_out)
+        log_group = read_log_group(session, logs.group_of(function.name), left_out)
         table = read_table(session, function.variables.get("IOTAUTH_TABLE"), left_out)
     else:
-        left_out.append(f"function `{arn.qualified_name}`, which does not run iotauth's code, and what belongs to it")
+        left_out.append(f"function `{arn.qualified_name}`, which {why_not(configuration, arn)}, and what belongs to it")
     statements = lambda_.statements(session, arn) if configuration is not None else []
     shared = [each for each in every(session) if each.function_arn == called]
     shared.sort(key=lambda each: (not each.signing_disabled, each.name))
@@ -158,6 +159,13 @@ def read(session: Session, name: str) -> Existing:
         default=default.name if default is not None and default.name in names else None,
         left_out=tuple(left_out),
     )
+
+
+def why_not(configuration: Document | None, arn: FunctionArn) -> str:
+    """Say why a function is not written."""
+    if configuration is None:
+        return "does not exist"
+    return "is an alias or a version" if arn.qualifier else "does not run iotauth's code"
 
 
 def configuration_of(session: Session, arn: FunctionArn) -> Document | None:
@@ -198,16 +206,20 @@ def uncarried(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"the function's {name}"
 
 
-def read_role(session: Session, name: str) -> Role | None:
+def read_role(session: Session, name: str, left_out: list[str]) -> Role | None:
     try:
         found = session.call("iam", "get_role", RoleName=name)["Role"]
     except NotFound:
+        left_out.append(f"role `{name}`, which does not exist")
         return None
+    if found.get("PermissionsBoundary"):
+        left_out.append(f"the permissions boundary of role `{name}`")
     names = session.call("iam", "list_role_policies", RoleName=name)["PolicyNames"]
     attached = session.call("iam", "list_attached_role_policies", RoleName=name)["AttachedPolicies"]
     policies = {each: iam.find_policy(session, name, each) for each in names}
     return Role(
         name=name,
+        path=found["Path"],
         description=found.get("Description", ""),
         trust=iam.document(found["AssumeRolePolicyDocument"]),
         policies={each: document for each, document in policies.items() if document is not None},
@@ -216,9 +228,10 @@ def read_role(session: Session, name: str) -> Role | None:
     )
 
 
-def read_log_group(session: Session, name: str) -> LogGroup | None:
+def read_log_group(session: Session, name: str, left_out: list[str]) -> LogGroup | None:
     found = logs.find(session, name)
     if found is None:
+        left_out.append(f"log group `{name}`, which does not exist")
         return None
     tags = session.call("logs", "list_tags_for_resource", resourceArn=logs.arn(session.scope, name)).get("tags", {})
     return LogGroup(name, found.retention_days, own(tags))
@@ -232,6 +245,7 @@ def read_table(session: Session, name: str | None, left_out: list[str]) -> Table
     try:
         found = session.call("dynamodb", "describe_table", TableName=name)["Table"]
     except NotFound:
+        left_out.append(f"table `{name}`, which does not exist")
         return None
     if [part["AttributeName"] for part in found["KeySchema"]] != [KEY]:
         left_out.append(f"table `{name}`, whose key is not `{KEY}` alone")

@@ -138,6 +138,7 @@ def role(found: Existing) -> Iterator[Block]:
         "function",
         one.name,
         ("name", one.name),
+        ("path", one.path if one.path != "/" else None),
         ("description", one.description or None),
         ("assume_role_policy", Call("jsonencode", general(one.trust, found))),
         ("tags", tags(one.tags)),
