@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -167,34 +168,75 @@ def test_the_estimate_adds_up() -> None:
     assert 0 < whole.dollars < 0.01
 
 
-def on_aws(emulator: Emulator, *arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Run one test with `--aws` where AWS's control plane is the emulator's, and no device gets through."""
-    environment = {**os.environ, **emulator.running.variables, "PYTHONPATH": str(REPOSITORY / "tests")}
+def start_on_aws(emulator: Emulator, *arguments: str, directory: Path) -> subprocess.Popen[str]:
+    """Start one test with `--aws` where AWS's control plane is the emulator's, and no device gets through."""
+    paths = os.pathsep.join([str(directory.parent), str(REPOSITORY / "tests")])
+    environment = {**os.environ, **emulator.running.variables, "PYTHONPATH": paths}
     chosen = "tests/parity/test_control_plane.py::test_listing"
     fixed = ["-q", "-p", "no:cacheprovider", "--aws", f"--basetemp={directory}", f"--parity-report={directory}.json"]
-    command = [sys.executable, "-m", "pytest", chosen, *fixed, *arguments]
-    return subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=90
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", chosen, *fixed, *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
+
+
+def on_aws(emulator: Emulator, *arguments: str, directory: Path) -> tuple[int, str]:
+    """Run it; return the exit code, and what it said."""
+    with start_on_aws(emulator, *arguments, directory=directory) as process:
+        said, _ = process.communicate(timeout=90)
+    return process.returncode, said
 
 
 def test_on_aws_nothing_is_created_before_somebody_agrees(emulator: Emulator, tmp_path: Path) -> None:
     """Account, region and costs come first; nobody there to ask is no yes."""
     before = names_left(emulator, "")
-    ran = on_aws(emulator, directory=tmp_path / "run")
-    assert ran.returncode == 2, ran.stdout + ran.stderr
-    assert f"account {emulator.account}, region {emulator.region}" in ran.stdout
-    assert "together" in ran.stdout
-    assert "nothing was created" in ran.stdout + ran.stderr
+    code, said = on_aws(emulator, directory=tmp_path / "run")
+    assert code == 2, said
+    assert f"account {emulator.account}, region {emulator.region}" in said
+    assert "together" in said
+    assert "nothing was created" in said
     assert names_left(emulator, "") == before
 
 
 def test_on_aws_a_failure_is_cleaned_up_after(emulator: Emulator, tmp_path: Path) -> None:
     """No device gets through, so the run fails when all is there; and then nothing is."""
     before = names_left(emulator, "")
-    ran = on_aws(emulator, "--aws-yes", "--aws-sweep", "24", directory=tmp_path / "run")
-    assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert "1 error" in ran.stdout
-    assert "still there" not in ran.stdout
+    code, said = on_aws(emulator, "--aws-yes", "--aws-sweep", "24", directory=tmp_path / "run")
+    assert code == 1, said
+    assert "1 error" in said
+    assert "still there" not in said
     assert names_left(emulator, "") == before
     assert emulator.connect(about="alive").outcome == "accepted"
+
+
+# Where a run stands when all is made and the first device knocks.
+HELD_UP = """
+import pathlib, time
+from support_parity.world import World
+
+def connect(self, *answers, **options):
+    pathlib.Path(__file__).with_name("knocking").touch()
+    time.sleep(60)
+
+World.connect = connect
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_on_aws_ctrl_c_and_a_kill_clean_up(emulator: Emulator, tmp_path: Path, name: str) -> None:
+    """With everything made: the run ends as interrupted, and nothing is left."""
+    before = names_left(emulator, "")
+    (tmp_path / "held_up.py").write_text(HELD_UP, encoding="utf-8")
+    with start_on_aws(emulator, "--aws-yes", "-p", "held_up", directory=tmp_path / "run") as process:
+        while not (tmp_path / "knocking").exists() and process.poll() is None:
+            time.sleep(0.05)
+        assert len(names_left(emulator, "")) == len(before) + 8
+        process.send_signal(getattr(signal, name))
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, said
+    assert names_left(emulator, "") == before
