@@ -27,8 +27,16 @@ class Request:
     @property
     def service(self) -> str | None:
         """The service that its signature is for."""
-        scope = self.headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")
-        return scope[3] if len(scope) == 5 else None
+        return self.scope[3] if len(self.scope) == 5 else None
+
+    @property
+    def region(self) -> str | None:
+        """The region that its signature is for."""
+        return self.scope[2] if len(self.scope) == 5 else None
+
+    @property
+    def scope(self) -> list[str]:
+        return self.headers.get("authorization", "").partition("Credential=")[2].split(",")[0].split("/")
 
 
 @dataclass(frozen=True)

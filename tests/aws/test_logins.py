@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import RefreshWithMFAUnsupportedError
 
 from iotauth_cli.aws import login
 from iotauth_cli.aws.client_table import ClientTable
-from iotauth_cli.aws.errors import from_code
+from iotauth_cli.aws.errors import from_botocore, from_code
 from iotauth_cli.aws.session import Session
 from iotauth_cli.config import load
 from iotauth_cli.emulator.control.iam.service import IamService
@@ -471,6 +472,21 @@ def test_a_wrong_code_is_not_told_as_a_missing_right() -> None:
     found = from_code("AccessDenied", said, "sts:AssumeRole", aws_target())
     assert type(found) is ConfigError
     assert found.message == "AWS does not accept this MFA code"
+
+
+def test_a_code_for_a_session_that_ended_is_asked_for_by_the_next_command() -> None:
+    """botocore asks once in a process, and says so when the role's hour is over."""
+    found = from_botocore(RefreshWithMFAUnsupportedError(), aws_target())
+    assert found.message == "the role's session has expired, and a new one wants an MFA code"
+    assert "run the same command again" in str(found.hint)
+
+
+@pytest.mark.parametrize("environ", [{}, ENVIRONMENT], ids=["alone", "beside keys"])
+def test_a_profile_of_the_environment_that_is_not_there_is_named(world: World, environ: dict[str, str]) -> None:
+    """Nobody typed it here, so the name is the only way to find it."""
+    world.write(environ={**environ, "AWS_PROFILE": "nobody"})
+    with pytest.raises(ConfigError, match="there is no AWS profile `nobody`"):
+        world.by_boto3(world.session(None))
 
 
 REFUSED: dict[str, tuple[str, str, str | None, str, str]] = {

@@ -11,6 +11,7 @@ import pytest
 from iotauth_cli.config import load
 from iotauth_cli.errors import ConfigError
 from support import require_peer
+from support_stand_in import Answer, identity_xml, stand_in
 
 
 @pytest.fixture
@@ -230,7 +231,34 @@ def test_the_region_is_the_one_that_the_aws_cli_finds(
     assert expected[0] in line
 
 
-@pytest.mark.parametrize("region", ["eu_west_1", "EU-WEST-1", "x.example.com/", "eu-west-1 ", "-eu-west-1", "eu--west-1"])
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"profile": "work"}, "eu-west-2"),
+        ({"profile": "work", "region": "us-west-1"}, "us-west-1"),
+        ({"region": "us-west-1"}, "us-west-1"),
+    ],
+    ids=["profile", "both", "region"],
+)
+def test_flags_mean_what_they_mean_to_the_aws_cli(
+    home: Path, project: Path, flags: dict[str, str], expected: str
+) -> None:
+    """`--profile` and `--region` beat AWS_PROFILE and every file, there as here."""
+    write(home / ".aws" / "config", PROFILES)
+    keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = canary\n"
+    write(home / ".aws" / "credentials", f"[work]\n{keys}[two words]\n{keys}")
+    environ = {"HOME": str(home), "AWS_PROFILE": "two words"}
+    assert load(flags, environ, project).region == expected
+    words = [word for name, text in flags.items() for word in (f"--{name}", text)]
+    with stand_in(lambda _: Answer(identity_xml("arn:aws:iam::123456789012:user/anna"), type="text/xml")) as sts:
+        command = [require_peer("aws"), "sts", "get-caller-identity", "--endpoint-url", sts.url, *words]
+        subprocess.run(command, env={"PATH": os.environ["PATH"], **environ}, capture_output=True, check=True)
+    assert [request.region for request in sts.requests] == [expected]
+
+
+@pytest.mark.parametrize(
+    "region", ["eu_west_1", "EU-WEST-1", "x.example.com/", "eu-west-1 ", "-eu-west-1", "eu--west-1"]
+)
 def test_a_region_is_held_to_what_a_region_can_be(home: Path, project: Path, region: str) -> None:
     """Host names are made of it, and requests with a session token go there."""
     with pytest.raises(ConfigError, match="is not the name of an AWS region") as caught:

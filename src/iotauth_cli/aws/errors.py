@@ -166,8 +166,9 @@ WORDS: tuple[tuple[set[str], Callable[[str, Target], IotauthError]], ...] = (
     ({"NoCredentialsError", "NoAuthTokenError"}, lambda _, __: no_credentials()),
     (
         {"ProfileNotFound"},
-        lambda _, target: ConfigError(
-            f"there is no AWS profile `{target.profile}`", hint="see `aws configure list-profiles`"
+        lambda said, _: ConfigError(
+            f"there is no AWS profile `{said.partition('(')[2].rpartition(')')[0]}`",
+            hint="see `aws configure list-profiles`",
         ),
     ),
     (

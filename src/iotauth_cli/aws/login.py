@@ -7,6 +7,7 @@ twice. So whoever has typed one for `aws` or for `iotauth` has typed it for both
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +70,8 @@ def mfa_prompter(target: Target, ask: Ask | None) -> Ask:
 
 
 def whose(target: Target) -> str:
-    return f"profile `{target.profile}`" if target.profile else "the AWS profile"
+    name = target.profile_in_use
+    return f"profile `{name}`" if name else "the AWS profile"
 
 
 @cache
@@ -107,14 +109,12 @@ def command(target: Target, otherwise: str) -> str:
     *otherwise* is the AWS CLI's command for a profile that says of no login.
     Never fails: an error that is about to be told must not make room for another.
     """
-    try:
+    start = target.profile_in_use or "default"
+    profiles: Mapping[str, Any] = {}
+    with contextlib.suppress(Exception):
         import botocore.session
 
-        session = botocore.session.get_session()
-        start = target.profile or session.get_config_variable("profile") or "default"
-        profiles: Mapping[str, Any] = session.full_config.get("profiles", {})
-    except Exception:
-        start, profiles = target.profile or "default", {}
+        profiles = botocore.session.get_session().full_config.get("profiles", {})
     for name in chain(start, profiles):
         words = next((words for key, words in LOGINS.items() if key in profiles.get(name, {})), None)
         if words is not None:

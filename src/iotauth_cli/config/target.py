@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from iotauth_cli.config import Settings
 
 
+PROFILE = "profile "  # a profile's name behind it, where it is said where keys come from
+
+
 class Target(NamedTuple):
     """Where calls go and devices connect, and how to get in.
 
@@ -47,6 +50,13 @@ class Target(NamedTuple):
     data_port: int = 443
     aws_command: str = "aws"
     when_unreachable: str = "check the network, the region and the proxy"
+
+    @property
+    def profile_in_use(self) -> str | None:
+        """The profile that the keys come from, asked for or named by AWS_PROFILE; None if that is none, or any."""
+        if self.profile or not (self.keys_from or "").startswith(PROFILE):
+            return self.profile
+        return str(self.keys_from).removeprefix(PROFILE)
 
 
 EMULATORS_STORE = "emulator"
@@ -110,7 +120,7 @@ def keys_from(settings: Settings, keys: Mapping[str, Any]) -> str | None:
     """Return whose keys are used: `profile work`, or those of the environment; None if it is boto3 that finds some."""
     if keys:
         return "keys of AWS_ACCESS_KEY_ID"
-    return f"profile {settings.profile}" if settings.profile else None
+    return f"{PROFILE}{settings.profile}" if settings.profile else None
 
 
 def keys_in(environ: Mapping[str, str]) -> dict[str, Any]:
