@@ -88,3 +88,15 @@ def test_nothing_is_asked_where_the_project_works(tmp_path: Path, capsys: pytest
     assert agrees(context(tmp_path, KEYS, region="eu-west-1"), NEW)
     assert agrees(context(tmp_path, KEYS, region="us-east-1"), [Step("update", "authorizer", "doors", "")])
     assert capsys.readouterr().err == ""
+
+
+def test_a_plan_tells_what_would_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--dry-run` asks nothing, and does not keep quiet about it either."""
+    works_in(tmp_path, "eu-west-1")
+    here = context(tmp_path, KEYS, region="us-east-1")
+    with stubbed(here.session, "sts") as stub:
+        stub.add_response("get_caller_identity", IDENTITY)
+        place.tell_elsewhere(here, NEW)
+        place.tell_elsewhere(here, [])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("this project works in AWS eu-west-1")

@@ -22,7 +22,7 @@ from iotauth_cli.cli.authorizer_options import (
     settings_of,
     tags_of,
 )
-from iotauth_cli.cli.place import agrees, elsewhere, where
+from iotauth_cli.cli.place import agrees, elsewhere, tell_elsewhere, where
 from iotauth_cli.cli.steps import carry_out
 from iotauth_cli.errors import InputError
 
@@ -93,6 +93,7 @@ def create(
     if dry_run:
         context.note_nothing()
         context.output.result(render.plan_document(plan, applied=False), render.plan(plan, where(context)))
+        tell_elsewhere(context, plan.steps)
         return 0
     heading: str | None = render.heading(where(context))
     if elsewhere(context, plan.steps) or questions(context, plan):

@@ -46,6 +46,13 @@ def agrees(context: Context, steps: Sequence[Step]) -> bool:
     return context.output.confirm(f"create another in {where(context)}?")
 
 
+def tell_elsewhere(context: Context, steps: Sequence[Step]) -> None:
+    """Say what `agrees` would ask about: a plan that is only looked at asks nothing."""
+    found = elsewhere(context, steps)
+    if found:
+        context.output.say(f"{told(found)}; to create another one has to be agreed to")
+
+
 def elsewhere(context: Context, steps: Sequence[Step]) -> tuple[Place, ...]:
     """Return where else this project works, if *steps* would make an authorizer in a place that is new to it."""
     from iotauth_cli.operations import elsewhere
