@@ -667,7 +667,7 @@ def torn_row(bench: Bench) -> Callable[[], Any]:
     return lambda: bench.place.table.remove("torn-1")
 
 
-@case("permissions", "note", "you may not call `iam:GetRole`; to see everything, add")
+@case("permissions", "note", "you may not call `iam:GetRole`; what would let you see everything")
 def denied(bench: Bench) -> None:
     bench.told.update(get_role=denial("iam:GetRole"))
 
@@ -742,7 +742,7 @@ def test_each_question_is_asked_once(bench: Bench) -> None:
 
 
 def test_what_is_denied_is_said_and_not_guessed(bench: Bench) -> None:
-    """Every read denied: no finding but the note that names the permissions."""
+    """Every read denied: no finding but the note that names the permissions, and who prints them."""
     reads = [
         *("describe_authorizer", "describe_default_authorizer", "get_v2_logging_options", "describe_table"),
         *("get_function_configuration", "get_policy", "get_account_settings", "describe_domain_configuration"),
@@ -754,7 +754,7 @@ def test_what_is_denied_is_said_and_not_guessed(bench: Bench) -> None:
     assert needed == {f"x:{name}" for name in reads if name != "get_policy"}  # which is asked of an authorizer
     last = results[-1]
     assert (last.check.id, last.status) == ("permissions", "note")
-    assert '"Effect": "Allow"' in last.sentence
+    assert last.fix == "iotauth policy readonly"
 
 
 @pytest.mark.parametrize(

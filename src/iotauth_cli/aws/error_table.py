@@ -141,7 +141,8 @@ ROWS: tuple[Row, ...] = (
             "404",
         ),
         NotFound,
-        "{label} has no {what}",
+        # What is missing need not be what was named: a domain configuration wants its authorizer.
+        "{failed}, since something is not there: {said}",
         "`iotauth doctor` says what there is, and `iotauth authorizer create` brings what is missing",
     ),
     Row(
@@ -163,7 +164,7 @@ ROWS: tuple[Row, ...] = (
             "DuplicateItemException",
         ),
         AlreadyExists,
-        "{label} has {what} already",
+        "{failed}, since it is there already: {said}",
         "run the same command again: it starts from what is there",
     ),
     Row(
@@ -205,8 +206,8 @@ ROWS: tuple[Row, ...] = (
         "an authorizer is in use",
         ("DeleteConflictException",),
         Conflict,
-        "{what} is still active, or the default one: {said}",
-        "`iotauth authorizer delete {name}` deactivates it first; the default: `{aws} iot describe-default-authorizer`",
+        "{what} is still in use: {said}",
+        "`iotauth authorizer delete {name}` deactivates it first, and says what else holds it",
     ),
     Row(
         "a limit is reached",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from iotauth_cli.errors import AccessDenied, ConfigError, IotauthError
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, Unseen, some
 from iotauth_cli.operations.doctor.machine import is_clock_wrong
@@ -50,9 +48,9 @@ def account(scene: Scene) -> Outcome:
 
 
 def operator(scene: Scene) -> Outcome:
-    """What was denied while the other checks looked, as one statement of a policy."""
+    """What was denied while the other checks looked, and the policy that allows it all."""
     denied = sorted(set(scene.denied))
     if not denied:
         return "nothing that was asked for was denied"
-    statement = json.dumps({"Effect": "Allow", "Action": denied, "Resource": "*"})
-    return Finding("note", f"you may not call {some(denied)}; to see everything, add {statement} to your policy")
+    sentence = f"you may not call {some(denied)}; what would let you see everything can be printed"
+    return Finding("note", sentence, "iotauth policy readonly")
