@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from iotauth_cli.cli import Root
+from iotauth_cli.cli.lazy import LazyGroup
 from support_desk import Desk, Typed
 from support_stand_in import Answer, Request, StandIn, identity_xml, stand_in
 
@@ -43,6 +45,11 @@ def aws(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         yield found
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iotauth_cli.aws.caller.PAUSE_S", 0.0)
 
 
 @pytest.fixture
@@ -93,6 +100,40 @@ COMMANDS = [
     "template",
     "test-connect door-7 --username door-7 --password-stdin",
 ]
+
+
+# These ask nobody, or not before a board, a file or a credential is there; the emulator's go nowhere else.
+ELSEWHERE = {
+    "audit log",
+    "boards",
+    "config show",
+    "doctor",  # has a test of its own below
+    "emulator",
+    "estimate",
+    "explain",
+    "flash",
+    "keys",
+    "policy function",
+    "policy lint",
+    "policy operator",
+    "policy readonly",
+    "policy rules",
+    "quickstart",
+    "secrets",
+}
+
+
+def names(group: LazyGroup, path: tuple[str, ...] = ()) -> Iterator[str]:
+    for name in group.table:
+        loaded = group.load(name)
+        yield from names(loaded, (*path, name)) if isinstance(loaded, LazyGroup) else [" ".join((*path, name))]
+
+
+def test_no_command_is_left_out() -> None:
+    """A new command is typed below into the wrong account, or listed above."""
+    for name in names(Root()):
+        is_listed = any(f"{name} ".startswith(f"{each} ") for each in ELSEWHERE)
+        assert is_listed or any(f"{command} ".startswith(f"{name} ") for command in COMMANDS), name
 
 
 def called(aws: StandIn) -> list[str | None]:
