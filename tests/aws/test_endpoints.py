@@ -66,6 +66,10 @@ SETTINGS: dict[str, tuple[dict[str, str], str]] = {
     "services section": ({}, "services = stand\n\n[services stand]\ndynamodb =\n  endpoint_url = http://127.0.0.1:8/"),
     "variable beats file": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:6/"}, "endpoint_url = http://127.0.0.1:7/"),
     "file, ignored": ({}, "ignore_configured_endpoint_urls = true\nendpoint_url = http://127.0.0.1:7/"),
+    "no FIPS at all": ({"AWS_USE_FIPS_ENDPOINT": "false"}, "use_dualstack_endpoint = false"),
+    "regional STS": ({"AWS_STS_REGIONAL_ENDPOINTS": "regional"}, "sts_regional_endpoints = regional"),
+    "global STS of a file": ({}, "sts_regional_endpoints = legacy"),
+    "FIPS of a file": ({}, "Use_FIPS_Endpoint = True"),
     "global STS": ({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}, ""),
 }
 
@@ -120,7 +124,8 @@ def test_the_light_clients_go_where_boto3_goes(
 def test_boto3_is_asked_only_where_something_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command on rows starts without boto3."""
     monkeypatch.setitem(__import__("sys").modules, "boto3", None)
-    ours = session(tmp_path, monkeypatch, {}, "region = eu-west-1\noutput = json", "eu-west-1")
+    usual = "region = eu-west-1\noutput = json\nsts_regional_endpoints = regional\nuse_fips_endpoint = false"
+    ours = session(tmp_path, monkeypatch, {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}, usual, "eu-west-1")
     assert ours.endpoint("dynamodb").url == "https://dynamodb.eu-west-1.amazonaws.com"
 
 

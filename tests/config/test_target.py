@@ -121,3 +121,50 @@ def test_a_broken_ready_file_is_said_to_be_broken(tmp_path: Path, text: str) -> 
     (tmp_path / "emulator.json").write_text(text)
     with pytest.raises(EmulatorError, match="is broken"):
         target(tmp_path, {}, emulator=True, state_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        {"AWS_SESSION_TOKEN": "new"},
+        {"AWS_SECURITY_TOKEN": "old"},
+        {"AWS_SESSION_TOKEN": "new", "AWS_SECURITY_TOKEN": "old"},
+    ],
+    ids=["of today", "of old", "both"],
+)
+def test_keys_are_read_as_botocore_reads_them(tmp_path: Path, tokens: dict[str, str]) -> None:
+    """The light client's way to the environment's keys and botocore's come to the same."""
+    from botocore.credentials import EnvProvider
+
+    environ = KEYS | {"AWS_REGION": "eu-west-1"} | tokens
+    found = target(tmp_path, environ)
+    theirs = EnvProvider(environ).load()
+    assert found.access_key == theirs.access_key
+    assert (found.secret_key and found.secret_key.reveal()) == theirs.secret_key
+    assert (found.session_token and found.session_token.reveal()) == theirs.token
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "keys_from", "in_use"),
+    [
+        (KEYS, {}, "keys of AWS_ACCESS_KEY_ID", None),
+        (KEYS | {"AWS_PROFILE": "work"}, {}, "keys of AWS_ACCESS_KEY_ID", None),
+        ({"AWS_PROFILE": "work"}, {}, "profile work", "work"),
+        (KEYS, {"profile": "work"}, "profile work", "work"),
+        ({}, {}, None, None),
+    ],
+    ids=["environment", "beside AWS_PROFILE", "AWS_PROFILE", "--profile", "boto3 finds some"],
+)
+def test_a_target_says_where_its_keys_are_found(
+    tmp_path: Path, environ: dict[str, str], flags: dict[str, str], keys_from: str | None, in_use: str | None
+) -> None:
+    """In words for a person, and by the profile's name for the commands in hints."""
+    found = target(tmp_path, environ | {"AWS_REGION": "eu-west-1"}, **flags)
+    assert (found.keys_from, found.profile_in_use) == (keys_from, in_use)
+
+
+def test_an_account_is_a_condition_only_where_somebody_set_it(tmp_path: Path) -> None:
+    """The emulator's is known, and whoever has keys there is not held to it."""
+    found = target(tmp_path, {"AWS_REGION": "eu-west-1", "IOTAUTH_ACCOUNT": "123456789012"})
+    assert (found.account, found.account_source) == ("123456789012", "IOTAUTH_ACCOUNT")
+    assert (emulator(tmp_path).account, emulator(tmp_path).account_source) == ("123456789012", None)

@@ -17,17 +17,18 @@ from iotauth_cli.errors import ConfigError, InputError
 from iotauth_cli.files import read_text
 
 DEFAULT = "default"
-# What changes where a call goes, or whom to trust there. Source: botocore's configprovider
-ENDPOINT_VARIABLES = (
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "AWS_USE_FIPS_ENDPOINT",
-)
+# What changes where a call goes, or whom to trust there, with the value that does; empty is any.
+# Source: botocore's configprovider. `regional` is its default for STS, and stands in many files.
+ENDPOINT_VARIABLES = {
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "",
+    "AWS_STS_REGIONAL_ENDPOINTS": "legacy",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+}
 ENDPOINT_LINE = re.compile(
-    r"^\s*(?:ca_bundle|endpoint_url|ignore_configured_endpoint_urls|services|sts_regional_endpoints"
-    r"|use_dualstack_endpoint|use_fips_endpoint)\s*[=:]",
-    re.MULTILINE,
+    r"^\s*(?:(?:ca_bundle|endpoint_url|ignore_configured_endpoint_urls|services)\s*[=:]"
+    r"|sts_regional_endpoints\s*[=:]\s*legacy|use_(?:dualstack|fips)_endpoint\s*[=:]\s*true)",
+    re.MULTILINE | re.IGNORECASE,
 )
 
 
@@ -104,7 +105,7 @@ def says_endpoints(environ: Mapping[str, str]) -> bool:
     `AWS_ENDPOINT_URL…` is not meant: it says itself where. A section of another profile counts too: boto3 is then
     asked where to go, and knows better.
     """
-    if any(environ.get(name) for name in ENDPOINT_VARIABLES):
+    if any(environ.get(name) and value in (environ[name].lower(), "") for name, value in ENDPOINT_VARIABLES.items()):
         return True
     try:
         return any(ENDPOINT_LINE.search(file.text) for file in files(environ) if file.text)
