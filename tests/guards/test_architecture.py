@@ -204,7 +204,13 @@ HEAVY = {
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["client", "--help"], ["config", "show"], ["client", "add", "--help"]],
+    [
+        ["--help"],
+        ["client", "--help"],
+        ["config", "show"],
+        ["client", "add", "--help"],
+        ["policy", "operator", "--account", "123456789012", "--region", "eu-west-1"],
+    ],
     ids=" ".join,
 )
 def test_offline_commands_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:

@@ -287,7 +287,7 @@ def refuse_the_blind(places: Sources) -> None:
     if not places.is_function_seen and places.iot != "on":
         raise AccessDenied(
             f"neither the log of function `{places.function}` nor AWS IoT's can be read: {places.unseen[-1]}",
-            hint="let an administrator allow `logs:FilterLogEvents`, or choose another user with `--profile`",
+            hint="have what `iotauth policy readonly` prints allowed, or choose another user with `--profile`",
         )
 
 
