@@ -139,6 +139,7 @@ def test_keys_are_read_as_botocore_reads_them(tmp_path: Path, tokens: dict[str, 
     environ = KEYS | {"AWS_REGION": "eu-west-1"} | tokens
     found = target(tmp_path, environ)
     theirs = EnvProvider(environ).load()
+    assert theirs is not None
     assert found.access_key == theirs.access_key
     assert (found.secret_key and found.secret_key.reveal()) == theirs.secret_key
     assert (found.session_token and found.session_token.reveal()) == theirs.token
