@@ -12,7 +12,7 @@ from iotauth_cli.aws import iot
 from iotauth_cli.errors import Conflict, InputError, IotauthError, NotFound
 from iotauth_cli.operations import authorizer_changes as changing
 from iotauth_cli.operations import authorizers
-from iotauth_cli.operations.authorizer_changes import Changes, Default, Update
+from iotauth_cli.operations.authorizer_changes import Changes, Update
 from iotauth_cli.operations.authorizers import Wish
 from iotauth_cli.operations.installation import FunctionSettings
 from support_aws import Pauses
@@ -248,32 +248,3 @@ def test_only_what_is_there_can_be_changed(account: Account) -> None:
     with pytest.raises(NotFound, match="there is no function `doors-authorizer`") as caught:
         update(account.session(), settings=FunctionSettings(memory_mb=512))
     assert "authorizer create doors" in str(caught.value.hint)
-
-
-def test_an_authorizer_is_switched_off_and_on(account: Account) -> None:
-    """Each call says whether it changed something."""
-    make(account)
-    switch = [changing.set_active(account.session(), "doors", is_active=on) for on in (True, False, False, True)]
-    assert switch == [False, True, False, True]
-    assert changing.look(account.session(), "doors") == changing.Found(is_active=True, is_default=False)
-
-
-def test_the_default_is_set_replaced_and_cleared(account: Account) -> None:
-    """AWS refuses a second default while there is a first: that one is cleared on the way."""
-    make(account)
-    make(account, replace(WISH, authorizer="gates"))
-    for name, before in (("doors", None), ("gates", "doors"), ("gates", "gates"), (None, "gates"), (None, None)):
-        planned = changing.plan_default(account.session(), name)
-        assert planned == Default(before, name)
-        changing.apply_default(account.session(), planned)
-        found = iot.find_default(account.session())
-        assert (found and found.name) == name
-
-
-def test_an_inactive_authorizer_is_not_made_the_default(account: Account) -> None:
-    """It would refuse every device that names none."""
-    make(account)
-    changing.set_active(account.session(), "doors", is_active=False)
-    with pytest.raises(InputError, match="is inactive") as caught:
-        changing.plan_default(account.session(), "doors")
-    assert "authorizer enable doors" in str(caught.value.hint)

@@ -25,7 +25,8 @@ from iotauth_cli.errors import InputError
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
-    from iotauth_cli.operations.authorizer_changes import Default, Update
+    from iotauth_cli.operations.authorizer_changes import Update
+    from iotauth_cli.operations.authorizer_status import Default
 
 NONE = "none"
 
@@ -138,11 +139,11 @@ def disable(ctx: typer.Context, name: Name = None) -> int:
 
     Example: iotauth authorizer disable doors
     """
-    from iotauth_cli.operations import authorizer_changes as changing
+    from iotauth_cli.operations import authorizer_status
 
     context = ctx.obj.with_flags(authorizer=name)
     authorizer = context.settings.authorizer
-    before = changing.look(context.session, authorizer)
+    before = authorizer_status.look(context.session, authorizer)
     if before.is_active:
         ways = [f"nobody new gets in by authorizer `{authorizer}` then, until it is enabled again"]
         ways += ["it is the default: devices that name none are refused too"] if before.is_default else []
@@ -156,11 +157,11 @@ def disable(ctx: typer.Context, name: Name = None) -> int:
 
 
 def switch(context: Context, *, is_active: bool) -> int:
-    from iotauth_cli.operations import authorizer_changes as changing
+    from iotauth_cli.operations import authorizer_status
 
     name = context.settings.authorizer
     context.note(authorizer=name)
-    is_changed = changing.set_active(context.session, name, is_active=is_active)
+    is_changed = authorizer_status.set_active(context.session, name, is_active=is_active)
     if not is_changed:
         context.note_nothing()
     status = "active" if is_active else "inactive"
@@ -184,10 +185,10 @@ def set_default(
 
     Example: iotauth authorizer set-default doors
     """
-    from iotauth_cli.operations import authorizer_changes as changing
+    from iotauth_cli.operations import authorizer_status
 
     context = ctx.obj.with_flags(authorizer=name)
-    planned = changing.plan_default(context.session, None if clear else context.settings.authorizer)
+    planned = authorizer_status.plan_default(context.session, None if clear else context.settings.authorizer)
     if clear and name not in (None, planned.before):
         raise InputError(f"authorizer `{name}` is not the default", hint="see which is: `iotauth authorizer list`")
     context.note(default=planned.wanted or NONE, before=planned.before or NONE)
@@ -197,7 +198,7 @@ def set_default(
         context.note_nothing()
         context.output.say("nothing was changed")
         return 1
-    changing.apply_default(context.session, planned)
+    authorizer_status.apply_default(context.session, planned)
     document = {"default": planned.wanted, "before": planned.before, "changed": planned.is_change}
     context.output.result(document, sentence(planned))
     return 0

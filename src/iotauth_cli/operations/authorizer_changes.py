@@ -1,8 +1,6 @@
 """Changing an authorizer that is there: only what was said, each part by itself, and nothing that was not said.
 
-    update        memory, architecture, timers, calls kept, retention, caching, tags; or another function
-    enable, disable
-    set_default, clear_default
+Memory, architecture, timers, calls kept, retention, caching, tags; or another function.
 
 `authorizer create` brings everything to what makes it work; here nothing is repaired on the way. Another function is
 first permitted, then called, and only then the old one's permission is taken away, so that AWS IoT may
@@ -421,71 +419,3 @@ def leaving(session: Session, wish: Wish, changes: Changes) -> Iterator[Change]:
             yield Forbidding(session, old, changes)
         if old is wish:
             yield Leaving(session, old, changes)
-
-
-# --- status and default ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Found:
-    """How an authorizer is: *is_default* of the account and region."""
-
-    is_active: bool
-    is_default: bool
-
-
-def look(session: Session, name: str) -> Found:
-    """Return how the authorizer is.
-
-    Raises:
-        NotFound: there is no such authorizer.
-    """
-    found, default = require(session, name), iot.find_default(session)
-    return Found(found.is_active, default is not None and default.name == name)
-
-
-def set_active(session: Session, name: str, *, is_active: bool) -> bool:
-    """Make the authorizer ACTIVE or INACTIVE; return whether it was not.
-
-    Raises:
-        NotFound: there is no such authorizer.
-    """
-    if require(session, name).is_active == is_active:
-        return False
-    iot.update(session, name, is_active=is_active)
-    return True
-
-
-@dataclass(frozen=True)
-class Default:
-    """Which authorizer devices get that name none, *before* and as it is *wanted*; None for none."""
-
-    before: str | None
-    wanted: str | None
-
-    @property
-    def is_change(self) -> bool:
-        return self.before != self.wanted
-
-
-def plan_default(session: Session, name: str | None) -> Default:
-    """Say what making *name* the default changes; None clears it.
-
-    Raises:
-        NotFound: there is no such authorizer.
-        InputError: it is inactive, and would let nobody in.
-    """
-    if name is not None and not require(session, name).is_active:
-        raise InputError(
-            f"authorizer `{name}` is inactive, and would refuse every device that names none",
-            hint=f"activate it first: `iotauth authorizer enable {name}`",
-        )
-    found = iot.find_default(session)
-    return Default(found.name if found else None, name)
-
-
-def apply_default(session: Session, planned: Default) -> None:
-    if planned.wanted is None:
-        iot.clear_default(session)
-    elif planned.is_change:
-        iot.set_default(session, planned.wanted)
