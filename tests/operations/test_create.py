@@ -17,7 +17,7 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Store
 from iotauth_cli.emulator.behaviour import Behaviour
 from iotauth_cli.emulator.control.wire.patterns import compile_pattern
-from iotauth_cli.errors import AwsError, Conflict, InputError, IotauthError, NotFound
+from iotauth_cli.errors import AccessDenied, AwsError, Conflict, InputError, IotauthError, NotFound
 from iotauth_cli.operations import authorizers
 from iotauth_cli.operations.authorizers import Plan, Wish
 from iotauth_cli.operations.installation import FunctionSettings
@@ -526,6 +526,10 @@ def grant(account: Account, **members: str) -> None:
             {"SourceArn": f"arn:aws:iot:{REGION}:{ACCOUNT}:authorizer/gates"},
             "permission is for another authorizer: `gates`",
         ),
+        (
+            {"SourceArn": f"arn:aws:iot:{REGION}::authorizer/doors"},
+            f"permission is for another authorizer: `arn:aws:iot:{REGION}::authorizer/doors`",
+        ),
         ({"SourceArn": ""}, "permission is for every authorizer"),
         ({"SourceAccount": ""}, "permission names no account"),
         ({"Principal": "s3.amazonaws.com"}, "permission names somebody else than AWS IoT"),
@@ -577,6 +581,13 @@ def test_rows_of_a_table_that_is_there_are_not_given_an_end(account: Account) ->
         "DynamoDB deletes its rows by `Updated`, which iotauth does not set, and that is left to you"
     )
     assert seen(account)["expiry"]["AttributeName"] == "Updated"
+
+
+def test_who_may_not_see_how_rows_expire_can_create_all_the_same(account: Account) -> None:
+    """It is only remarked on, so an operator without that right is not kept from anything."""
+    create(account.session())
+    denied = AccessDenied("`ann` may not call `dynamodb:DescribeTimeToLive`")
+    assert create(slow(account, "describe_time_to_live", denied, "AccessDeniedException")).changes == ()
 
 
 @pytest.mark.parametrize(

@@ -234,10 +234,11 @@ class Permission(Part[dict[str, Any]]):
         drift = []
         if source is None:
             drift.append("permission is for every authorizer")
-        elif account_of(source) != self.session.account:
+        elif account_of(source) not in (None, self.session.account):
             drift.append(f"permission names another account: {account_of(source)}")
         elif source != self.conditions[SOURCE]:
-            drift.append(f"permission is for another authorizer: `{str(source).rpartition('/')[2]}`")
+            name = str(source).rpartition("/")[2]
+            drift.append(f"permission is for another authorizer: `{source if name == self.wish.authorizer else name}`")
         if account is None:
             drift.append("permission names no account")
         elif account not in (self.session.account, account_of(source)):
@@ -283,7 +284,7 @@ def conditions_of(statement: dict[str, Any]) -> Conditions:
 
 def account_of(arn: object) -> str | None:
     parts = str(arn).split(":")
-    return parts[4] if len(parts) > 5 else None
+    return parts[4] or None if len(parts) > 5 else None
 
 
 def function_of(session: Session, wish: Wish) -> FunctionArn:

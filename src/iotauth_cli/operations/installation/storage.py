@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from iotauth_authorizer.record import KEY
 from iotauth_cli.aws import lambda_, logs, table
-from iotauth_cli.errors import Conflict
+from iotauth_cli.errors import AccessDenied, Conflict
 from iotauth_cli.operations.installation.part import MADE_BY_TAG, Part
 
 RETENTION_DAYS = 30  # long enough to look back at an outage, short enough to cost nothing
@@ -101,7 +102,9 @@ class Table(Part[table.Table]):
 
     def remark(self, found: table.Table) -> str | None:
         """Rows that go by a wrong attribute are lost; whether they are to be is for somebody to decide."""
-        attribute = table.expiry_attribute(self.session, self.name)
+        attribute = None
+        with contextlib.suppress(AccessDenied):  # nothing is to be done about it, so it need not be seen
+            attribute = table.expiry_attribute(self.session, self.name)
         if attribute in (None, EXPIRY):
             return None
         return f"DynamoDB deletes its rows by `{attribute}`, which iotauth does not set, and that is left to you"
