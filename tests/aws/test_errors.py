@@ -8,6 +8,10 @@ from typing import Any
 import botocore.exceptions as foreign
 import pytest
 
+from iotauth_authorizer.dynamodb import Client, Credentials, DynamoDBError
+from iotauth_authorizer.http1 import Response
+from iotauth_cli.aws.caller import refused
+from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.aws.errors import from_botocore, from_code
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import (
@@ -142,3 +146,19 @@ def test_a_password_does_not_reach_an_error() -> None:
     with pytest.raises(InputError) as caught:
         session.call("iot", "test_invoke_authorizer", authorizerName="doors", mqttContext=context)
     assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_every_way_to_aws_tells_its_request_id() -> None:
+    """boto3's calls, the light DynamoDB client's and STS's question: it is what AWS's support asks for."""
+    session = Session(aws_target())
+    with stubbed(session, "iot") as stub:
+        stub.add_client_error("list_authorizers", "ThrottlingException", response_meta={"RequestId": "id-1"})
+        with pytest.raises(Throttled) as slow:
+            session.call("iot", "list_authorizers")
+    table = ClientTable("doors", aws_target(), Client("eu-west-1", credentials=lambda: Credentials("a", "b")))
+    with pytest.raises(Throttled) as light, table.translated("GetItem"):
+        raise DynamoDBError("ThrottlingException", "Slow", 400, "id-2")
+    answer = Response(403, {"x-amzn-requestid": "id-3"}, b"")
+    asked = refused(answer, "<Code>InvalidClientTokenId</Code><Message>no</Message>", aws_target())
+    assert isinstance(asked, ConfigError)
+    assert [slow.value.request_id, light.value.request_id, asked.request_id] == ["id-1", "id-2", "id-3"]

@@ -173,7 +173,9 @@ def refused(answer: Response, text: str, target: Target) -> Exception:
     code, message = CODE.search(text), MESSAGE.search(text)
     if code is None:
         return AwsError(f"STS gave an answer that says nothing: {answer.status}")
-    return from_code(code[1], html.unescape(message[1]) if message else "", ACTION, target)
+    found = from_code(code[1], html.unescape(message[1]) if message else "", ACTION, target)
+    found.request_id = answer.headers.get("x-amzn-requestid")
+    return found
 
 
 def sign(credentials: Credentials, *, region: str, host: str, path: str, at: float) -> dict[str, str]:
