@@ -36,6 +36,7 @@ FORMS = [  # IAM user guide, "Troubleshoot access denied error messages", each f
     ),
     ("with an explicit deny in an identity-based policy", "their own policies deny it", False),
     ("with an explicit deny in a permissions boundary", "their permissions boundary denies it", False),
+    ("with an explicit deny in a lunar policy", "a lunar policy denies it", False),
     ("with an explicit deny in the session policy", "the policy of this session denies", False),
     ("with an explicit deny", "a policy denies it", False),
 ]

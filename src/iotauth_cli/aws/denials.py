@@ -87,12 +87,19 @@ def denied(message: str, action: str, target: Target, parameters: Mapping[str, A
     said = parse(message)
     what = said.action or iam_actions.name(*action.split(":", 1))
     who = f"`{said.who}`" if said.who else "this AWS user"
-    policy = POLICIES.get(said.policy or "", IDENTITY)
+    policy = decider(said)
     error = AccessDenied(f"{who} may not call `{what}`{why(said, policy)}", hint(said, what, policy, target))
     error.action = what
     if not said.is_explicit and said.encoded is None:
         error.statement = statement(said, what, action, target, parameters)
     return error
+
+
+def decider(said: Said) -> Policy:
+    """Return the kind of policy that decided; a kind that is new is called what AWS calls it."""
+    if said.policy is None:
+        return IDENTITY
+    return POLICIES.get(said.policy) or Policy(f"a {said.policy}", "an administrator")
 
 
 def why(said: Said, policy: Policy) -> str:
