@@ -246,3 +246,17 @@ def test_the_guide_lists_every_rule() -> None:
     guide = (REPOSITORY / "docs" / "guides" / "audit.md").read_text()
     listed = [line for line in guide.splitlines() if re.match(r"\| `[a-z-]+` \| (high|medium|low) \|", line)]
     assert sorted(listed) == sorted(f"| `{rule.id}` | {rule.severity} | {rule.meaning} |" for rule in ALL_RULES)
+
+
+def test_a_policy_has_the_length_that_it_has_in_its_region() -> None:
+    """A partition's longer name in every resource may be what is too much."""
+    wide = {
+        count: row(grants=Grants(publish=tuple(f"{number}/{'x' * 60}" for number in range(count))))
+        for count in range(1, 200)
+    }
+
+    def fitting(region: str) -> int:
+        limits = Limits(region=region)
+        return max(count for count, each in wide.items() if not list(examine(each, NOW, limits)))
+
+    assert fitting("us-gov-west-1") < fitting("eu-west-1")

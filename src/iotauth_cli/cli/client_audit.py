@@ -42,6 +42,7 @@ def audit(
         disabled_s=parse_duration(disabled_after, "--disabled-after"),
         max_age_s=parse_duration(max_age, "--max-age") if max_age else None,
         must_expire=must_expire,
+        region=context.target.region,
     )
     wanted, ignored = Selection.parse(tuple(where or ())), operation.check_ignored(tuple(ignore or ()))
     walk = operation.Audit(context.clients, wanted, limits, now, ignored)

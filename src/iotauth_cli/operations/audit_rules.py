@@ -23,13 +23,14 @@ from iotauth_authorizer.grants import (
 )
 from iotauth_authorizer.record import ClientRecord
 from iotauth_cli.aws.client_table import BrokenRow
+from iotauth_cli.aws.partitions import partition
 from iotauth_cli.operations.durations import in_words
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 DAY_S = 86400
-ANYWHERE = ArnScope("aws", "eu-west-1", "0" * 12)  # limits count characters, and every account has 12
+ANY_ACCOUNT = "0" * 12  # limits count characters, and every account has 12
 MOST_TOPICS = 2  # named in a sentence
 WILD = ("+", "#", "*")  # the last in the topics of older rows
 SHARED = re.compile(r"^\$share/[^/]+/")
@@ -45,13 +46,19 @@ class Limits:
     """What counts as long, in seconds, and what is asked for beyond the default.
 
     *unseen_s* is how long a new secret may wait for its first use, *disabled_s* how long a row may stay
-    disabled. *max_age_s* is how old a secret may become; *must_expire* wants an end for every client.
+    disabled. *max_age_s* is how old a secret may become; *must_expire* wants an end for every client. In the
+    policies of *region* its name and its partition's stand, and a policy has only so many characters.
     """
 
     unseen_s: int = 7 * DAY_S
     disabled_s: int = 90 * DAY_S
     max_age_s: int | None = None
     must_expire: bool = False
+    region: str = "eu-west-1"
+
+    @property
+    def scope(self) -> ArnScope:
+        return ArnScope(partition(self.region), self.region, ANY_ACCOUNT)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Look:
     @cached_property
     def why_no_policy(self) -> str | None:
         """Why the function could make no policy of the row, asked once for all rules."""
-        return refused(self.record.grants, self.record.client_id)
+        return refused(self.record.grants, self.record.client_id, self.limits.scope)
 
     @property
     def is_over(self) -> bool:
@@ -239,16 +246,16 @@ def impossible_client_id(look: Look) -> str | None:
         return "AWS IoT lets in no client id that begins with `$`"
     if len(name.encode(errors="surrogatepass")) > MAX_CLIENT_ID_BYTES:
         return f"AWS IoT lets in no client id of more than {MAX_CLIENT_ID_BYTES} bytes"
-    return refused(Grants(), name) if look.why_no_policy else None
+    return refused(Grants(), name, look.limits.scope) if look.why_no_policy else None
 
 
 def impossible_grants(look: Look) -> str | None:
     return look.why_no_policy if look.why_no_policy and not impossible_client_id(look) else None
 
 
-def refused(grants: Grants, client_id: str) -> str | None:
+def refused(grants: Grants, client_id: str, scope: ArnScope) -> str | None:
     try:
-        compile_policies(grants, client_id, ANYWHERE)
+        compile_policies(grants, client_id, scope)
     except ValueError as problem:
         return f"no policy can be written for it: {problem}"
     return None

@@ -25,13 +25,14 @@ class Sample:
     def __init__(self, scene: Scene) -> None:
         self.rows = 0
         self.named: dict[str, list[str]] = {}
+        self.limits = Limits(region=scene.session.target.region)
         with closing(ClientTable.open(scene.session, the_table(scene).name)) as table:
             for row in islice(table.rows(page_rows=SAMPLE), SAMPLE):
                 self.look_at(row, int(scene.now))
 
     def look_at(self, row: ClientRecord | BrokenRow, now: int) -> None:
         self.rows += 1
-        for found in audit_rules.examine(row, now, Limits()):
+        for found in audit_rules.examine(row, now, self.limits):
             self.named.setdefault(found.rule, []).append(found.client_id)
 
     def by(self, rules: tuple[str, ...]) -> list[str]:
