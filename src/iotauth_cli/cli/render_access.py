@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli.render import Facts, moment
@@ -42,7 +43,9 @@ def revocation(found: Revocation | None) -> Facts:
     reconnect = {"refused": "refused, with the credential that worked until now", "let-in": LET_IN}.get(
         found.reconnect or ""
     )
-    return [("session", session(found)), *([("reconnect", reconnect)] if reconnect else [])]
+    lacking = json.dumps(found.statement) if found.statement else None
+    more = [("reconnect", reconnect), ("lacking", lacking)]
+    return [("session", session(found)), *((name, text) for name, text in more if text)]
 
 
 def session(found: Revocation) -> str:
@@ -70,6 +73,7 @@ def revocation_document(found: Revocation | None) -> dict[str, Any] | None:
         "reconnect": found.reconnect,
         "problem": found.problem,
         "lives_until": found.lives_until,
+        **({"statement": found.statement} if found.statement else {}),
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from iotauth_authorizer.authorize import Settings
 from iotauth_authorizer.event import MAX_TIMER_S, MIN_TIMER_S
@@ -20,7 +20,7 @@ from iotauth_cli.aws.client_table import BrokenRow, ClientTable
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
 from iotauth_cli.credentials import Credential, Store
-from iotauth_cli.errors import InputError, IotauthError
+from iotauth_cli.errors import AccessDenied, InputError, IotauthError
 from iotauth_cli.operations import clients
 from iotauth_cli.operations.changing import change
 from iotauth_cli.operations.connect import Visit, find_endpoint
@@ -51,7 +51,7 @@ class Revocation:
     *was_connected* is None where the session could not be ended, *is_gone* where it could not be seen
     whether it is; *problem* says why. *seen_by* is the call that showed it. *reconnect* is None where
     nobody could try, *let-in* where the function does not go by the row. A session that may still be
-    there is over by *lives_until*, in epoch seconds.
+    there is over by *lives_until*, in epoch seconds. *statement* is what a policy lacks, where that was why.
     """
 
     was_connected: bool | None = None
@@ -60,6 +60,7 @@ class Revocation:
     reconnect: Reconnect | None = None
     problem: str | None = None
     lives_until: int | None = None
+    statement: Mapping[str, Any] | None = None
 
     @property
     def ok(self) -> bool:
@@ -149,29 +150,33 @@ def revoke(place: Place, client_id: str, credential: Credential | None, *, now: 
     be done or seen is in the result.
     """
     was_connected: bool | None = None
-    problem: str | None = None
+    problem: IotauthError | None = None
     try:
         was_connected = iot_data.disconnect(place.session, client_id)
     except IotauthError as failure:
-        problem = failure.message
+        problem = failure
     reconnect = knock(place.session, credential)
     is_gone, seen_by, why_not = watch(place.session, client_id, may_end=problem is None)
     lives_until = None if is_gone else now + longest_session_s(place.session, place.function)
-    return Revocation(was_connected, is_gone, seen_by, reconnect, problem or why_not, lives_until)
+    problem = problem or why_not
+    statement = problem.statement if isinstance(problem, AccessDenied) else None
+    return Revocation(
+        was_connected, is_gone, seen_by, reconnect, problem.message if problem else None, lives_until, statement
+    )
 
 
-def watch(session: Session, client_id: str, *, may_end: bool) -> tuple[bool | None, str | None, str | None]:
+def watch(session: Session, client_id: str, *, may_end: bool) -> tuple[bool | None, str | None, IotauthError | None]:
     """Look until the client is gone; return whether it is, which call showed it, and why none could."""
     try:
         return wait(session, lambda: is_connected(session, client_id)), "GetConnection", None
     except IotauthError as problem:
         if not may_end:
-            return None, None, problem.message
+            return None, None, problem
     try:
         # Ending a connection that is not there answers so.
         return wait(session, lambda: iot_data.disconnect(session, client_id)), "DeleteConnection", None
     except IotauthError as problem:
-        return None, None, problem.message
+        return None, None, problem
 
 
 def wait(session: Session, is_there: Callable[[], bool]) -> bool:
