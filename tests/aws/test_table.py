@@ -50,9 +50,9 @@ def test_other_failures_of_backups_are_not_waited_for(session: Session) -> None:
 
 
 def test_waiting_for_a_table_ends(session: Session) -> None:
-    """After a minute it is an error that names what did not come true."""
+    """After five minutes it is an error that names what did not come true."""
     with stubbed(session, "dynamodb") as stub:
-        for _ in range(20):
+        for _ in range(80):
             stub.add_response("describe_table", described("CREATING"))
-        with pytest.raises(AwsError, match="waited 60 s for this to come true: table `clients` is active"):
+        with pytest.raises(AwsError, match="waited 300 s for this to come true: table `clients` is active"):
             table.wait_until_active(session, "clients")

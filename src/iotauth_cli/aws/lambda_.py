@@ -21,8 +21,14 @@ ARN = re.compile(
 # What CreateFunction and UpdateFunctionConfiguration say of a role that IAM has not told Lambda of yet: within
 # some 10 s it has. No retry mode of botocore covers it.
 # Source: apex/up#189, aws/aws-cli#7700; hashicorp/terraform-provider-aws, aws_lambda_function.
-ROLE_IS_NEW = ("cannot be assumed", "cannot be found", "does not have permissions")
+ROLE_IS_NEW = (
+    "cannot be assumed",
+    "cannot be found",
+    "does not have permissions",
+    "KMS key is invalid for CreateGrant",
+)
 UPDATE_IN_PROGRESS = "ResourceConflictException"
+PROPAGATION_S = 15.0  # until a function that was made a moment ago is known to all of Lambda
 
 
 @dataclass(frozen=True)
@@ -234,25 +240,50 @@ def statements(session: Session, function: FunctionArn) -> list[dict[str, Any]]:
 def permit(
     session: Session, function: FunctionArn, statement_id: str, *, principal: str, source_arn: str, source_account: str
 ) -> None:
-    """Let *principal* invoke the function, for one source in one account only."""
-    session.call(
-        "lambda",
-        "add_permission",
-        FunctionName=function.name,
-        StatementId=statement_id,
-        Action="lambda:InvokeFunction",
-        Principal=principal,
-        SourceArn=source_arn,
-        SourceAccount=source_account,
-        **qualified(function),
+    """Let *principal* invoke the function, for one source in one account only.
+
+    A function that is new may be unknown yet where this call comes in, and one that is being changed is not to be
+    touched. Source: hashicorp/terraform-provider-aws, pull request 7327.
+
+    Raises:
+        Conflict: there is a statement of that id.
+    """
+
+    def add_permission() -> None:
+        session.call(
+            "lambda",
+            "add_permission",
+            FunctionName=function.name,
+            StatementId=statement_id,
+            Action="lambda:InvokeFunction",
+            Principal=principal,
+            SourceArn=source_arn,
+            SourceAccount=source_account,
+            **qualified(function),
+        )
+
+    retry(
+        add_permission,
+        lambda problem: isinstance(problem, NotFound) or is_being_changed(problem),
+        session.sleep,
+        PROPAGATION_S,
     )
 
 
 def forbid(session: Session, function: FunctionArn, statement_id: str) -> None:
     """Take a permission back."""
-    session.call(
-        "lambda", "remove_permission", FunctionName=function.name, StatementId=statement_id, **qualified(function)
-    )
+
+    def remove_permission() -> None:
+        session.call(
+            "lambda", "remove_permission", FunctionName=function.name, StatementId=statement_id, **qualified(function)
+        )
+
+    retry(remove_permission, is_being_changed, session.sleep, PROPAGATION_S)
+
+
+def is_being_changed(problem: AwsError) -> bool:
+    """Tell the conflict that passes from the one that means that something of the name exists."""
+    return problem.aws_code == UPDATE_IN_PROGRESS and "already exist" not in problem.message + problem.said
 
 
 def qualified(function: FunctionArn) -> dict[str, str]:

@@ -9,7 +9,7 @@ from iotauth_cli.errors import AwsError
 
 Value = TypeVar("Value")
 
-LIMIT_S = 60.0  # a new role is known everywhere after some 10 s; a table after some 20 s
+LIMIT_S = 60.0  # a new role is known everywhere after some 10 s
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 4.0
 
@@ -23,27 +23,32 @@ def pauses(limit_s: float = LIMIT_S) -> Iterator[float]:
         pause = min(pause * 2, LONGEST_PAUSE_S)
 
 
-def wait_until(is_so: Callable[[], bool], what: str, sleep: Callable[[float], None]) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, sleep: Callable[[float], None], limit_s: float = LIMIT_S) -> None:
     """Ask *is_so* until it holds. *what* says it in words, for the error: ``table `clients` is active``.
 
     Raises:
         AwsError: it did not come true within the limit.
     """
-    for pause in pauses():
+    for pause in pauses(limit_s):
         if is_so():
             return
         sleep(pause)
     if not is_so():
-        raise AwsError(f"waited {LIMIT_S:.0f} s for this to come true: {what}", hint="run the same command again")
+        raise AwsError(f"waited {limit_s:.0f} s for this to come true: {what}", hint="run the same command again")
 
 
-def retry(call: Callable[[], Value], passes: Callable[[AwsError], bool], sleep: Callable[[float], None]) -> Value:
+def retry(
+    call: Callable[[], Value],
+    passes: Callable[[AwsError], bool],
+    sleep: Callable[[float], None],
+    limit_s: float = LIMIT_S,
+) -> Value:
     """Return what *call* returns; repeat it while it fails in a way that *passes* by itself.
 
     Raises:
         AwsError: another failure, or the same one still when the limit was reached.
     """
-    for pause in pauses():
+    for pause in pauses(limit_s):
         try:
             return call()
         except AwsError as problem:

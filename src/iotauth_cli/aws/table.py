@@ -12,6 +12,10 @@ from iotauth_cli.aws.polling import retry, wait_until
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError, NotFound
 
+# A table is there after some 20 s and gone after some 10; but AWS's own waiters allow 500 s, and a backup of a new one
+# may take minutes to be possible. Source: botocore's waiters of dynamodb; hashicorp/terraform-provider-aws, table.go.
+LIMIT_S = 300.0
+
 
 @dataclass(frozen=True)
 class Table:
@@ -85,11 +89,11 @@ def wait_until_active(session: Session, name: str) -> None:
         found = describe(session, name)
         return found is not None and found.status == "ACTIVE"
 
-    wait_until(is_active, f"table `{name}` is active", session.sleep)
+    wait_until(is_active, f"table `{name}` is active", session.sleep, LIMIT_S)
 
 
 def wait_until_gone(session: Session, name: str) -> None:
-    wait_until(lambda: describe(session, name) is None, f"table `{name}` is gone", session.sleep)
+    wait_until(lambda: describe(session, name) is None, f"table `{name}` is gone", session.sleep, LIMIT_S)
 
 
 def make_recoverable(session: Session, name: str) -> None:
@@ -106,7 +110,10 @@ def make_recoverable(session: Session, name: str) -> None:
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
         )
 
-    retry(update_backups, lambda problem: problem.aws_code == "ContinuousBackupsUnavailableException", session.sleep)
+    def passes(problem: AwsError) -> bool:
+        return problem.aws_code == "ContinuousBackupsUnavailableException"
+
+    retry(update_backups, passes, session.sleep, LIMIT_S)
 
 
 def expire_by(session: Session, name: str, attribute: str) -> bool:

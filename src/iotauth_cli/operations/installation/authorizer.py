@@ -11,6 +11,7 @@ from typing import Any
 from iotauth_cli.aws import iot, lambda_, tags
 from iotauth_cli.aws.iot import TokenSigning
 from iotauth_cli.aws.lambda_ import FunctionArn
+from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import Conflict, InputError, NotFound
 from iotauth_cli.operations.installation.part import Part, SigningWish, Wish
@@ -263,11 +264,24 @@ class Permission(Part[dict[str, Any]]):
         )
 
     def mend(self, found: dict[str, Any]) -> None:
-        """Take it back and give it anew: AWS has no way to change one. Somebody else may be doing the same."""
+        """Take it back and give it anew: AWS has no way to change one. Somebody else may be doing the same.
+
+        Until AWS has seen everywhere that the old one is gone it may refuse one of the same name; without any,
+        nobody gets in, so this is done when the new one was seen.
+        """
         with contextlib.suppress(NotFound):
             lambda_.forbid(self.session, self.function, self.name)
-        with contextlib.suppress(Conflict):
-            self.create()
+        for pause in pauses(lambda_.PROPAGATION_S):
+            with contextlib.suppress(Conflict):
+                self.create()
+            given = self.look()
+            if given is not None and not self.drift(given):
+                return
+            self.session.sleep(pause)
+        raise Conflict(
+            f"permission `{self.name}` was taken back, and AWS does not show it given anew",
+            hint="run the same command again; until then the authorizer may let nobody in",
+        )
 
     def remove(self, found: dict[str, Any]) -> None:
         lambda_.forbid(self.session, self.function, self.name)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 from iotauth_authorizer.record import KEY
 from iotauth_cli.aws import lambda_, logs, table
+from iotauth_cli.aws.polling import pauses
 from iotauth_cli.errors import AccessDenied, Conflict
 from iotauth_cli.operations.installation.part import MADE_BY_TAG, Part
 
 RETENTION_DAYS = 30  # long enough to look back at an outage, short enough to cost nothing
+TAGS_S = 10.0  # until the tags of a new table are shown, at the longest
 EXPIRY = "Expires"  # the attribute of a row that says when the client's time is over
 
 
@@ -136,9 +138,22 @@ class Table(Part[table.Table]):
 
     def is_unfinished(self, found: table.Table) -> bool:
         """Tell whether the table is ours and new: the function comes after it."""
-        if lambda_.find(self.session, self.wish.function) is not None or not is_ours(self.read_tags(found)):
+        if lambda_.find(self.session, self.wish.function) is not None or not self.is_tagged(found):
             return False
         return table.expiry_attribute(self.session, self.name) is None
+
+    def is_tagged(self, found: table.Table) -> bool:
+        """Tell whether it has our tag. Those of a table that is being made may show seconds later than the table.
+
+        Source: ListTagsOfResource is eventually consistent (DynamoDB API reference, TagResource).
+        """
+        for pause in pauses(TAGS_S):
+            if is_ours(self.read_tags(found)):
+                return True
+            if found.status == "ACTIVE":
+                return False
+            self.session.sleep(pause)
+        return False
 
     def remove(self, found: table.Table) -> None:
         table.wait_until_active(self.session, self.name)

@@ -1,0 +1,145 @@
+"""AWS as it is on a usual day: what was made is shown late, what is being changed is refused, names are taken anew.
+
+Every case is one that AWS documents or that other tools have met; each is told with its source where it is handled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from iotauth_cli.aws.session import Session
+from iotauth_cli.errors import AwsError, Conflict, NotFound
+from iotauth_cli.operations import authorizers
+from iotauth_cli.operations.authorizers import Plan, Wish
+from support_aws import Pauses
+from support_installation import WISH, Account, Watched
+
+Answers = dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Late(Watched):
+    """A session that answers the next calls of an operation with what *answers* has for it, errors among that.
+
+    None is AWS's own answer; a mapping is put into it.
+    """
+
+    answers: Answers = field(default_factory=dict)
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        told = self.take(operation)
+        return self.merged(super().call(service, operation, **parameters), told)
+
+    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        told = self.take(operation)
+        for page in super().pages(service, operation, **parameters):
+            yield self.merged(page, told)
+
+    def take(self, operation: str) -> Any:
+        told = self.answers[operation].pop(0) if self.answers.get(operation) else None
+        if isinstance(told, AwsError):
+            raise told
+        return told
+
+    def merged(self, answer: dict[str, Any], told: Any) -> dict[str, Any]:
+        if told is None:
+            return answer
+        return {
+            **answer,
+            **{key: {**answer[key], **value} if isinstance(value, dict) else value for key, value in told.items()},
+        }
+
+
+def late(account: Account, **answers: list[Any]) -> Late:
+    usual = account.session()
+    session = Late(usual.target, usual.sleep, None, False, [], answers)
+    session._clients.update(usual._clients)
+    return session
+
+
+def create(session: Session, wish: Wish = WISH) -> Plan:
+    plan = authorizers.plan(session, wish)
+    list(authorizers.apply(session, plan))
+    return plan
+
+
+def coded(problem: AwsError, code: str) -> AwsError:
+    problem.aws_code = code
+    return problem
+
+
+def busy() -> AwsError:
+    words = "The operation cannot be performed at this time. An update is in progress for resource: doors-authorizer"
+    return coded(Conflict(words), "ResourceConflictException")
+
+
+def statements(account: Account) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(account.client("lambda").get_policy(FunctionName=WISH.function)["Policy"])[
+        "Statement"
+    ]
+    return found
+
+
+def test_the_tags_of_a_new_table_may_show_later_than_the_table(account: Account) -> None:
+    """Without them it would count as somebody else's, and rows whose time is over would stay forever."""
+    making = {"Table": {"TableStatus": "CREATING"}}
+    session = late(
+        account, describe_table=[None, None, None, making], list_tags_of_resource=[{"Tags": []}, {"Tags": []}]
+    )
+    create(session)
+    expiry = account.client("dynamodb").describe_time_to_live(TableName=WISH.table)["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "Expires"}
+    assert session.answers == {"describe_table": [], "list_tags_of_resource": []}
+
+
+@pytest.mark.parametrize(
+    "problems",
+    [
+        [busy(), busy()],
+        [coded(NotFound("Function not found"), "ResourceNotFoundException")],
+    ],
+    ids=["being changed", "not known yet"],
+)
+def test_a_permission_for_a_function_of_a_moment_ago_is_given(account: Account, problems: list[AwsError]) -> None:
+    """Lambda may not know it yet, or be busy with it; neither means that the permission is there."""
+    session = late(account, add_permission=list(problems))
+    create(session)
+    assert [each["Sid"] for each in statements(account)] == ["iotauth-doors"]
+    assert session.sleep == Pauses([0.25, 0.5][: len(problems)])
+
+
+def test_a_permission_is_not_lost_while_it_is_given_anew(account: Account) -> None:
+    """AWS may go on knowing the old one for a moment, and refuse another of its name: without any nobody gets in."""
+    create(account.session())
+    functions = account.client("lambda")
+    functions.remove_permission(FunctionName=WISH.function, StatementId="iotauth-doors")
+    wrong = {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    functions.add_permission(FunctionName=WISH.function, StatementId="iotauth-doors", **wrong)
+    old = coded(Conflict("The statement id (iotauth-doors) provided already exists"), "ResourceConflictException")
+    session = late(account, add_permission=[old, old], remove_permission=[busy()])
+    create(session)
+    [given] = statements(account)
+    assert given["Principal"] == {"Service": "iot.amazonaws.com"}
+    assert authorizers.plan(account.session(), WISH).changes == ()
+
+
+def test_a_permission_that_does_not_come_back_is_told(account: Account) -> None:
+    """It was taken back for the new one, so this is no small matter; the next run gives it."""
+    create(account.session())
+    account.client("lambda").remove_permission(FunctionName=WISH.function, StatementId="iotauth-doors")
+    account.client("lambda").add_permission(
+        FunctionName=WISH.function,
+        StatementId="iotauth-doors",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+    )
+    old = coded(Conflict("The statement id (iotauth-doors) provided already exists"), "ResourceConflictException")
+    with pytest.raises(Conflict, match="AWS does not show it given anew"):
+        create(late(account, add_permission=[old] * 100))
+    create(account.session())
+    assert authorizers.plan(account.session(), WISH).changes == ()
