@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError, Conflict, NotFound
-from iotauth_cli.operations import authorizers
+from iotauth_cli.operations import authorizers, removal
 from iotauth_cli.operations.authorizers import Plan, Wish
 from support_aws import Pauses
 from support_installation import WISH, Account, Watched
@@ -143,3 +143,57 @@ def test_a_permission_that_does_not_come_back_is_told(account: Account) -> None:
         create(late(account, add_permission=[old] * 100))
     create(account.session())
     assert authorizers.plan(account.session(), WISH).changes == ()
+
+
+def delete(session: Session, wish: Wish = WISH) -> list[str]:
+    plan = removal.plan(session, wish, with_table=True)
+    return [f"{step.action} {step.resource}" for step in removal.apply(session, plan)]
+
+
+def endpoint_of(account: Account, name: str) -> tuple[str, str | None, str]:
+    """Return the status of a domain configuration, its authorizer, and its authentication type."""
+    found = account.client("iot").describe_domain_configuration(domainConfigurationName=name)
+    authorizer = found.get("authorizerConfig", {}).get("defaultAuthorizerName")
+    return found["domainConfigurationStatus"], authorizer, found["authenticationType"]
+
+
+WITH_ENDPOINT = replace(WISH, alpn_free="doors-alpn-free")
+WEEK_S = 7 * 86_400
+
+
+def test_an_endpoint_that_cannot_be_without_an_authorizer_is_put_out_of_service(account: Account) -> None:
+    """AWS takes certain pairs of type and protocol; one for custom authentication may need its authorizer."""
+    account.behaviour = replace(
+        account.behaviour, custom_auth_domains_need_authorizers=True, managed_domain_deletion_wait_s=WEEK_S
+    )
+    account.restart()
+    create(account.session(), WITH_ENDPOINT)
+    delete(account.session())
+    assert endpoint_of(account, "doors-alpn-free") == ("DISABLED", None, "DEFAULT")
+    assert account.client("iot").list_authorizers()["authorizers"] == []
+    create(account.session(), WITH_ENDPOINT)
+    assert endpoint_of(account, "doors-alpn-free") == ("ENABLED", WISH.authorizer, "CUSTOM_AUTH")
+
+
+def test_an_endpoint_that_keeps_its_authorizer_is_off_all_the_same(account: Account) -> None:
+    """What counts is that nobody gets in by it; the rest goes, and a later run has the endpoint too."""
+    account.behaviour = replace(account.behaviour, managed_domain_deletion_wait_s=WEEK_S)
+    account.restart()
+    create(account.session(), WITH_ENDPOINT)
+    no = coded(AwsError("an authorizer is needed"), "InvalidRequestException")
+    delete(late(account, update_domain_configuration=[no, None, no]))
+    assert endpoint_of(account, "doors-alpn-free") == ("DISABLED", WISH.authorizer, "CUSTOM_AUTH")
+    account.behaviour = replace(account.behaviour, managed_domain_deletion_wait_s=0)
+    account.restart()
+    assert delete(account.session())[-1] == "delete domain configuration"
+
+
+def test_an_authorizer_with_a_comma_in_its_name_can_be_deleted(account: Account) -> None:
+    """AWS IoT takes a comma in the name, and none in a tag; its endpoint is found again by its tag."""
+    wish = replace(WITH_ENDPOINT, authorizer="doors,gates=1@2")
+    account.behaviour = replace(account.behaviour, managed_domain_deletion_wait_s=WEEK_S)
+    account.restart()
+    create(account.session(), wish)
+    delete(account.session(), wish)
+    again = removal.plan(account.session(), wish, with_table=True)
+    assert [f"{step.action} {step.name}" for step in again.steps] == ["delete doors-alpn-free"]

@@ -53,6 +53,7 @@ NOT_PROBED: Mapping[str, str] = {
     "unsent_bytes": "how much lies between AWS IoT and a slow client is not seen from outside",
     "authorizer_calls_per_second": "it would throttle the control plane for everybody in the account",
     "time_to_live_change_s": "it may take an hour",
+    "custom_auth_domains_need_authorizers": "a domain configuration stays in the account for seven days",
     "cloudformation_updates_unsigned_authorizers": "it would take a stack of CloudFormation",
 }
 NOT_ON_AWS: Mapping[str, str] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from iotauth_cli.aws import iot
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import NotFound
+from iotauth_cli.errors import AwsError, NotFound
 
 AWSS_OWN = "iot:"  # begins the names of the account's default endpoints
 MANAGED = "AWS_MANAGED"
@@ -99,14 +99,29 @@ def alpn_free(authorizer: str) -> dict[str, Any]:
 
 
 def take_out_of_service(session: Session, name: str) -> None:
-    """Disable it, and let go of its authorizer, which else might be kept by it."""
-    session.call(
-        "iot",
-        "update_domain_configuration",
-        domainConfigurationName=name,
-        domainConfigurationStatus="DISABLED",
-        removeAuthorizerConfig=True,
-    )
+    """Disable it, and let go of its authorizer, which else might be kept by it.
+
+    Whether one for custom authentication may be without an authorizer is not documented. Where it may not, it is off
+    first, and then let go of as one of no type; where even that is refused, being off is what counts.
+    """
+
+    if not is_taken(session, name, domainConfigurationStatus="DISABLED", removeAuthorizerConfig=True):
+        session.call(
+            "iot", "update_domain_configuration", domainConfigurationName=name, domainConfigurationStatus="DISABLED"
+        )
+        no_type = {"authenticationType": DEFAULT, "applicationProtocol": DEFAULT}
+        is_taken(session, name, removeAuthorizerConfig=True, **no_type)
+
+
+def is_taken(session: Session, name: str, **changes: Any) -> bool:
+    """Change what is given; return whether AWS takes it, or has it for an invalid request."""
+    try:
+        session.call("iot", "update_domain_configuration", domainConfigurationName=name, **changes)
+    except AwsError as problem:
+        if problem.aws_code != "InvalidRequestException":
+            raise
+        return False
+    return True
 
 
 def delete(session: Session, name: str) -> None:

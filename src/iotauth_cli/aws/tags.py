@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from iotauth_cli.aws.session import Session
 
 
+def holding(authorizer: str) -> str:
+    """Return an authorizer's name as the value of a tag: a comma may not be in one, and no name has a `+`."""
+    return authorizer.replace(",", "+")
+
+
 def of(session: Session, arn: str) -> dict[str, str]:
     """Return the tags of *arn*."""
     pages = session.pages("iot", "list_tags_for_resource", resourceArn=arn)

@@ -237,6 +237,14 @@ class Behaviour:
         "a domain configuration with SECURE_MQTT and custom authentication is also served on the port for "
         "client certificates (--mqtt-port)",
     )
+    custom_auth_domains_need_authorizers: bool = _choice(
+        False,
+        OWN,
+        "no source; of authenticationType and applicationProtocol AWS takes certain pairs only: "
+        "hashicorp/terraform-provider-aws#42534",
+        "UpdateDomainConfiguration with removeAuthorizerConfig is an InvalidRequestException while the type is "
+        "CUSTOM_AUTH",
+    )
     new_role_unknown_s: int = _choice(
         0,
         OWN,

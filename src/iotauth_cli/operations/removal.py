@@ -132,7 +132,7 @@ def is_default(session: Session, name: str) -> bool:
 def is_half_inherited(session: Session, name: str, heir: str) -> bool:
     """Tell whether a run was stopped between the two calls that make *heir* the default: now there is none."""
     found = None if iot.find_default(session) else iot.find(session, name)
-    return found is not None and tags.of(session, found.arn).get(BEQUEST) == heir
+    return found is not None and tags.of(session, found.arn).get(BEQUEST) == tags.holding(heir)
 
 
 def deactivating(found: iot.Authorizer | None) -> Iterator[Step]:
@@ -215,7 +215,7 @@ def inherit(session: Session, name: str, heir: str) -> None:
     """Make *heir* the default. AWS may want none in between, so it is noted whose it is to be."""
     found = iot.find(session, name)
     if found is not None:
-        tags.put(session, found.arn, {BEQUEST: heir})
+        tags.put(session, found.arn, {BEQUEST: tags.holding(heir)})
     iot.set_default(session, heir)
 
 
@@ -241,7 +241,7 @@ def shut(session: Session, wish: Wish, name: str) -> None:
     """Take an endpoint out of service. It is marked before it lets go of its authorizer, to be found again."""
     found = domains.find(session, name)
     if found is not None and (found.is_enabled or found.authorizer):
-        tags.put(session, found.arn, {MARK: wish.authorizer})
+        tags.put(session, found.arn, {MARK: tags.holding(wish.authorizer)})
         domains.take_out_of_service(session, name)
 
 
@@ -277,7 +277,7 @@ def endpoints_of(session: Session, name: str) -> Iterator[Endpoint]:
         if not is_off and each.authorizer != name:
             continue
         found = tags.of(session, each.arn)
-        if each.authorizer == name or found.get(MARK) == name:
+        if each.authorizer == name or found.get(MARK) == tags.holding(name):
             yield Endpoint(each, MADE_BY_TAG in found.items())
 
 

@@ -100,6 +100,9 @@ class Domains:
         if parameters.get("removeAuthorizerConfig"):
             if "authorizerConfig" in parameters:
                 raise invalid("authorizerConfig cannot be given and removed at once.")
+            kind = parameters.get("authenticationType", record.authentication_type)
+            if kind == CUSTOM_AUTH and self._behaviour.custom_auth_domains_need_authorizers:
+                raise invalid(f"Domain configuration {name} is for {CUSTOM_AUTH}, which needs an authorizer.")
             default_authorizer, allows_override = None, True
         elif "authorizerConfig" in parameters:
             default_authorizer, allows_override = self._authorizer_config(parameters, context)
