@@ -392,7 +392,7 @@ def test_what_is_said_is_put_right_and_told_in_words(account: Account) -> None:
         "table": "tag `team` is not `energy`; tag `cost centre` is not `4711`",
         "role": "tag `team` is not `energy`; tag `cost centre` is not `4711`",
         "function": "it runs on `arm64`, not `x86_64`; its memory in MB is `256`, not `512`; "
-        "`IOTAUTH_REFRESH_AFTER_S` is not set; `IOTAUTH_DISCONNECT_AFTER_S` is not set; "
+        "its refresh timer in s is not set; its disconnect timer in s is not set; "
         "calls at once that are kept for it are `none`, not `20`; "
         "tag `team` is not `energy`; tag `cost centre` is not `4711`",
         "authorizer": "answers to HTTPS publishes are not kept between them; "
@@ -446,6 +446,22 @@ def test_turning_the_function_off_is_asked_about(account: Account) -> None:
     )
     create(account.session(), off)
     assert reasons(account, off) == {}
+
+
+def test_another_table_for_a_function_that_serves_another_authorizer_is_asked_about(account: Account) -> None:
+    """A second authorizer with a table of its own would lock out the clients of the first: nobody expects that."""
+    create(account.session())
+    gates = replace(WISH, authorizer="gates,1", table="gates-clients")
+    [asked] = [step.asks for step in authorizers.plan(account.session(), gates).steps if step.asks]
+    assert asked == (
+        "function `doors-authorizer` decides for `doors` too, whose clients are in table `doors-clients` and would be "
+        "refused (`IOTAUTH_FUNCTION=iotauth-gates-1` gives `gates,1` a function of its own): let it read table "
+        "`gates-clients` for all of them?"
+    )
+    own = replace(gates, function="iotauth-gates-1")
+    moved = replace(WISH, table="gates-clients")  # nobody else's clients
+    for wish in (own, moved):
+        assert [step.asks for step in authorizers.plan(account.session(), wish).steps if step.asks] == []
 
 
 def test_an_authorizer_that_calls_another_function_is_asked_about(account: Account) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli import bundle
-from iotauth_cli.aws import iam, lambda_, logs, surroundings, table
+from iotauth_cli.aws import iam, iot, lambda_, logs, surroundings, table
 from iotauth_cli.errors import InputError
 from iotauth_cli.operations.installation.part import MADE_BY, Part
 
@@ -20,6 +21,10 @@ HANDLER = "iotauth_authorizer.handler.handler"
 TIMERS = {  # settings by the variables that the function reads them from
     "IOTAUTH_REFRESH_AFTER_S": "refresh_after_s",
     "IOTAUTH_DISCONNECT_AFTER_S": "disconnect_after_s",
+}
+SAID = {  # variables in the words of the options that set them
+    "IOTAUTH_REFRESH_AFTER_S": "its refresh timer in s",
+    "IOTAUTH_DISCONNECT_AFTER_S": "its disconnect timer in s",
 }
 LEAST_UNRESERVED = 100  # calls at once that AWS keeps for functions that reserve none
 POLICY_NAME = "iotauth"
@@ -197,9 +202,25 @@ class Function(Part[lambda_.Function]):
         return drift
 
     def question(self, found: lambda_.Function) -> str | None:
-        if self.wish.settings.reserved_concurrency != 0 or found.reserved_concurrency == 0:
+        """Ask before no device gets in, and before clients of other authorizers are looked for in another table."""
+        if self.wish.settings.reserved_concurrency == 0 and found.reserved_concurrency != 0:
+            return f"with no calls at once, function `{self.name}` is never called and no device gets in: turn it off?"
+        table_now = found.configuration.environment.get("IOTAUTH_TABLE")
+        if table_now in (None, self.wish.table) or not (others := self.others(found.arn)):
             return None
-        return f"with no calls at once, function `{self.name}` is never called and no device gets in: turn it off?"
+        named, mine = " and ".join(f"`{name}`" for name in others), self.wish.authorizer
+        own = re.sub(r"[^a-zA-Z0-9_-]", "-", f"iotauth-{mine}")
+        return (
+            f"function `{self.name}` decides for {named} too, whose clients are in table `{table_now}` and would be "
+            f"refused (`IOTAUTH_FUNCTION={own}` gives `{mine}` a function of its own): let it read table "
+            f"`{self.wish.table}` for all of them?"
+        )
+
+    def others(self, function_arn: str) -> list[str]:
+        """Return the other authorizers that call the function."""
+        found = (iot.find(self.session, name) for name in iot.names(self.session))
+        mine = self.wish.authorizer
+        return [each.name for each in found if each and each.name != mine and each.function_arn == function_arn]
 
     def create(self) -> None:
         lambda_.create(self.session, self.name, self.code, self.architecture(None), self.wanted, self.first_tags)
@@ -237,7 +258,9 @@ def differences(found: lambda_.Configuration, wanted: lambda_.Configuration) -> 
         ("its memory in MB", found.memory_mb, wanted.memory_mb),
         ("its time limit in s", found.timeout_s, wanted.timeout_s),
     ]
-    facts += [(f"`{name}`", found.environment.get(name), value) for name, value in wanted.environment.items()]
+    facts += [
+        (SAID.get(name, f"`{name}`"), found.environment.get(name), value) for name, value in wanted.environment.items()
+    ]
     return [
         f"{what} is not set" if is_ is None else f"{what} is `{is_}`, not `{should}`"
         for what, is_, should in facts
