@@ -38,12 +38,24 @@ def emulator(tmp_path: Path, **changes: Any) -> Target:
     return target(tmp_path, {}, emulator=True, state_dir=str(tmp_path))
 
 
+def emulator_in(tmp_path: Path, region: str) -> Target:
+    (tmp_path / "emulator.json").write_text(json.dumps(READY))
+    return target(tmp_path, {}, emulator=True, state_dir=str(tmp_path), region=region)
+
+
 def test_aws_needs_a_region(tmp_path: Path) -> None:
     """Without one the error names both ways on."""
     with pytest.raises(ConfigError) as caught:
         target(tmp_path, {})
     assert "aws configure" in str(caught.value.hint)
     assert "--emulator" in str(caught.value.hint)
+
+
+def test_a_profile_without_a_region_is_named(tmp_path: Path) -> None:
+    """Nine times of ten its name was mistyped: it is in the sentence, and the hint lists those that there are."""
+    with pytest.raises(ConfigError, match="no AWS region is set, and profile `wrk` has none") as caught:
+        target(tmp_path, {}, profile="wrk")
+    assert "`aws configure list-profiles`" in str(caught.value.hint)
 
 
 def test_keys_in_the_environment_are_used_as_they_are(tmp_path: Path) -> None:
@@ -98,6 +110,16 @@ def test_the_emulator_is_found_by_its_ready_file(tmp_path: Path) -> None:
     assert (found.endpoint_url, found.table_url) == ("http://127.0.0.1:4588",) * 2
     assert (found.data_host, found.data_port, found.ca_file) == ("localhost", 8443, Path("/state/ca.pem"))
     assert found.store_name == "emulator"
+
+
+def test_a_region_that_was_typed_and_that_the_emulator_does_not_play_is_refused(tmp_path: Path) -> None:
+    """Whoever types a region means it, so nothing is made in another one; the settings' own region is AWS's."""
+    with pytest.raises(ConfigError, match="plays region `us-east-1`, and `--region eu-west-1` is meant") as caught:
+        emulator_in(tmp_path, region="eu-west-1")
+    assert "`iotauth emulator start --region eu-west-1`" in str(caught.value.hint)
+    assert emulator_in(tmp_path, region="us-east-1").region == "us-east-1"
+    (tmp_path / "iotauth.yaml").write_text("region: eu-west-1\n")
+    assert emulator(tmp_path).region == "us-east-1"
 
 
 def test_no_ready_file_means_not_running(tmp_path: Path) -> None:

@@ -80,9 +80,9 @@ class Settings(NamedTuple):
 
         Raises:
             EmulatorError: the emulator is meant and does not run.
-            ConfigError: AWS is meant and the region is nowhere to be found.
+            ConfigError: AWS is meant and the region is nowhere to be found, or `--region` and the emulator differ.
         """
-        return emulator_target(self.state_dir) if self.emulator else aws_target(self, environ)
+        return emulator_target(self) if self.emulator else aws_target(self, environ)
 
 
 class Found(NamedTuple):

@@ -78,6 +78,11 @@ def store_name(settings: Settings) -> str:
     """
     if settings.emulator:
         return EMULATORS_STORE
+    if settings.region is None and settings.profile:
+        raise ConfigError(
+            f"no AWS region is set, and profile `{settings.profile}` has none",
+            hint="see `aws configure list-profiles` for its name, or choose a region: `--region eu-west-1`",
+        )
     if settings.region is None:
         raise ConfigError(
             "no AWS region is set",
@@ -135,8 +140,15 @@ def keys_in(environ: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def emulator_target(state_dir: Path) -> Target:
-    found = ready_file(state_dir)
+def emulator_target(settings: Settings) -> Target:
+    found = ready_file(settings.state_dir)
+    # A region of the settings is AWS's, for the day when `emulator` is false; one that was typed is meant now.
+    if settings.sources.get("region") == "--region" and settings.region != found["region"]:
+        raise ConfigError(
+            f"the emulator plays region `{found['region']}`, and `--region {settings.region}` is meant",
+            hint=f"leave `--region` out, or start it anew: `iotauth emulator stop`, and "
+            f"`iotauth emulator start --region {settings.region}`",
+        )
     return Target(
         label="the emulator",
         region=found["region"],
