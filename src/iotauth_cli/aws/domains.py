@@ -19,8 +19,9 @@ CUSTOM_AUTH, SECURE_MQTT, DEFAULT = "CUSTOM_AUTH", "SECURE_MQTT", "DEFAULT"
 class DomainConfiguration:
     """*authorizer* is its default. *changed* is when it was enabled or disabled, in epoch seconds.
 
-    *is_managed*: AWS gave it its domain name and certificate. *authentication* and *protocol* decide in the place
-    of port and ALPN, unless they are `DEFAULT`.
+    *is_managed*: AWS gave it its domain name and certificate. *authentication* (`CUSTOM_AUTH`, `CUSTOM_AUTH_X509`,
+    `AWS_X509` …) and *protocol* decide in the place of port and ALPN, unless they are `DEFAULT`. *allows_override*:
+    a client may name another authorizer. *certificates* are their ARNs.
     """
 
     name: str
@@ -32,14 +33,16 @@ class DomainConfiguration:
     changed: float
     authentication: str = DEFAULT
     protocol: str = DEFAULT
+    allows_override: bool = False
+    certificates: tuple[str, ...] = ()
 
 
-def every(session: Session) -> Iterator[DomainConfiguration]:
-    """Yield every domain configuration of the region that is not AWS's own; the list names them and no more."""
+def every(session: Session, *, with_awss_own: bool = False) -> Iterator[DomainConfiguration]:
+    """Yield the domain configurations of the region; the list names them and no more, so each is asked for."""
     for page in session.pages("iot", "list_domain_configurations", serviceType="DATA"):
         for entry in page["domainConfigurations"]:
             name = entry["domainConfigurationName"]
-            found = None if name.startswith(AWSS_OWN) else find(session, name)
+            found = find(session, name) if with_awss_own or not name.startswith(AWSS_OWN) else None
             if found is not None:
                 yield found
 
@@ -62,6 +65,8 @@ def read(found: Mapping[str, Any]) -> DomainConfiguration:
         changed=found["lastStatusChangeDate"].timestamp() if "lastStatusChangeDate" in found else 0.0,
         authentication=found.get("authenticationType", DEFAULT),
         protocol=found.get("applicationProtocol", DEFAULT),
+        allows_override=found.get("authorizerConfig", {}).get("allowAuthorizerOverride", False),
+        certificates=tuple(each["serverCertificateArn"] for each in found.get("serverCertificates", ())),
     )
 
 

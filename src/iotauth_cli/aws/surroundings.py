@@ -3,42 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from iotauth_cli.aws import iam
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import NotFound
-
-
-@dataclass(frozen=True)
-class Domain:
-    """A domain configuration. *authentication* is `CUSTOM_AUTH`, `CUSTOM_AUTH_X509`, `AWS_X509` …, or `DEFAULT`."""
-
-    name: str
-    domain_name: str
-    authorizer: str | None
-    is_enabled: bool
-    authentication: str
-    protocol: str
-    allows_override: bool = False
-
-
-def domains(session: Session) -> Iterator[Domain]:
-    """Yield every domain configuration of the region; the list names them and no more."""
-    for page in session.pages("iot", "list_domain_configurations", serviceType="DATA"):
-        for entry in page["domainConfigurations"]:
-            name = entry["domainConfigurationName"]
-            found = session.call("iot", "describe_domain_configuration", domainConfigurationName=name)
-            yield Domain(
-                name=name,
-                domain_name=found.get("domainName", ""),
-                authorizer=found.get("authorizerConfig", {}).get("defaultAuthorizerName"),
-                is_enabled=found.get("domainConfigurationStatus") == "ENABLED",
-                authentication=found.get("authenticationType", "DEFAULT"),
-                protocol=found.get("applicationProtocol", "DEFAULT"),
-                allows_override=found.get("authorizerConfig", {}).get("allowAuthorizerOverride", False),
-            )
 
 
 def concurrent_executions(session: Session) -> int:

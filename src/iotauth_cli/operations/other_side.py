@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 from iotauth_authorizer.event import ConnectRequest, InvalidAnswer, build_event, parse_answer
 from iotauth_cli import token as tokens
-from iotauth_cli.aws import iot, lambda_, logs, surroundings
+from iotauth_cli.aws import domains, iot, lambda_, logs
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
@@ -148,7 +148,7 @@ class Inquiry:
 
     def domain(self) -> DomainFound | Absent:
         """Look for the domain configuration by whose name the device came: it has a say in what happens."""
-        for each in surroundings.domains(self.session):
+        for each in domains.every(self.session, with_awss_own=True):
             if each.domain_name == self.asked_name:
                 return DomainFound(
                     each.name, each.authorizer, each.allows_override, each.is_enabled, each.protocol != "DEFAULT"

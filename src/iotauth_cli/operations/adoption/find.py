@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_authorizer.record import KEY
-from iotauth_cli.aws import iot, lambda_, surroundings, tags
+from iotauth_cli.aws import domains, iot, lambda_, surroundings, tags
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AccessDenied, Conflict, InputError, NotFound, did_you_mean
@@ -262,7 +262,8 @@ def default_of(session: Session, authorizer: iot.Authorizer, _function: str) -> 
 
 
 def domains_of(session: Session, authorizer: iot.Authorizer, _function: str) -> dict[str, Any]:
-    return {"domains": tuple(each.name for each in surroundings.domains(session) if each.authorizer == authorizer.name)}
+    every = domains.every(session, with_awss_own=True)
+    return {"domains": tuple(each.name for each in every if each.authorizer == authorizer.name)}
 
 
 def permission_of(session: Session, authorizer: iot.Authorizer, function: str) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from iotauth_cli.aws import iot, surroundings
-from iotauth_cli.aws.surroundings import Domain
+from iotauth_cli.aws import domains as configurations
+from iotauth_cli.aws import iot
+from iotauth_cli.aws.domains import DomainConfiguration
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, some
 from iotauth_cli.operations.doctor.scene import Scene
 
@@ -25,7 +26,7 @@ def default_authorizer(scene: Scene) -> Outcome:
 def domains(scene: Scene) -> Outcome:
     """A domain configuration that names the authorizer has to be on, and to authenticate by authorizers."""
     ours = scene.premises.wish.authorizer
-    naming = [domain for domain in surroundings.domains(scene.session) if domain.authorizer == ours]
+    naming = [each for each in configurations.every(scene.session, with_awss_own=True) if each.authorizer == ours]
     wrong = [text for text in map(trouble, naming) if text]
     if wrong:
         name = next(domain.name for domain in naming if trouble(domain))
@@ -36,7 +37,7 @@ def domains(scene: Scene) -> Outcome:
     return f"{some([domain.domain_name for domain in naming])} leads to it"
 
 
-def trouble(domain: Domain) -> str | None:
+def trouble(domain: DomainConfiguration) -> str | None:
     """Say why nobody comes to the authorizer through *domain*."""
     if not domain.is_enabled:
         return f"domain configuration `{domain.name}` names the authorizer and is disabled"

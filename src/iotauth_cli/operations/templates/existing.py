@@ -14,7 +14,7 @@ from typing import Any
 
 from iotauth_authorizer.grants import ArnScope
 from iotauth_authorizer.record import KEY
-from iotauth_cli.aws import iam, iot, lambda_, logs
+from iotauth_cli.aws import domains, iam, iot, lambda_, logs, surroundings, table, tags
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import NotFound
@@ -26,8 +26,8 @@ Document = dict[str, Any]
 Tags = Mapping[str, str]
 
 VARIABLES = ("IOTAUTH_TABLE", "IOTAUTH_REFRESH_AFTER_S", "IOTAUTH_DISCONNECT_AFTER_S")
+DEFAULT = domains.DEFAULT
 NOBODYS = ("aws:", "lambda:createdBy")  # tags that only AWS and SAM can set
-DEFAULT = "DEFAULT"
 # What a function may have that no template of ours carries, as GetFunctionConfiguration names it.
 UNCARRIED = ("VpcConfig", "Layers", "KMSKeyArn", "DeadLetterConfig", "FileSystemConfigs")
 
@@ -133,13 +133,13 @@ def read(session: Session, name: str) -> Existing:
     arn = FunctionArn.parse(called)
     configuration = configuration_of(session, arn)
     left_out: list[str] = []
-    function = role = log_group = table = None
+    function = role = log_group = client_table = None
     if configuration is not None and configuration.get("Handler") == HANDLER and arn.qualifier is None:
         function = read_function(session, configuration)
         left_out += uncarried(configuration)
         role = read_role(session, str(configuration["Role"]).rpartition("/")[2], left_out)
         log_group = read_log_group(session, logs.group_of(function.name), left_out)
-        table = read_table(session, function.variables.get("IOTAUTH_TABLE"), left_out)
+        client_table = read_table(session, function.variables.get("IOTAUTH_TABLE"), left_out)
     else:
         left_out.append(f"function `{arn.qualified_name}`, which {why_not(configuration, arn)}, and what belongs to it")
     statements = lambda_.statements(session, arn) if configuration is not None else []
@@ -154,7 +154,7 @@ def read(session: Session, name: str) -> Existing:
         function=function,
         role=role,
         log_group=log_group,
-        table=table,
+        table=client_table,
         domains=tuple(read_domains(session, names)),
         default=default.name if default is not None and default.name in names else None,
         left_out=tuple(left_out),
@@ -177,7 +177,6 @@ def configuration_of(session: Session, arn: FunctionArn) -> Document | None:
 
 def read_function(session: Session, found: Mapping[str, Any]) -> Function:
     name = found["FunctionName"]
-    reserved = session.call("lambda", "get_function_concurrency", FunctionName=name)
     variables = found.get("Environment", {}).get("Variables", {})
     return Function(
         name=name,
@@ -188,9 +187,9 @@ def read_function(session: Session, found: Mapping[str, Any]) -> Function:
         memory_mb=found["MemorySize"],
         timeout_s=found["Timeout"],
         variables={key: variables[key] for key in VARIABLES if key in variables},
-        reserved_concurrency=reserved.get("ReservedConcurrentExecutions"),
+        reserved_concurrency=surroundings.reserved_executions(session, name),
         code_sha256=found["CodeSha256"],
-        tags=own(session.call("lambda", "list_tags", Resource=found["FunctionArn"]).get("Tags", {})),
+        tags=own(lambda_.tags(session, found["FunctionArn"])),
     )
 
 
@@ -217,6 +216,7 @@ def read_role(session: Session, name: str, left_out: list[str]) -> Role | None:
     names = session.call("iam", "list_role_policies", RoleName=name)["PolicyNames"]
     attached = session.call("iam", "list_attached_role_policies", RoleName=name)["AttachedPolicies"]
     policies = {each: iam.find_policy(session, name, each) for each in names}
+    listed = session.call("iam", "list_role_tags", RoleName=name)
     return Role(
         name=name,
         path=found["Path"],
@@ -224,7 +224,7 @@ def read_role(session: Session, name: str, left_out: list[str]) -> Role | None:
         trust=iam.document(found["AssumeRolePolicyDocument"]),
         policies={each: document for each, document in policies.items() if document is not None},
         attached=tuple(each["PolicyArn"] for each in attached),
-        tags=of_list(session.call("iam", "list_role_tags", RoleName=name).get("Tags", ())),
+        tags=own({tag["Key"]: tag["Value"] for tag in listed.get("Tags", ())}),
     )
 
 
@@ -233,8 +233,7 @@ def read_log_group(session: Session, name: str, left_out: list[str]) -> LogGroup
     if found is None:
         left_out.append(f"log group `{name}`, which does not exist")
         return None
-    tags = session.call("logs", "list_tags_for_resource", resourceArn=logs.arn(session.scope, name)).get("tags", {})
-    return LogGroup(name, found.retention_days, own(tags))
+    return LogGroup(name, found.retention_days, own(logs.tags(session, logs.arn(session.scope, name))))
 
 
 def read_table(session: Session, name: str | None, left_out: list[str]) -> Table | None:
@@ -255,26 +254,20 @@ def read_table(session: Session, name: str | None, left_out: list[str]) -> Table
         for what in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "SSEDescription")
         if found.get(what)
     ]
-    backups = session.call("dynamodb", "describe_continuous_backups", TableName=name)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    expiry = session.call("dynamodb", "describe_time_to_live", TableName=name)["TimeToLiveDescription"]
-    is_expiring = expiry.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
     is_on_demand = found.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
     bought = found["ProvisionedThroughput"]
-    pages = session.pages("dynamodb", "list_tags_of_resource", ResourceArn=found["TableArn"])
     return Table(
         name=name,
         is_on_demand=is_on_demand,
         capacity=None if is_on_demand else (bought["ReadCapacityUnits"], bought["WriteCapacityUnits"]),
         is_protected=bool(found.get("DeletionProtectionEnabled")),
-        is_recoverable=recovery == "ENABLED",
-        expiry_attribute=expiry.get("AttributeName") if is_expiring else None,
-        tags=of_list([tag for page in pages for tag in page.get("Tags", ())]),
+        is_recoverable=table.is_recoverable(session, name),
+        expiry_attribute=table.expiry_attribute(session, name),
+        tags=own(table.tags(session, found["TableArn"])),
     )
 
 
 def read_authorizer(session: Session, found: iot.Authorizer, statements: list[Document]) -> Authorizer:
-    described = session.call("iot", "describe_authorizer", authorizerName=found.name)["authorizerDescription"]
     leave = (each.get("Sid") for each in statements if permission_for(found.arn, [each]).state == "given")
     return Authorizer(
         name=found.name,
@@ -282,47 +275,28 @@ def read_authorizer(session: Session, found: iot.Authorizer, statements: list[Do
         signing_disabled=found.signing_disabled,
         token_key_name=found.token_key_name,
         public_keys=dict(sorted(found.token_signing_public_keys.items())),
-        caching=bool(described.get("enableCachingForHttp")),
-        tags=tags_of_iot(session, found.arn),
+        caching=found.caching_for_http,
+        tags=own(tags.of(session, found.arn)),
         permission=next(leave, None),
     )
 
 
 def read_domains(session: Session, authorizers: set[str]) -> Iterator[Domain]:
     """Yield the domain configurations that lead to one of *authorizers*."""
-    for page in session.pages("iot", "list_domain_configurations", serviceType="DATA"):
-        for entry in page["domainConfigurations"]:
-            name = entry["domainConfigurationName"]
-            found = session.call("iot", "describe_domain_configuration", domainConfigurationName=name)
-            config = found.get("authorizerConfig", {})
-            if config.get("defaultAuthorizerName") in authorizers:
-                yield read_domain(session, name, found)
+    for found in domains.every(session, with_awss_own=True):
+        if found.authorizer in authorizers:
+            yield Domain(
+                name=found.name,
+                domain_name=None if found.is_managed else found.domain_name or None,
+                certificates=() if found.is_managed else found.certificates,
+                authorizer=found.authorizer,
+                allows_override=found.allows_override,
+                is_enabled=found.is_enabled,
+                authentication=found.authentication,
+                protocol=found.protocol,
+                tags=own(tags.of(session, found.arn)),
+            )
 
 
-def read_domain(session: Session, name: str, found: Mapping[str, Any]) -> Domain:
-    is_managed = found.get("domainType") == "AWS_MANAGED"
-    certificates = [each["serverCertificateArn"] for each in found.get("serverCertificates", ())]
-    return Domain(
-        name=name,
-        domain_name=None if is_managed else found.get("domainName"),
-        certificates=() if is_managed else tuple(certificates),
-        authorizer=found["authorizerConfig"]["defaultAuthorizerName"],
-        allows_override=bool(found["authorizerConfig"].get("allowAuthorizerOverride")),
-        is_enabled=found.get("domainConfigurationStatus") == "ENABLED",
-        authentication=found.get("authenticationType", DEFAULT),
-        protocol=found.get("applicationProtocol", DEFAULT),
-        tags=tags_of_iot(session, found["domainConfigurationArn"]),
-    )
-
-
-def tags_of_iot(session: Session, arn: str) -> Tags:
-    pages = session.pages("iot", "list_tags_for_resource", resourceArn=arn)
-    return of_list([tag for page in pages for tag in page.get("tags", ())])
-
-
-def of_list(tags: Any) -> Tags:
-    return own({tag["Key"]: tag.get("Value", "") for tag in tags})
-
-
-def own(tags: Mapping[str, str]) -> Tags:
-    return {key: value for key, value in sorted(tags.items()) if not key.startswith(NOBODYS)}
+def own(found: Tags) -> Tags:
+    return {key: value for key, value in sorted(found.items()) if not key.startswith(NOBODYS)}
