@@ -497,6 +497,30 @@ def test_the_template_is_printed_or_written(desk: Desk) -> None:
     assert document["left_out"]
 
 
+def test_a_link_is_not_written_through(desk: Desk) -> None:
+    """One that leads nowhere is in the way, too; with `--force` it is the link that is replaced."""
+    for target in ("missing", "precious"):
+        link, behind = desk.folder / f"{target}.yaml", desk.folder / target
+        link.symlink_to(behind)
+        if target == "precious":
+            behind.write_text("mine")
+        assert desk("template", "gates", "-o", link.name).code == 2
+        assert desk("template", "gates", "-o", link.name, "--force").code == 0
+        assert not link.is_symlink()
+        assert behind.read_text() == "mine" if target == "precious" else not behind.exists()
+
+
+@pytest.mark.parametrize("format_", templates.FORMATS)
+def test_no_name_ends_a_comment(site: Site, format_: str) -> None:
+    """What is left out is named in comments; to YAML four characters more end a line than to others."""
+    names = tuple(f"role `a{end}!evil:{end}" for end in ("\n", "\r\n", "\x0b", "\x85", "\u2028", "\u2029"))
+    files = templates.write(replace(site.found, left_out=names), format_).files
+    for file in files[: 2 if format_ == "cloudformation" else 1]:
+        text = file.content.decode()
+        assert [line for line in text.splitlines() if "evil" in line and not line.startswith("#")] == []
+        assert len([line for line in text.splitlines() if "evil" in line]) == len(names)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -6,13 +6,14 @@ written holds a secret or the account's number: what is in an ARN, the template 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from iotauth_cli import bundle
 from iotauth_cli.errors import InputError
-from iotauth_cli.files import cannot
+from iotauth_cli.files import PUBLIC_MODE, cannot, replacing
 from iotauth_cli.operations.templates import cloudformation, terraform
 from iotauth_cli.operations.templates.existing import Existing, read
 from iotauth_cli.operations.templates.written import CODE_FOLDER, CODE_ZIP, File, Written
@@ -70,13 +71,14 @@ def save(written: Written, place: Path, *, force: bool) -> tuple[Path, ...]:
     """
     is_folder = place.is_dir() or not place.suffix
     files = {place / file.name: file for file in written.files} if is_folder else {place: written.files[0]}
-    taken = [path for path in files if path.exists()]
+    taken = [path for path in files if os.path.lexists(path)]  # a link to nothing is something, too
     if taken and not force:
         raise InputError(f"`{taken[0]}` exists already", hint="choose another place, or add `--force` to write it anew")
     for path, file in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.content)
         except OSError as problem:
             raise cannot("write", path, problem) from problem
+        with replacing(path, PUBLIC_MODE) as place_of:  # a link that lies there is replaced and not followed
+            place_of.write(file.content)
     return tuple(files)

@@ -22,7 +22,7 @@ from iotauth_cli.operations.templates.existing import (
     Table,
     Tags,
 )
-from iotauth_cli.operations.templates.written import CODE_FOLDER, CODE_ZIP, File, Written
+from iotauth_cli.operations.templates.written import CODE_FOLDER, CODE_ZIP, File, Written, comment
 from iotauth_cli.operations.templates.yaml_text import GetAtt, Ref, Sub, dump
 
 Resource = dict[str, Any]
@@ -86,7 +86,7 @@ def text(how: Iterable[str], found: Existing, document: Mapping[str, Any]) -> by
             "CloudFormation cannot make an authorizer the default one. Afterwards: "
             f"aws iot set-default-authorizer --authorizer-name {found.default}"
         )
-    return ("".join(f"# {line}\n" for line in lines) + "\n" + dump(document)).encode()
+    return f"{comment(lines)}\n{dump(document)}".encode()
 
 
 def notes(found: Existing) -> tuple[str, ...]:

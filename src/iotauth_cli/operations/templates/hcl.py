@@ -147,7 +147,3 @@ def quoted(text: str, *, is_template: bool = False) -> str:
 def escape(text: str) -> str:
     """Return *text* for a part of a `Template` that is to mean itself."""
     return text.replace("${", "$${").replace("%{", "%%{")
-
-
-def comment(lines: Iterable[str]) -> str:
-    return "".join(f"# {line}".rstrip() + "\n" for line in lines)

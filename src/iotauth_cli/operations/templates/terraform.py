@@ -16,7 +16,7 @@ from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.operations.templates import arns, hcl
 from iotauth_cli.operations.templates.existing import DEFAULT, Authorizer, Domain, Existing, Tags
 from iotauth_cli.operations.templates.hcl import Block, Call, Raw, Template
-from iotauth_cli.operations.templates.written import CODE_ZIP, File, Written
+from iotauth_cli.operations.templates.written import CODE_ZIP, File, Written, comment
 
 # 1.5 knows import blocks; 6.0 of the provider knows the authentication of domain configurations (pull request 42534).
 TERRAFORM, PROVIDER = ">= 1.5", ">= 6.0"
@@ -28,7 +28,7 @@ NO_LIMIT = -1  # of reserved concurrency: none of its own
 
 def write(found: Existing) -> Written:
     """Return `main.tf`."""
-    text = hcl.comment(header(found)) + "\n" + hcl.document([*preamble(found), *parts(found)])
+    text = comment(header(found)) + "\n" + hcl.document([*preamble(found), *parts(found)])
     notes = tuple(f"left out: {each}" for each in found.left_out)
     return Written((File("main.tf", text.encode()),), notes)
 
