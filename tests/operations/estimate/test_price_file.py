@@ -94,3 +94,19 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no file") as refusal:
         read_prices(tmp_path / "none.json", "us-east-1")
     assert "jq .prices" in str(refusal.value.hint)
+
+
+@pytest.mark.parametrize(
+    "place", ["tiers: [{usd: *bomb}]", "tiers: [{up_to: *bomb, usd: 1}]", "per: *bomb, tiers: [1]"]
+)
+def test_aliases_that_unfold_without_end_are_not_unfolded(tmp_path: Path, place: str) -> None:
+    """Twelve lists of ten of the one before are a terabyte as text; what is said about them is a line."""
+    lists = ["&a0 [x]", *(f"&a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))]
+    last = "&bomb [" + ", ".join(["*a11"] * 10) + "]"
+    path = tmp_path / "bomb.yaml"
+    path.write_text(f"table-reads: {{x: [{', '.join([*lists, last])}], {place}}}\n")
+    with pytest.raises(InputError) as refusal:
+        read_prices(path, "us-east-1")
+    assert len(refusal.value.message) < 300
+    path.write_text(path.read_text().replace(place, "source: {title: *bomb}, tiers: [{usd: 1}]"))
+    assert "bomb.yaml" in read_prices(path, "us-east-1")["table-reads"].source.title

@@ -19,6 +19,7 @@ from iotauth_cli.operations.estimate.prices import ITEMS, Price, Source, Tier
 
 MAX_CHARACTERS = 100_000  # eleven prices take two thousand
 NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,15})?(e-[0-9]{1,2})?", re.IGNORECASE)  # dollars
+SHOWN = 80  # characters of what is wrong
 WHOLE = re.compile("[1-9][0-9]{0,14}")
 START = "start from the known ones: `iotauth estimate --devices 1 --json | jq .prices > prices.json`"
 
@@ -80,12 +81,18 @@ def price(item: tuple[str, str, str, int], value: Any, path: Path, region: str) 
 def source(value: Any, path: Path) -> Source:
     """Return what the file says of where its price is from, else the file itself."""
     said = value if isinstance(value, Mapping) else {}
+    title, url, date = (words(said.get(name)) for name in ("title", "url", "date"))
     return Source(
-        title=str(said.get("title") or f"your prices in {path}"),
-        url=str(said.get("url") or ""),
-        date=str(said.get("date") or ""),
+        title=title or f"your prices in {path}",
+        url=url,
+        date=date,
         from_aws=said.get("from_aws") in (True, "true"),
     )
+
+
+def words(value: Any) -> str:
+    """Return a text as it is; nothing for what has parts, which a few aliases of YAML make larger than any memory."""
+    return value if isinstance(value, str) else ""
 
 
 def tier(value: Any, place: str) -> Tier:
@@ -98,12 +105,16 @@ def tier(value: Any, place: str) -> Tier:
 
 
 def dollars(text: Any, place: str) -> Fraction:
-    if not NUMBER.fullmatch(str(text)):
-        raise InputError(f"{place}: `usd` is no price: `{text}`", hint="write dollars, such as `0.08`")
-    return Fraction(str(text))
+    if not isinstance(text, str) or not NUMBER.fullmatch(text):
+        raise InputError(f"{place}: `usd` is no price{shown(text)}", hint="write dollars, such as `0.08`")
+    return Fraction(text)
 
 
 def whole(text: Any, place: str) -> int:
-    if not WHOLE.fullmatch(str(text)):
-        raise InputError(f"{place} is no whole number above nothing: `{text}`", hint=START)
+    if not isinstance(text, (str, int)) or not WHOLE.fullmatch(str(text)):
+        raise InputError(f"{place} is no whole number above nothing{shown(text)}", hint=START)
     return int(text)
+
+
+def shown(value: Any) -> str:
+    return f": `{value}`" if isinstance(value, (str, int)) and len(str(value)) < SHOWN else ""
