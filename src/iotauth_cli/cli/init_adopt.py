@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.cli import render_adoption as render
@@ -116,7 +117,7 @@ def afterwards(context: Context, census: Census, logins: list[Login]) -> list[st
         for source in dict.fromkeys(context.settings.sources[name] for name in ("authorizer", "table", "function"))
         if source.startswith("IOTAUTH_")
     ]
-    one = logins[0].client_id if logins else "ID"
+    one = quote(logins[0].client_id) if logins else "ID"
     back = context.command("init --rollback")
     lines = [*overriding, f"the way back, as long as passwords stay as they are: {back}"]
     if census.plain:

@@ -224,8 +224,32 @@ def test_what_may_not_be_asked_is_said_and_stops_nothing(bench: Bench, monkeypat
     assert "not seen: domain configurations: this AWS user may not call `iot:list_domain_configurations`" in said
     assert "was not tried through AWS IoT: this AWS user may not call `iot:test_invoke_authorizer`" in out
     assert bench.gets_in("door-1", "open sesame")
-    assert bench.run("init", "--rollback", "--yes")[0] == 0
+    code, _, said = bench.run("init", "--rollback", "--yes")
+    assert code == 0, said
+    assert "it was not tried through AWS IoT: this AWS user may not call `iot:test_invoke_authorizer`" in said
     assert bench.gets_in("door-1", "open sesame")
+
+
+def test_a_tag_leads_no_password_out_of_the_account(bench: Bench) -> None:
+    """Whoever may write tags and no more has named a function of their own: it is not asked, and not switched to."""
+    bench.older.make(rows=ROWS[:1])
+    assert bench.document("init", "--adopt", "--yes", "--compare", "0")["applied"]
+    theirs = "arn:aws:lambda:us-east-1:999999999999:function:door-auth"
+    arn = f"arn:aws:iot:us-east-1:123456789012:authorizer/{AUTHORIZER}"
+    bench.older.aws("iot").tag_resource(resourceArn=arn, tags=[{"Key": WAY_BACK, "Value": theirs}])
+    code, _, said = bench.run("init", "--rollback", "--yes", "--force")
+    assert code == 3
+    assert f"tagged with `{theirs}`" in said
+    assert "comparing" not in said
+    assert bench.older.called == OURS
+
+
+def test_a_client_id_that_a_shell_would_run_is_quoted_in_what_is_to_be_typed(bench: Bench) -> None:
+    """Rows are other people's, and the next command is copied."""
+    bench.older.make(rows=({**ROWS[0], "Client_ID": "door;reboot"},))
+    code, _, said = bench.run("init", "--adopt", "--yes", "--compare", "0")
+    assert code == 0, said
+    assert "test-connect 'door;reboot' --password-stdin" in said
 
 
 def test_an_inactive_authorizer_stays_inactive(bench: Bench) -> None:

@@ -104,10 +104,28 @@ def look(session: Session, store: Store, found: iot.Authorizer) -> Adopted:
             f"authorizer `{found.name}` was not adopted, so there is no way back",
             hint=f"see what it is: `iotauth authorizer show {found.name}`",
         )
+    if not (known and known.previous_function == previous):
+        refuse_another_account(session, found.name, previous)
     name = tags.of(session, found.arn).get(OUR_FUNCTION) or (known.function if known else "")
     function = lambda_.find(session, name) if name else None
     table = function.configuration.environment.get("IOTAUTH_TABLE") if function else None
     return Adopted(found.name, previous, name, table or (known.table if known else ""))
+
+
+def refuse_another_account(session: Session, authorizer: str, previous: str) -> None:
+    """Refuse a way out of the account: passwords are about to be shown to that function, and more may write a tag
+    than may say which function an authorizer calls.
+
+    Raises:
+        Conflict: *previous* is another account's.
+    """
+    account = session.account
+    if f":{account}:function:" not in previous:
+        raise Conflict(
+            f"authorizer `{authorizer}` is tagged with `{previous}` as what it called before, "
+            f"which is not a function of account {account}",
+            hint="go back where it was adopted: there it is known whether that is so",
+        )
 
 
 def plan(session: Session, adopted: Adopted, *, keep: bool) -> Plan:
@@ -179,25 +197,29 @@ def apply(session: Session, planned: Plan, logins: list[Login]) -> Iterator[Step
             continue
         part.take_away() if step.action == "delete" else part.bring()
         if step.resource == "authorizer":
-            prove(session, planned.adopted, logins)
+            untried = prove(session, planned.adopted, logins)
             session.sleep(SETTLE_S)
+            yield step
+            if untried is not None:
+                yield part.step("keep", f"it was not tried through AWS IoT: {untried}")
+            continue
         yield step
 
 
-def prove(session: Session, adopted: Adopted, logins: list[Login]) -> None:
-    """Let AWS IoT call the old function; where that goes wrong, go back to ours.
+def prove(session: Session, adopted: Adopted, logins: list[Login]) -> str | None:
+    """Let AWS IoT call the old function; where that goes wrong, go back to ours. Return why it could not be asked.
 
     Without a login nothing is asked: many a function that was made by hand fails over a stranger, and did before.
     """
     if not logins or not authorizers.require(session, adopted.authorizer).is_active:
-        return
+        return None
     login = logins[0]
     try:
         if switch.ask(session, adopted.authorizer, login):
-            return
+            return None
         why = f"client `{login.client_id}` was refused with its own password"
-    except AccessDenied:
-        return
+    except AccessDenied as denied:
+        return denied.message
     except BadAnswer as problem:
         why = f"AWS IoT got no answer from it ({problem.message})"
     wish = Wish(adopted.authorizer, adopted.table, adopted.function)
