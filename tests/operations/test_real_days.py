@@ -6,6 +6,7 @@ Every case is one that AWS documents or that other tools have met; each is told 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +17,9 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError, Conflict, NotFound
 from iotauth_cli.operations import authorizers, removal
 from iotauth_cli.operations.authorizers import Plan, Wish
+from iotauth_cli.operations.installation import FunctionSettings
 from support_aws import Pauses
+from support_control import REGION
 from support_installation import WISH, Account, Watched
 
 Answers = dict[str, list[Any]]
@@ -197,3 +200,63 @@ def test_an_authorizer_with_a_comma_in_its_name_can_be_deleted(account: Account)
     delete(account.session(), wish)
     again = removal.plan(account.session(), wish, with_table=True)
     assert [f"{step.action} {step.name}" for step in again.steps] == ["delete doors-alpn-free"]
+
+
+def anew(account: Account) -> None:
+    """Let the function's role be deleted and made again, a day after the function."""
+    name = f"{WISH.function}-{REGION}"
+    iam = account.client("iam")
+    trust = json.dumps(iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"])
+    policy = json.dumps(iam.get_role_policy(RoleName=name, PolicyName="iotauth")["PolicyDocument"])
+    iam.delete_role_policy(RoleName=name, PolicyName="iotauth")
+    iam.delete_role(RoleName=name)
+    account.iam._clock = lambda: time.time() + 86_400
+    words = "Runs doors-authorizer, made by iotauth"
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Description=words)
+    iam.put_role_policy(RoleName=name, PolicyName="iotauth", PolicyDocument=policy)
+    account.iam._clock = lambda: time.time() + 90_000
+
+
+CHOSEN = replace(WISH, settings=FunctionSettings(512, "x86_64", 20, 90, 7200, 43_200), tags={"team": "energy"})
+
+
+def test_a_function_whose_role_was_made_anew_is_made_anew_too(account: Account) -> None:
+    """Lambda sealed its variables for the role that is gone: it would fail before its code runs, and log nothing."""
+    create(account.session(), CHOSEN)
+    create(account.session(), replace(WISH, authorizer="gates"))
+    functions = account.client("lambda")
+    before, before_given = functions.get_function(FunctionName=WISH.function), statements(account)
+    anew(account)
+    [step] = authorizers.plan(account.session(), WISH).changes
+    assert (step.resource, step.reason) == ("function", "its role was made anew since, and cannot open its variables")
+    assert step.asks == "function `doors-authorizer` has to be deleted and made anew, with what it has: do it?"
+    session = account.session()
+    create(session)
+    assert "lambda:delete_function" in session.changes
+    after = functions.get_function(FunctionName=WISH.function)
+    assert statements(account) == before_given
+    for found in (before, after):
+        for member in ("RevisionId", "LastModified"):
+            del found["Configuration"][member]
+    assert (after["Configuration"], after["Tags"], after["Concurrency"]) == (
+        before["Configuration"],
+        before["Tags"],
+        before["Concurrency"],
+    )
+
+
+def test_a_role_that_is_gone_takes_its_function_with_it(account: Account) -> None:
+    """It is said with the plan, before the new role is there."""
+    create(account.session())
+    iam, name = account.client("iam"), f"{WISH.function}-{REGION}"
+    iam.delete_role_policy(RoleName=name, PolicyName="iotauth")
+    iam.delete_role(RoleName=name)
+    assert {step.resource: step.reason for step in authorizers.plan(account.session(), WISH).changes} == {
+        "role": "there is none",
+        "function": "its role is gone, and one made anew cannot open its variables",
+    }
+    account.iam._clock = lambda: time.time() + 86_400
+    session = account.session()
+    create(session)
+    assert "lambda:delete_function" in session.changes
+    assert [each["Sid"] for each in statements(account)] == ["iotauth-doors"]

@@ -27,6 +27,7 @@ class Role:
     trust: Document
     policy: Document | None
     tags: Mapping[str, str] = field(default_factory=dict)
+    created_at: int | None = field(default=None, compare=False)  # epoch seconds
 
 
 def find(session: Session, name: str, policy_name: str) -> Role | None:
@@ -47,6 +48,7 @@ def find_bare(session: Session, name: str) -> Role | None:
         trust=document(found["AssumeRolePolicyDocument"]),
         policy=None,
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
+        created_at=int(found["CreateDate"].timestamp()) if "CreateDate" in found else None,
     )
 
 

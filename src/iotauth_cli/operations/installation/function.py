@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from iotauth_authorizer.grants import ArnScope
 from iotauth_cli import bundle
 from iotauth_cli.aws import iam, iot, lambda_, logs, surroundings, table
+from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.errors import InputError
+from iotauth_cli.operations.installation.authorizer import ACCOUNT, SOURCE, conditions_of
 from iotauth_cli.operations.installation.part import MADE_BY, Part
 
 RUNTIME = "python3.13"  # the newest that every region has; supported until mid-2029
@@ -191,7 +194,9 @@ class Function(Part[lambda_.Function]):
             )
 
     def drift(self, found: lambda_.Function) -> list[str]:
-        drift = [] if found.code_sha256 == self.code_sha256 else ["function code differs from this version's"]
+        orphaned = self.orphaned(found)
+        drift = [orphaned] if orphaned else []
+        drift += [] if found.code_sha256 == self.code_sha256 else ["function code differs from this version's"]
         if found.architecture != self.architecture(found):
             drift.append(f"it runs on `{found.architecture}`, not `{self.architecture(found)}`")
         drift += differences(found.configuration, self.configuration(found))
@@ -207,7 +212,8 @@ class Function(Part[lambda_.Function]):
             return f"with no calls at once, function `{self.name}` is never called and no device gets in: turn it off?"
         table_now = found.configuration.environment.get("IOTAUTH_TABLE")
         if table_now in (None, self.wish.table) or not (others := self.others(found.arn)):
-            return None
+            asks = f"function `{self.name}` has to be deleted and made anew, with what it has: do it?"
+            return asks if self.orphaned(found) else None
         named, mine = " and ".join(f"`{name}`" for name in others), self.wish.authorizer
         own = re.sub(r"[^a-zA-Z0-9_-]", "-", f"iotauth-{mine}")
         return (
@@ -215,6 +221,22 @@ class Function(Part[lambda_.Function]):
             f"refused (`IOTAUTH_FUNCTION={own}` gives `{mine}` a function of its own): let it read table "
             f"`{self.wish.table}` for all of them?"
         )
+
+    def orphaned(self, found: lambda_.Function) -> str | None:
+        """Say if the function's role is another of the same name than the one that it was given.
+
+        Lambda seals the variables of a function for its role. One that was deleted and made anew cannot open them: the
+        function fails before its code runs, whatever its policy says, until it gets another role or is made anew.
+        Source: AWS re:Post, "KMSAccessDeniedException errors from Lambda"; hashicorp/terraform-provider-aws#9703.
+        """
+        role = Role(self.session, self.wish)
+        if found.configuration.role != role.arn:
+            return None
+        known = iam.find_bare(self.session, role.name)
+        if known is None:
+            return "its role is gone, and one made anew cannot open its variables"
+        is_anew = known.created_at and found.changed_at and known.created_at > found.changed_at
+        return "its role was made anew since, and cannot open its variables" if is_anew else None
 
     def others(self, function_arn: str) -> list[str]:
         """Return the other authorizers that call the function."""
@@ -227,6 +249,9 @@ class Function(Part[lambda_.Function]):
         lambda_.wait_until_ready(self.session, self.name)
 
     def mend(self, found: lambda_.Function) -> None:
+        if self.orphaned(found):
+            self.renew(found)
+            return
         lambda_.wait_until_ready(self.session, self.name)
         architecture, wanted = self.architecture(found), self.configuration(found)
         if found.code_sha256 != self.code_sha256 or found.architecture != architecture:
@@ -238,6 +263,36 @@ class Function(Part[lambda_.Function]):
         reserved = self.wish.settings.reserved_concurrency
         if reserved is not None and reserved != found.reserved_concurrency:
             lambda_.reserve(self.session, self.name, reserved)
+
+    def renew(self, found: lambda_.Function) -> None:
+        """Make the function anew with its settings, tags, kept calls and whatever service may call it."""
+        arn = FunctionArn.parse(found.arn)
+        given = lambda_.statements(self.session, arn)
+        own_tags = {key: value for key, value in self.read_tags(found).items() if not key.startswith("aws:")}
+        reserved = self.wish.settings.reserved_concurrency
+        if reserved is None:
+            reserved = surroundings.reserved_executions(self.session, self.name)
+        architecture, wanted = self.architecture(found), self.configuration(found)
+        lambda_.delete(self.session, self.name)
+        lambda_.create(self.session, self.name, self.code, architecture, wanted, {**own_tags, **self.first_tags})
+        lambda_.wait_until_ready(self.session, self.name)
+        for each in given:
+            self.permit_again(arn, each)
+        if reserved is not None:
+            lambda_.reserve(self.session, self.name, reserved)
+
+    def permit_again(self, arn: FunctionArn, statement: dict[str, Any]) -> None:
+        """Give back what a service was permitted for one source of one account."""
+        principal, bound = statement.get("Principal"), conditions_of(statement)
+        if isinstance(principal, dict) and "Service" in principal and {SOURCE, ACCOUNT} == bound.keys():
+            lambda_.permit(
+                self.session,
+                arn,
+                statement["Sid"],
+                principal=principal["Service"],
+                source_arn=bound[SOURCE],
+                source_account=bound[ACCOUNT],
+            )
 
     def remove(self, found: lambda_.Function) -> None:
         lambda_.delete(self.session, self.name)
