@@ -75,4 +75,6 @@ def deleted(done: Plan, stays: str) -> str:
     if not done.changes:
         return f"nothing was deleted: {stays}"
     what = "authorizer" if is_whole(done) else "what was left of authorizer"
-    return f"deleted {what} `{done.wish.authorizer}`" + (f"; {stays}" if stays else "")
+    tables = [step.name for step in done.steps if (step.action, step.resource) == ("keep", "table")]
+    kept = [f"table `{name}` stays, with its clients" for name in tables]
+    return "; ".join([f"deleted {what} `{done.wish.authorizer}`", *([stays] if stays else []), *kept])

@@ -61,9 +61,19 @@ def settings_of(
 
 
 def seconds(text: str | None, option: str) -> int | None:
+    """Return a timer in seconds: `15m`, or `900` as `iotauth estimate` and AWS say it.
+
+    Raises:
+        InputError: it is neither.
+    """
     from iotauth_cli.operations.durations import parse_duration
 
-    return None if text is None else parse_duration(text, option)
+    if text is None:
+        return None
+    try:
+        return parse_duration(f"{text}s" if text.isascii() and text.isdigit() and text != "0" else text, option)
+    except InputError as problem:  # whose hint knows of days and weeks
+        raise InputError(problem.message, hint=f"write it as `{option} 15m`, `2h` or `900`, in seconds") from problem
 
 
 def tags_of(given: Sequence[str] | None) -> dict[str, str]:

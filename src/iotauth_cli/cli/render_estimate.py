@@ -126,7 +126,7 @@ def timers(choices: Sequence[Choice]) -> list[str]:
     if not choices:
         return []
     rows = [
-        [f"{each.refresh_s} s" + (" (asked)" if each.is_asked else ""), amount(each.calls_per_month),
+        [f"{each.refresh_s} s" + (" (above)" if each.is_asked else ""), amount(each.calls_per_month),
          dollars(each.authorizer_micro_usd), dollars(each.micro_usd), f"{time(each.refresh_s)}"]
         for each in choices
     ]  # fmt: skip

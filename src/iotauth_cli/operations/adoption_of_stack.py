@@ -101,7 +101,8 @@ def authorizers_of(session: Session, stack: str, outputs: Mapping[str, str]) -> 
         told = ", ".join(f"`{key}`" for key in outputs) or "nothing"
         raise InputError(
             f"stack `{stack}` is none of iotauth's: none of its outputs leads to an authorizer",
-            hint=f"it tells {told}; wanted is `{UNSIGNED}` or `{SIGNED}`",
+            hint=f"it tells {told}; wanted is `{UNSIGNED}` or `{SIGNED}`. An authorizer that was made by hand is taken "
+            "over by `iotauth init --adopt`",
         )
     return sorted(found, key=lambda each: (not each.signing_disabled, each.name))
 

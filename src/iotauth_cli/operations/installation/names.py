@@ -94,7 +94,8 @@ def within(option: str, value: int | None, limits: tuple[int, int], unit: str) -
     least, most = limits
     if value is not None and not least <= value <= most:
         raise InputError(
-            f"`{option}` is {value} {unit}, and AWS takes {least} to {most}", hint="choose a value between the two"
+            f"`{option}` is {value} {unit}, and AWS takes {least} to {most}",
+            hint="choose from `5m` to `24h`" if unit == "s" else "choose a value between the two",
         )
 
 
