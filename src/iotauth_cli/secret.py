@@ -1,6 +1,17 @@
 """A value that must not be seen: it prints as dots wherever it lands."""
 
+import re
+
 MASK = "••••"
+
+# What AWS repeats of a request in its refusals: the session token, in the canonical string of a signature that does
+# not match, and a function's variables, in the answer to too many of them.
+REPEATED = re.compile(r"(x-amz-security-token[:=]\s*)[^\s'\"&\\]+|(String measured: ?).*", re.IGNORECASE)
+
+
+def discreet(text: str) -> str:
+    """Return words of AWS's without what they repeat of the request."""
+    return REPEATED.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
 
 
 class Secret:

@@ -14,6 +14,7 @@ from iotauth_cli.aws.caller import refused
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.aws.errors import from_botocore, from_code
 from iotauth_cli.aws.session import Session
+from iotauth_cli.cli.output import show_bug, show_error
 from iotauth_cli.errors import (
     AccessDenied,
     AlreadyExists,
@@ -162,3 +163,33 @@ def test_every_way_to_aws_tells_its_request_id() -> None:
     asked = refused(answer, "<Code>InvalidClientTokenId</Code><Message>no</Message>", aws_target())
     assert isinstance(asked, ConfigError)
     assert [slow.value.request_id, light.value.request_id, asked.request_id] == ["id-1", "id-2", "id-3"]
+
+
+TOKEN = "IQoJb3JpZ2luX2VjEJz//canary+token=="
+CANONICAL = f"The Canonical String should have been 'POST\n/\n\nx-amz-security-token:{TOKEN}\n\nhost'"
+TOO_MANY = 'the variables exceeded the 4KB limit. String measured: {"DB_PASSWORD":"canary of theirs"}'
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "secret"),
+    [
+        ("SignatureDoesNotMatch", CANONICAL, TOKEN),
+        ("SomethingNewException", CANONICAL, TOKEN),
+        ("SomethingNewException", f"https://x/mqtt?X-Amz-Security-Token={TOKEN}&a=b", TOKEN),
+        ("InvalidParameterValueException", TOO_MANY, "canary of theirs"),
+    ],
+)
+def test_what_aws_repeats_of_a_request_is_not_passed_on(
+    code: str, message: str, secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The session token in a signature's canonical string, a function's variables: in no message and no traceback."""
+    problem = foreign.ClientError({"Error": {"Code": code, "Message": message}}, "UpdateFunctionConfiguration")
+    told = from_code(code, message, "lambda:UpdateFunctionConfiguration", aws_target(), {"FunctionName": "doors"})
+    told.__cause__ = problem
+    for as_json in (False, True):
+        show_error(told, as_json=as_json, debug=True)
+    show_bug(problem, as_json=False, debug=True)
+    printed = capsys.readouterr()
+    assert secret not in printed.out + printed.err
+    assert "canary" not in printed.out + printed.err
+    assert "ClientError" in printed.err

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from iotauth_cli.aws import denials, iam_actions
 from iotauth_cli.aws.error_table import BY_CODE, LIMITS, MEANT, OTHER_LIMIT, Row
 from iotauth_cli.errors import AwsError, ConfigError, InputError, IotauthError
+from iotauth_cli.secret import discreet
 
 if TYPE_CHECKING:
     from iotauth_cli.config import Target
@@ -80,7 +81,7 @@ def worded(
     what = f"{noun} `{name}`" if name else ""
     action = iam_actions.name(*action.split(":", 1))
     failed = f"`{action}` of {what} failed" if name else f"`{action}` failed"
-    said = " ".join(message.split()).rstrip(".") or code or "no reason was given"
+    said = discreet(" ".join(message.split())).rstrip(".") or code or "no reason was given"
     if row is None:
         return AwsError(f"{failed}: {said}")
     limit, service = LIMITS.get(action, (OTHER_LIMIT, action.partition(":")[0]))

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from iotauth_cli.errors import InputError, IotauthError
-from iotauth_cli.secret import Secret
+from iotauth_cli.secret import Secret, discreet
 
 if TYPE_CHECKING:
     from iotauth_cli.cli.progress import Progress
@@ -328,7 +328,7 @@ def show_traceback(problem: BaseException) -> None:
     from iotauth_cli.operations.secret_scan import masked
 
     text = "".join(traceback.format_exception(problem)).rstrip()
-    write_line(harmless(masked(text)), sys.stderr)
+    write_line(harmless(discreet(masked(text))), sys.stderr)
 
 
 def clear_waiting() -> None:
