@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.aws.polling import retry, wait_until
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError, InputError, NotFound
@@ -87,6 +88,17 @@ class FunctionArn:
                 hint="it looks like arn:aws:lambda:eu-west-1:123456789012:function:doors",
             )
         return cls(text, found["region"], found["name"], found["qualifier"])
+
+
+def arn(scope: ArnScope, name: str) -> str:
+    """Return the ARN that a function *name* has or will have."""
+    return f"arn:{scope.partition}:lambda:{scope.region}:{scope.account}:function:{name}"
+
+
+def behind(session: Session, arn: str) -> Function | None:
+    """Return the function that *arn* names; None for none, and for one of another region, where nobody is asked."""
+    called = FunctionArn.parse(arn)
+    return find(session, called.qualified_name) if called.region == session.target.region else None
 
 
 def find(session: Session, name: str) -> Function | None:

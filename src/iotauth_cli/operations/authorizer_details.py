@@ -12,7 +12,7 @@ from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.operations.authorizers import Authorizer, every
 from iotauth_cli.operations.installation.function import TIMERS
-from iotauth_cli.operations.installation.part import MADE_BY, MADE_BY_TAG
+from iotauth_cli.operations.installation.part import MADE_BY, is_marked
 
 __all__ = ["Details", "DomainConfiguration", "FunctionDetails", "Listed"]
 
@@ -78,8 +78,7 @@ def latest(*moments: int | None) -> int | None:
 
 
 def function_details(session: Session, arn: str) -> FunctionDetails | None:
-    called = FunctionArn.parse(arn)
-    found = lambda_.find(session, called.qualified_name) if called.region == session.target.region else None
+    called, found = FunctionArn.parse(arn), lambda_.behind(session, arn)
     if found is None:
         return None
     configuration, is_ours = found.configuration, MADE_BY in found.configuration.description
@@ -118,13 +117,8 @@ def is_made_by_us(session: Session, found: Authorizer) -> bool:
     """Tell by the authorizer's tag; older ones have none, and their function says it."""
     if is_marked(tags.of(session, found.arn)):
         return True
-    called = FunctionArn.parse(found.function_arn)
-    function = lambda_.find(session, called.qualified_name) if called.region == session.target.region else None
+    function = lambda_.behind(session, found.function_arn)
     return function is not None and MADE_BY in function.configuration.description
-
-
-def is_marked(there: Mapping[str, str]) -> bool:
-    return MADE_BY_TAG in there.items()
 
 
 def default_name(session: Session) -> str | None:

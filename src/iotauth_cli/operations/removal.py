@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 
 from iotauth_cli.aws import domains, iam, iot, lambda_, tags, taking_back
 from iotauth_cli.aws.domains import DomainConfiguration
-from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.polling import retry
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError, NotFound
@@ -27,7 +26,7 @@ from iotauth_cli.operations.installation import AnyPart, Authorizer, Step, Wish
 from iotauth_cli.operations.installation.authorizer import Permission
 from iotauth_cli.operations.installation.function import POLICY_NAME, Function, Role
 from iotauth_cli.operations.installation.names import validate_authorizer
-from iotauth_cli.operations.installation.part import MADE_BY_TAG
+from iotauth_cli.operations.installation.part import is_marked
 from iotauth_cli.operations.installation.stack import refuse_removal, stack_of
 from iotauth_cli.operations.installation.storage import LogGroup, Table
 from iotauth_cli.operations.signing.keyring import Keyring
@@ -278,18 +277,13 @@ def endpoints_of(session: Session, name: str) -> Iterator[Endpoint]:
             continue
         found = tags.of(session, each.arn)
         if each.authorizer == name or found.get(MARK) == tags.holding(name):
-            yield Endpoint(each, MADE_BY_TAG in found.items())
+            yield Endpoint(each, is_marked(found))
 
 
 def other_reader(session: Session, wish: Wish) -> str | None:
     """Return why the table has to stay though the function goes: another authorizer's function reads it."""
     for other in every(session):
-        function = None if other.name == wish.authorizer else function_called(session, other.function_arn)
+        function = None if other.name == wish.authorizer else lambda_.behind(session, other.function_arn)
         if function is not None and function.configuration.environment.get("IOTAUTH_TABLE") == wish.table:
             return f"authorizer `{other.name}` needs it"
     return None
-
-
-def function_called(session: Session, arn: str) -> lambda_.Function | None:
-    called = FunctionArn.parse(arn)
-    return lambda_.find(session, called.qualified_name) if called.region == session.target.region else None

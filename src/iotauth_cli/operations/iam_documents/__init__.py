@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from iotauth_authorizer.grants import ArnScope
-from iotauth_cli.aws import iam, iot, logs, table
+from iotauth_cli.aws import iam, iot, lambda_, logs, table
 from iotauth_cli.operations import iot_logging
 from iotauth_cli.operations.iam_documents.grants import ADOPTING, CHANGING, READING, READING_A_STACK, Grant, Resource
 from iotauth_cli.operations.installation import Wish, function
@@ -121,9 +121,6 @@ def arns(resource: Resource, names: Names) -> list[str]:
     def of_iot(ending: str) -> str:
         return f"arn:{scope.partition}:iot:{scope.region}:{scope.account}:{ending}"
 
-    def function_arn(name: str) -> str:
-        return f"arn:{scope.partition}:lambda:{scope.region}:{scope.account}:function:{name}"
-
     def role(name: str) -> str:
         return f"arn:{scope.partition}:iam::{scope.account}:role/{name}"
 
@@ -133,7 +130,7 @@ def arns(resource: Resource, names: Names) -> list[str]:
         "authorizers": [iot.arn(scope, "*")],
         "authorizer": [iot.arn(scope, name) for name in with_signed(names.authorizers)],
         "table": [table.arn(scope, names.table)],
-        "function": [function_arn(names.function)],
+        "function": [lambda_.arn(scope, names.function)],
         "role": [role(function.role_name(names.function, scope.region))],
         "log-group": [f"{group}:*"],
         "log-group-itself": [group],
@@ -145,7 +142,7 @@ def arns(resource: Resource, names: Names) -> list[str]:
         "listener": [of_iot("client/iotauth-*")],
         "topics": [of_iot("topic/*")],
         "filters": [of_iot("topicfilter/*")],
-        "other-function": [function_arn(names.other_function or "")],
+        "other-function": [lambda_.arn(scope, names.other_function or "")],
         "stack": [f"arn:{scope.partition}:cloudformation:{scope.region}:{scope.account}:stack/{names.stack}/*"],
     }
     return known[resource]

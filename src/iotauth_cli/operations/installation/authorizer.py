@@ -304,8 +304,7 @@ def account_of(arn: object) -> str | None:
 def function_of(session: Session, wish: Wish) -> FunctionArn:
     if wish.function_arn:
         return FunctionArn.parse(wish.function_arn)
-    scope = session.scope
-    return FunctionArn.parse(f"arn:{scope.partition}:lambda:{scope.region}:{scope.account}:function:{wish.function}")
+    return FunctionArn.parse(lambda_.arn(session.scope, wish.function))
 
 
 def statement_id(authorizer: str) -> str:

@@ -22,6 +22,11 @@ Action = Literal["create", "update", "keep", "delete", "deactivate", "disable", 
 State = TypeVar("State")
 
 
+def is_marked(tags: Mapping[str, str]) -> bool:
+    """Tell by its tags whether iotauth made something."""
+    return MADE_BY_TAG in tags.items()
+
+
 @dataclass(frozen=True)
 class Step:
     """What is to happen to one part, and why.

@@ -20,13 +20,10 @@ STACK_NAME = "aws:cloudformation:stack-name"  # AWS sets this tag on functions, 
 
 def stack_of(session: Session, function_name: str) -> str | None:
     """Return the name of the stack that function *function_name* belongs to; None for no stack, or no function."""
-    scope = session.scope
-    arn = f"arn:{scope.partition}:lambda:{scope.region}:{scope.account}:function:{function_name}"
     try:
-        tags: dict[str, str] = session.call("lambda", "list_tags", Resource=arn).get("Tags", {})
+        return lambda_.tags(session, lambda_.arn(session.scope, function_name)).get(STACK_NAME)
     except NotFound:
         return None
-    return tags.get(STACK_NAME)
 
 
 def stack_behind(session: Session, wish: Wish) -> str | None:

@@ -9,7 +9,7 @@ from iotauth_authorizer.record import KEY
 from iotauth_cli.aws import lambda_, logs, table
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.errors import AccessDenied, Conflict
-from iotauth_cli.operations.installation.part import MADE_BY_TAG, Part
+from iotauth_cli.operations.installation.part import Part, is_marked
 
 RETENTION_DAYS = 30  # long enough to look back at an outage, short enough to cost nothing
 TAGS_S = 10.0  # until the tags of a new table are shown, at the longest
@@ -50,7 +50,7 @@ class LogGroup(Part[logs.LogGroup]):
         said = self.wish.settings.retention_days
         if said is not None or found.retention_days is not None:
             return said or found.retention_days
-        is_unfinished = lambda_.find(self.session, self.wish.function) is None and is_ours(self.read_tags(found))
+        is_unfinished = lambda_.find(self.session, self.wish.function) is None and is_marked(self.read_tags(found))
         return RETENTION_DAYS if is_unfinished else None
 
     def create(self) -> None:
@@ -148,7 +148,7 @@ class Table(Part[table.Table]):
         Source: ListTagsOfResource is eventually consistent (DynamoDB API reference, TagResource).
         """
         for pause in pauses(TAGS_S):
-            if is_ours(self.read_tags(found)):
+            if is_marked(self.read_tags(found)):
                 return True
             if found.status == "ACTIVE":
                 return False
@@ -168,8 +168,3 @@ class Table(Part[table.Table]):
     def put_tags(self, found: table.Table, added: Mapping[str, str]) -> None:
         table.wait_until_active(self.session, self.name)
         table.tag(self.session, self.arn, added)
-
-
-def is_ours(tags: Mapping[str, str]) -> bool:
-    key, value = MADE_BY_TAG
-    return tags.get(key) == value

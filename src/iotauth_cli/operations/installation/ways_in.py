@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from iotauth_cli.aws import domains, iot, tags
 from iotauth_cli.aws.domains import CUSTOM_AUTH, SECURE_MQTT, DomainConfiguration
 from iotauth_cli.errors import Conflict
-from iotauth_cli.operations.installation.part import Part
-from iotauth_cli.operations.installation.storage import is_ours
+from iotauth_cli.operations.installation.part import Part, is_marked
 
 
 class DefaultAuthorizer(Part[iot.Authorizer]):
@@ -83,7 +82,7 @@ class AlpnFreeEndpoint(Part[DomainConfiguration]):
         Raises:
             Conflict: it has the name, is no such endpoint, and has no tag of ours.
         """
-        if found is not None and self.drift(found) and not is_ours(tags.of(self.session, found.arn)):
+        if found is not None and self.drift(found) and not is_marked(tags.of(self.session, found.arn)):
             raise Conflict(
                 f"domain configuration `{self.name}` exists and was not made by iotauth",
                 hint="choose another name: `--alpn-free-name NAME`",
