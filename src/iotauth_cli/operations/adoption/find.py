@@ -16,7 +16,7 @@ from iotauth_cli.operations.installation import stack
 from iotauth_cli.operations.installation.function import HANDLER
 from iotauth_cli.operations.installation.names import validate_authorizer
 from iotauth_cli.operations.installation.part import MADE_BY
-from iotauth_cli.operations.invoke_permission import permission_for, unbound
+from iotauth_cli.operations.invoke_permission import listed, permission_for, unbound
 from iotauth_cli.policy.match import compile_pattern
 
 WAY_BACK = "iotauth:previous-function"  # the tag on an adopted authorizer: the ARN of the function that it called
@@ -198,10 +198,8 @@ def named_tables(session: Session, function: lambda_.Function, every: list[str])
 
 
 def resources_of(document: dict[str, Any]) -> Iterator[str]:
-    statements = document.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        found = statement.get("Resource", [])
-        yield from [found] if isinstance(found, str) else found
+    for statement in listed(document.get("Statement", [])):
+        yield from listed(statement.get("Resource", []))
 
 
 def choose_table(session: Session, candidate: Candidate, found: Tables, name: str | None) -> list[TableFound]:
@@ -287,7 +285,7 @@ def sharers_of(session: Session, authorizer: iot.Authorizer, function: str) -> d
     return {"shares_function": tuple(others)}
 
 
-def side_effects_of(session: Session, authorizer: iot.Authorizer, function: str) -> dict[str, Any]:
+def side_effects_of(session: Session, _authorizer: iot.Authorizer, function: str) -> dict[str, Any]:
     """Say what else the function may do: when it is asked no more, that ends; when it is compared, it may do it."""
     found = function_of(session, function)
     role = found.configuration.role.rpartition("/")[2] if found else ""
@@ -300,10 +298,8 @@ def side_effects_of(session: Session, authorizer: iot.Authorizer, function: str)
 
 
 def actions_of(document: dict[str, Any]) -> Iterator[str]:
-    statements = document.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        found = statement.get("Action", []) if statement.get("Effect") == "Allow" else []
-        yield from [found] if isinstance(found, str) else found
+    for statement in listed(document.get("Statement", [])):
+        yield from listed(statement.get("Action", [])) if statement.get("Effect") == "Allow" else ()
 
 
 def reserved_of(session: Session, _authorizer: iot.Authorizer, function: str) -> dict[str, Any]:

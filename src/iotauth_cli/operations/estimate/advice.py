@@ -46,7 +46,7 @@ def suggestions(
     if fleet.protocol == "http":
         return () if fleet.is_cached else (caching(),)
     jitter_s = suggested_jitter(fleet.devices, limits, float(function.cold_s))
-    found = [refresh(fleet, function, prices), disconnect(fleet), *jitter(fleet, limits, jitter_s)]
+    found = [refresh(fleet, function, prices), disconnect(fleet), *jitter(fleet, jitter_s)]
     found += reservation(fleet, function, limits, jitter_s)
     if jitter_s > PATIENCE_S:
         found.append(connects(fleet, jitter_s))
@@ -81,7 +81,7 @@ def disconnect(fleet: Fleet) -> Suggestion:
     return Suggestion("disconnect", MAX_TIMER_S, "s", why, option)
 
 
-def jitter(fleet: Fleet, limits: Limits, jitter_s: int) -> list[Suggestion]:
+def jitter(fleet: Fleet, jitter_s: int) -> list[Suggestion]:
     if not 0 < jitter_s <= LONGEST_JITTER_S:
         return []
     rate = fleet.devices / jitter_s
