@@ -227,6 +227,13 @@ def test_a_table_that_nobody_names_is_asked_for(desk: Desk, stack: Deployment, s
     assert "stack `older` has no output `TableName`, and its function `theirs` names no table" in typed.text
 
 
+def test_a_template_of_what_a_stack_has_made_says_whose_it_is(project: Desk) -> None:
+    """Deployed beside the stack it would meet every name taken; that is said before anybody tries."""
+    [told] = [line for line in project("template", "-o", "copy.yaml").lines if " owns function " in line]
+    assert told.startswith(f"! stack `{STACK}` owns function `")
+    assert "another region or account" in told
+
+
 @pytest.mark.parametrize(
     ("template", "said"),
     [

@@ -484,7 +484,14 @@ def test_the_template_is_printed_or_written(desk: Desk) -> None:
     assert printed.code == 0, printed.text
     assert 'resource "aws_iot_authorizer" "gates"' in printed.text
     one = desk("template", "gates", "-o", "gates.yaml")
-    assert one.lines[-1] == "wrote `gates.yaml`"
+    assert one.lines[-2:] == [
+        "wrote `gates.yaml`",
+        "! next: `iotauth template gates --format sam -o infrastructure` writes the function's code beside it",
+    ]
+    said = (
+        "! left out: `gates` is the default authorizer; where you deploy this, `iotauth authorizer set-default gates`"
+    )
+    assert said in one.lines
     assert [path.name for path in desk.folder.iterdir()] == ["gates.yaml"]
     all_ = desk("template", "gates", "--format", "cloudformation", "-o", "infrastructure")
     assert all_.lines[-2] == "wrote `infrastructure/function.zip`"

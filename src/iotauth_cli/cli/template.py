@@ -11,7 +11,8 @@ import typer
 from iotauth_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from iotauth_cli.operations.templates import Written
+    from iotauth_cli.cli.context import Context
+    from iotauth_cli.operations.templates import Existing, Written
 
 NAMES = ("sam", "cloudformation", "terraform")
 # How each is deployed from the folder that it was written to.
@@ -50,19 +51,42 @@ def template(
     if new and (format_ != "sam" or name is not None):
         raise InputError("`--new` is a SAM template for any authorizer", hint="leave `--format` and the name out")
     context = ctx.obj.with_flags(authorizer=name)
+    voice = context.output
     if new:
         written = templates.blank()
     else:
-        written = templates.write(templates.read(context.session, context.settings.authorizer), format_)
-    voice = context.output
+        found = templates.read(context.session, context.settings.authorizer)
+        written = templates.write(found, format_)
+        voice.say(*beside(context, found))
     voice.say(*written.notes)
     if output is None:
         voice.result(document(format_, written, ()), written.text.rstrip("\n"))
-        return
-    paths = templates.save(written, output, force=force)
-    voice.result(document(format_, written, paths), [f"wrote `{context.shown(path)}`" for path in shown(paths)])
+        paths: tuple[Path, ...] = ()
+    else:
+        paths = templates.save(written, output, force=force)
+        voice.result(document(format_, written, paths), [f"wrote `{context.shown(path)}`" for path in shown(paths)])
     if len(paths) > 1:
         voice.say(f"next: `cd {quote(context.shown(paths[0].parent))} && {FIRST if new else NEXT[format_]}`")
+    elif len(written.files) > 1:
+        again = "template --new" if new else f"template {f'{quote(name)} ' if name else ''}--format {format_}"
+        voice.say(f"next: {context.command(f'{again} -o infrastructure')} writes the function's code beside it")
+
+
+def beside(context: Context, found: Existing) -> list[str]:
+    """Return what no template can say: which is the default authorizer, and that a stack has all of this already."""
+    from iotauth_cli.operations.installation.stack import stack_of
+
+    lines = []
+    if found.default:
+        again = context.command(f"authorizer set-default {quote(found.default)}")
+        lines.append(f"left out: `{found.default}` is the default authorizer; where you deploy this, {again}")
+    stack = stack_of(context.session, found.function.name) if found.function else None
+    if stack and found.function:
+        lines.append(
+            f"stack `{stack}` owns function `{found.function.name}` already: deploy this in another region or account, "
+            "or take the function out of that stack first"
+        )
+    return lines
 
 
 def shown(paths: tuple[Path, ...]) -> list[Path]:
