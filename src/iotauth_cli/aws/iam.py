@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from iotauth_authorizer.grants import ArnScope
 from iotauth_cli.aws.polling import retry
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AwsError, NotFound
@@ -28,6 +29,11 @@ class Role:
     policy: Document | None
     tags: Mapping[str, str] = field(default_factory=dict)
     created_at: int | None = field(default=None, compare=False)  # epoch seconds
+
+
+def arn(scope: ArnScope, name: str) -> str:
+    """Return the ARN that a role *name* has or will have."""
+    return f"arn:{scope.partition}:iam::{scope.account}:role/{name}"
 
 
 def find(session: Session, name: str, policy_name: str) -> Role | None:
@@ -93,6 +99,10 @@ def tag(session: Session, name: str, tags: Mapping[str, str]) -> None:
     change(session, "tag_role", RoleName=name, Tags=listed(tags))
 
 
+def untag(session: Session, name: str, keys: Sequence[str]) -> None:
+    change(session, "untag_role", RoleName=name, TagKeys=list(keys))
+
+
 def change(session: Session, operation: str, **parameters: Any) -> None:
     """Change a role. One that is new may be unknown yet where this call comes in, and two may change it at once."""
 
@@ -104,6 +114,16 @@ def change(session: Session, operation: str, **parameters: Any) -> None:
 
 def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def strip(session: Session, role: str, policies: Sequence[str]) -> None:
+    """Free the role of *policies*, its own or attached: with any of them IAM does not delete it."""
+    for each in session.call("iam", "list_attached_role_policies", RoleName=role)["AttachedPolicies"]:
+        if each["PolicyName"] in policies:
+            session.call("iam", "detach_role_policy", RoleName=role, PolicyArn=each["PolicyArn"])
+    for name in session.call("iam", "list_role_policies", RoleName=role)["PolicyNames"]:
+        if name in policies:
+            session.call("iam", "delete_role_policy", RoleName=role, PolicyName=name)
 
 
 def delete(session: Session, name: str, policy_name: str) -> None:

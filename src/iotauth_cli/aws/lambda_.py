@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -174,6 +174,11 @@ def reserve(session: Session, name: str, calls: int) -> None:
     change(session, "put_function_concurrency", FunctionName=name, ReservedConcurrentExecutions=calls)
 
 
+def unreserve(session: Session, name: str) -> None:
+    """Let the function share the account's calls with all others, with no limit of its own."""
+    change(session, "delete_function_concurrency", FunctionName=name)
+
+
 @dataclass(frozen=True)
 class Concurrency:
     """How many calls may run at once in the region, and how many of them are not kept for single functions."""
@@ -203,6 +208,10 @@ def tags(session: Session, arn: str) -> dict[str, str]:
 def tag(session: Session, arn: str, added: Mapping[str, str]) -> None:
     """Put tags on the function, beside those that it has."""
     change(session, "tag_resource", Resource=arn, Tags=dict(added))
+
+
+def untag(session: Session, arn: str, keys: Sequence[str]) -> None:
+    change(session, "untag_resource", Resource=arn, TagKeys=list(keys))
 
 
 def parameters(wanted: Configuration) -> dict[str, Any]:

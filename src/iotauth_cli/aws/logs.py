@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,10 @@ def tags(session: Session, arn: str) -> dict[str, str]:
 def tag(session: Session, arn: str, added: Mapping[str, str]) -> None:
     """Put tags on the group, beside those that it has."""
     change(session, "tag_resource", resourceArn=arn, tags=dict(added))
+
+
+def untag(session: Session, arn: str, keys: Sequence[str]) -> None:
+    change(session, "untag_resource", resourceArn=arn, tagKeys=list(keys))
 
 
 def change(session: Session, operation: str, **parameters: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -146,6 +146,10 @@ def tags(session: Session, arn: str) -> dict[str, str]:
 def tag(session: Session, arn: str, added: Mapping[str, str]) -> None:
     """Put tags on the table, beside those that it has."""
     change(session, "tag_resource", ResourceArn=arn, Tags=listed(added))
+
+
+def untag(session: Session, arn: str, keys: Sequence[str]) -> None:
+    change(session, "untag_resource", ResourceArn=arn, TagKeys=list(keys))
 
 
 def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:

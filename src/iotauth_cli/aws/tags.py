@@ -6,7 +6,7 @@ Source: AWS IoT developer guide, "Tagging your AWS IoT resources".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from iotauth_cli.aws.session import Session
 
@@ -27,6 +27,6 @@ def put(session: Session, arn: str, tags: Mapping[str, str]) -> None:
     session.call("iot", "tag_resource", resourceArn=arn, tags=[{"Key": k, "Value": v} for k, v in tags.items()])
 
 
-def remove(session: Session, arn: str, keys: list[str]) -> None:
+def remove(session: Session, arn: str, keys: Sequence[str]) -> None:
     """Take tags away; that one is not there is no error."""
-    session.call("iot", "untag_resource", resourceArn=arn, tagKeys=keys)
+    session.call("iot", "untag_resource", resourceArn=arn, tagKeys=list(keys))

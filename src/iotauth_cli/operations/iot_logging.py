@@ -141,8 +141,7 @@ def _role(session: Session, found: iot.Logging | None) -> tuple[str, bool]:
         iam.trust(session, name, trust())
     if role is None or role.policy != policy(session):
         iam.put_policy(session, name, POLICY_NAME, policy(session))
-    scope = session.scope
-    return f"arn:{scope.partition}:iam::{scope.account}:role/{name}", role is None
+    return iam.arn(session.scope, name), role is None
 
 
 def _is_usable(session: Session, role_arn: str) -> bool:

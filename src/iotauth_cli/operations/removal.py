@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from iotauth_cli.aws import domains, iam, iot, lambda_, tags, taking_back
+from iotauth_cli.aws import domains, iam, iot, lambda_, tags
 from iotauth_cli.aws.domains import DomainConfiguration
 from iotauth_cli.aws.polling import retry
 from iotauth_cli.aws.session import Session
@@ -224,7 +224,7 @@ def take_away(session: Session, part: AnyPart) -> None:
     def attempt() -> None:
         with contextlib.suppress(NotFound):
             if part.resource == "role":
-                taking_back.strip(session, part.name, added_policies(session, part.name))
+                iam.strip(session, part.name, added_policies(session, part.name))
             part.take_away()
 
     retry(attempt, lambda problem: problem.aws_code in PASSING[part.resource], session.sleep)

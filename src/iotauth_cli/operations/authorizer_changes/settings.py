@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from iotauth_authorizer.authorize import Settings
 from iotauth_cli import bundle
-from iotauth_cli.aws import lambda_, logs, surroundings, taking_back
+from iotauth_cli.aws import lambda_, logs, surroundings
 from iotauth_cli.operations.authorizer_changes.change import Change, missing
 from iotauth_cli.operations.installation import FunctionSettings
 from iotauth_cli.operations.installation.function import TIMERS, Function
@@ -112,7 +112,7 @@ class FunctionChange(Change):
             lambda_.update_configuration(self.session, self.name, self.configuration(found))
             lambda_.wait_until_ready(self.session, self.name)
         if self.changes.unreserve:
-            taking_back.unreserve(self.session, self.name)
+            lambda_.unreserve(self.session, self.name)
         elif self.said.reserved_concurrency is not None:
             lambda_.reserve(self.session, self.name, self.said.reserved_concurrency)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from iotauth_cli.aws import domains, taking_back
+from iotauth_cli.aws import domains
 from iotauth_cli.aws.session import Session
 from iotauth_cli.operations.authorizer_changes.change import Change, Changes
 from iotauth_cli.operations.installation import AnyPart, Wish, parts
@@ -44,14 +44,7 @@ class TagChange(Change):
         if found is not None and put:
             self.part.put_tags(found, put)
         if found is not None and gone:
-            is_role = self.part.resource == "role"
-            taking_back.untag(
-                self.session, self.part.resource, self.name if is_role else arn_of(self.part, found), gone
-            )
-
-
-def arn_of(part: AnyPart, found: object) -> str:
-    return str(getattr(found, "arn", None) or getattr(part, "arn"))  # noqa: B009  # a table's is the part's
+            self.part.take_tags(found, gone)
 
 
 def tag_changes(session: Session, wish: Wish, changes: Changes) -> Iterator[Change]:

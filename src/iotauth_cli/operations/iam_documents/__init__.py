@@ -121,9 +121,6 @@ def arns(resource: Resource, names: Names) -> list[str]:
     def of_iot(ending: str) -> str:
         return f"arn:{scope.partition}:iot:{scope.region}:{scope.account}:{ending}"
 
-    def role(name: str) -> str:
-        return f"arn:{scope.partition}:iam::{scope.account}:role/{name}"
-
     group = logs.arn(scope, logs.group_of(names.function))
     known: dict[Resource, list[str]] = {
         "any": ["*"],
@@ -131,11 +128,11 @@ def arns(resource: Resource, names: Names) -> list[str]:
         "authorizer": [iot.arn(scope, name) for name in with_signed(names.authorizers)],
         "table": [table.arn(scope, names.table)],
         "function": [lambda_.arn(scope, names.function)],
-        "role": [role(function.role_name(names.function, scope.region))],
+        "role": [iam.arn(scope, function.role_name(names.function, scope.region))],
         "log-group": [f"{group}:*"],
         "log-group-itself": [group],
         "iot-log-group": [f"{logs.arn(scope, logs.IOT_GROUP)}:*"],
-        "iot-log-role": [role(iot_logging.role_name_in(scope.region))],
+        "iot-log-role": [iam.arn(scope, iot_logging.role_name_in(scope.region))],
         "domains": [of_iot("domainconfiguration/*")],
         "domain": [of_iot(f"domainconfiguration/{name}-*") for name in names.authorizers],
         "devices": [of_iot("client/*")],

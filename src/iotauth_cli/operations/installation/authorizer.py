@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +91,9 @@ class Authorizer(Part[iot.Authorizer]):
 
     def put_tags(self, found: iot.Authorizer, added: Mapping[str, str]) -> None:
         tags.put(self.session, found.arn, added)
+
+    def take_tags(self, found: iot.Authorizer, keys: Sequence[str]) -> None:
+        tags.remove(self.session, found.arn, keys)
 
     def remove(self, found: iot.Authorizer) -> None:
         if found.is_active:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -71,8 +71,7 @@ class Role(Part[iam.Role]):
 
     @property
     def arn(self) -> str:
-        scope = self.session.scope
-        return f"arn:{scope.partition}:iam::{scope.account}:role/{self.name}"
+        return iam.arn(self.session.scope, self.name)
 
     @property
     def trust(self) -> iam.Document:
@@ -120,6 +119,9 @@ class Role(Part[iam.Role]):
 
     def put_tags(self, found: iam.Role, added: Mapping[str, str]) -> None:
         iam.tag(self.session, self.name, added)
+
+    def take_tags(self, found: iam.Role, keys: Sequence[str]) -> None:
+        iam.untag(self.session, self.name, keys)
 
 
 class Function(Part[lambda_.Function]):
@@ -302,6 +304,9 @@ class Function(Part[lambda_.Function]):
 
     def put_tags(self, found: lambda_.Function, added: Mapping[str, str]) -> None:
         lambda_.tag(self.session, found.arn, added)
+
+    def take_tags(self, found: lambda_.Function, keys: Sequence[str]) -> None:
+        lambda_.untag(self.session, found.arn, keys)
 
 
 def differences(found: lambda_.Configuration, wanted: lambda_.Configuration) -> list[str]:

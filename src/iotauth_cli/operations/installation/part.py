@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -141,6 +141,10 @@ class Part(ABC, Generic[State]):
 
     def put_tags(self, found: State, added: Mapping[str, str]) -> None:
         """Put tags on the part, beside those that it has."""
+        raise NotImplementedError(f"a {self.resource} has no tags")
+
+    def take_tags(self, found: State, keys: Sequence[str]) -> None:
+        """Take tags away from the part; that one is not there is no error."""
         raise NotImplementedError(f"a {self.resource} has no tags")
 
     def question(self, found: State) -> str | None:

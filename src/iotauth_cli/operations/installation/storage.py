@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from iotauth_authorizer.record import KEY
 from iotauth_cli.aws import lambda_, logs, table
@@ -68,6 +68,9 @@ class LogGroup(Part[logs.LogGroup]):
 
     def put_tags(self, found: logs.LogGroup, added: Mapping[str, str]) -> None:
         logs.tag(self.session, self.arn, added)
+
+    def take_tags(self, found: logs.LogGroup, keys: Sequence[str]) -> None:
+        logs.untag(self.session, self.arn, keys)
 
 
 class Table(Part[table.Table]):
@@ -168,3 +171,6 @@ class Table(Part[table.Table]):
     def put_tags(self, found: table.Table, added: Mapping[str, str]) -> None:
         table.wait_until_active(self.session, self.name)
         table.tag(self.session, self.arn, added)
+
+    def take_tags(self, found: table.Table, keys: Sequence[str]) -> None:
+        table.untag(self.session, self.arn, keys)

@@ -7,7 +7,7 @@ protocol say what port and ALPN would.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from iotauth_cli.aws import domains, iot, tags
 from iotauth_cli.aws.domains import CUSTOM_AUTH, SECURE_MQTT, DomainConfiguration
@@ -105,3 +105,6 @@ class AlpnFreeEndpoint(Part[DomainConfiguration]):
 
     def put_tags(self, found: DomainConfiguration, added: Mapping[str, str]) -> None:
         tags.put(self.session, found.arn, added)
+
+    def take_tags(self, found: DomainConfiguration, keys: Sequence[str]) -> None:
+        tags.remove(self.session, found.arn, keys)
