@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AwsError, Conflict, NotFound
+from iotauth_cli.errors import AccessDenied, AwsError, Conflict, NotFound
 from iotauth_cli.operations import authorizers, removal
+from iotauth_cli.operations.adoption import switch
+from iotauth_cli.operations.adoption.rows import Login
 from iotauth_cli.operations.authorizers import Plan, Wish
 from iotauth_cli.operations.installation import FunctionSettings
+from iotauth_cli.secret import Secret
 from support_aws import Pauses
 from support_control import REGION
 from support_installation import WISH, Account, Watched
@@ -260,3 +264,39 @@ def test_a_role_that_is_gone_takes_its_function_with_it(account: Account) -> Non
     create(session)
     assert "lambda:delete_function" in session.changes
     assert [each["Sid"] for each in statements(account)] == ["iotauth-doors"]
+
+
+def test_a_function_that_could_not_be_made_is_told_at_once(account: Account) -> None:
+    """It does not become ready by waiting."""
+    failed = {"State": "Failed", "StateReason": "The function could not be created due to an internal error"}
+    session = late(account, get_function_configuration=[None] * 3 + [failed])
+    with pytest.raises(AwsError, match="`doors-authorizer` could not be made: The function could not be created"):
+        create(session)
+    assert session.sleep == Pauses([])
+
+
+def test_variables_that_are_not_shown_are_not_lost(account: Account) -> None:
+    """With a key of one's own Lambda shows them to whoever may use it; a change names all of them, or they are gone."""
+    create(account.session(), CHOSEN)
+    sealed = {"Environment": {"Error": {"ErrorCode": "AccessDeniedException", "Message": "KMS access was denied"}}}
+    session = late(account, get_function_configuration=[sealed] * 5)
+    with pytest.raises(Conflict, match="are not shown, and a change would lose them: KMS access was denied"):
+        authorizers.plan(session, replace(WISH, settings=FunctionSettings(memory_mb=1024)))
+    variables = account.client("lambda").get_function_configuration(FunctionName=WISH.function)["Environment"]
+    assert variables["Variables"]["IOTAUTH_REFRESH_AFTER_S"] == "7200"
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        busy(),
+        coded(AccessDenied("The role defined for the function cannot be assumed by Lambda."), "AccessDeniedException"),
+    ],
+    ids=["being changed", "new role"],
+)
+def test_a_function_that_cannot_be_called_yet_is_asked_again(account: Account, problem: AwsError) -> None:
+    """Ours is tried before the switch; that its role is new is no reason to give up."""
+    function = FunctionArn.parse(f"arn:aws:lambda:{REGION}:123456789012:function:doors-authorizer")
+    login = Login("thermo-1", "thermo-1", Secret("x"), None)
+    found = switch.called(late(account, invoke=[problem]), function, login, WISH.authorizer)
+    assert found.fault == "it is not ready yet"

@@ -55,6 +55,8 @@ class Function:
     is_ready: bool  # neither being created nor in the middle of an update
     reserved_concurrency: int | None = None  # calls at once that are kept for it, where that was asked
     changed_at: int | None = field(default=None, compare=False)  # epoch seconds
+    failure: str | None = None  # why it never came to be, in Lambda's words
+    sealed: str | None = None  # why its variables are not shown: they are not none
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ def find(session: Session, name: str) -> Function | None:
             description=found.get("Description", ""),
         ),
         changed_at=moment(found.get("LastModified")),
+        failure=found.get("StateReason", "no reason was given") if found.get("State") == "Failed" else None,
+        sealed=found.get("Environment", {}).get("Error", {}).get("Message"),
         is_ready=found.get("State", "Active") in ("Active", "Inactive")
         and found.get("LastUpdateStatus", "Successful") != "InProgress",
     )
@@ -229,6 +233,12 @@ def parameters(wanted: Configuration) -> dict[str, Any]:
 def wait_until_ready(session: Session, name: str) -> None:
     def is_ready() -> bool:
         found = find(session, name)
+        if found is not None and found.failure is not None:
+            raise AwsError(
+                f"function `{name}` could not be made: {found.failure}",
+                hint=f"take it away, `{session.target.aws_command} lambda delete-function --function-name {name}`, "
+                "and run the same command again",
+            )
         return found is not None and found.is_ready
 
     wait_until(is_ready, f"function `{name}` is ready", session.sleep)

@@ -21,7 +21,7 @@ from iotauth_cli.aws import iot, lambda_, tags
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
-from iotauth_cli.errors import AccessDenied, BadAnswer, Conflict, NotFound
+from iotauth_cli.errors import AccessDenied, AwsError, BadAnswer, Conflict, NotFound
 from iotauth_cli.operations import authorizers
 from iotauth_cli.operations.adoption.compare import Verdict, ours, request_of, verdict_of
 from iotauth_cli.operations.adoption.find import OUR_FUNCTION, WAY_BACK, is_ours
@@ -210,6 +210,10 @@ def called(session: Session, function: FunctionArn, login: Login, authorizer: st
         found = lambda_.invoke(session, function, build_event(request_of(login, authorizer, "")))
     except NotFound:  # a function that was made a moment ago
         return Verdict(fault="it is not there yet")
+    except AwsError as problem:  # or is being changed, or its role is not known to all of Lambda
+        if not (lambda_.is_being_changed(problem) or lambda_.is_role_new(problem)):
+            raise
+        return Verdict(fault="it is not ready yet")
     return Verdict(fault="it failed") if found.error is not None else verdict_of(found.answer)
 
 

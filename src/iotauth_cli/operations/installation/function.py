@@ -12,7 +12,7 @@ from iotauth_authorizer.grants import ArnScope
 from iotauth_cli import bundle
 from iotauth_cli.aws import iam, iot, lambda_, logs, surroundings, table
 from iotauth_cli.aws.lambda_ import FunctionArn
-from iotauth_cli.errors import InputError
+from iotauth_cli.errors import Conflict, InputError
 from iotauth_cli.operations.installation.authorizer import ACCOUNT, SOURCE, conditions_of
 from iotauth_cli.operations.installation.part import MADE_BY, Part
 
@@ -176,12 +176,20 @@ class Function(Part[lambda_.Function]):
         return found.configuration.description
 
     def refuse(self, found: lambda_.Function | None) -> None:
-        """Refuse to keep more calls at once for the function than the others of the account can spare.
+        """Refuse to lose variables, and to keep more calls at once than the others of the account can spare.
 
         Raises:
+            Conflict: the function's variables are sealed with a key that this user may not use; any change of it names
+                all of them anew.
             InputError: AWS keeps the last 100 for those that reserve none. Source: Lambda developer guide,
                 "Configuring reserved concurrency".
         """
+        if found is not None and found.sealed:
+            raise Conflict(
+                f"the variables of function `{self.name}` are not shown, and a change would lose them: {found.sealed}",
+                hint=f"have whoever owns its key let you use it: `{self.session.target.aws_command} lambda "
+                f"get-function-configuration --function-name {self.name} --query KMSKeyArn`",
+            )
         wanted = self.wish.settings.reserved_concurrency
         if not wanted:
             return
