@@ -23,7 +23,7 @@ from iotauth_cli.operations.authorizers import Plan, Wish
 from iotauth_cli.operations.installation import FunctionSettings
 from iotauth_cli.operations.installation.names import may_be_in_tag, validate
 from support_aws import Pauses
-from support_control import REGION
+from support_control import REGION, zipped
 from support_installation import WISH, Account, Broken, Watched
 
 ACCOUNT = "123456789012"
@@ -382,6 +382,22 @@ def test_what_was_chosen_otherwise_and_not_said_stays(account: Account) -> None:
     assert set(reasons(account)) == {"function", "table"}
     create(account.session())
     assert seen(account) == {**before, "protected": True}
+
+
+def test_code_goes_up_only_when_its_hash_differs(account: Account) -> None:
+    """Another setting sends none, and code of another version is sent once."""
+    create(account.session())
+    functions = account.client("lambda")
+    functions.update_function_configuration(FunctionName=WISH.function, Timeout=3)
+    session = account.session()
+    create(session)
+    assert "lambda:update_function_configuration" in session.changes
+    assert "lambda:update_function_code" not in session.changes
+    functions.update_function_code(FunctionName=WISH.function, ZipFile=zipped({"app.py": "x = 1"}))
+    assert reasons(account)["function"] == "function code differs from this version's"
+    session = account.session()
+    create(session)
+    assert [call for call in session.changes if call.startswith("lambda:")] == ["lambda:update_function_code"]
 
 
 def test_what_is_said_is_put_right_and_told_in_words(account: Account) -> None:
