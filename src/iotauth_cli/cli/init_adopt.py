@@ -17,8 +17,11 @@ from iotauth_cli.errors import InputError
 if TYPE_CHECKING:
     from iotauth_cli.cli.context import Context
     from iotauth_cli.operations.adoption.compare import Comparison
-    from iotauth_cli.operations.adoption.find import Candidate, TableFound
+    from iotauth_cli.operations.adoption.find import Around, Candidate, TableFound
+    from iotauth_cli.operations.adoption.rollback import Plan as Back
+    from iotauth_cli.operations.adoption.rollback import Stranded
     from iotauth_cli.operations.adoption.rows import Census, Login
+    from iotauth_cli.operations.authorizers import Plan
 
 COMPARED = 200  # logins, unless somebody says otherwise: a minute of calls, and rows of one tool are much alike
 
@@ -41,18 +44,62 @@ class Said:
         return (0 if self.dry_run else COMPARED) if self.compare is None else self.compare
 
 
+@dataclass(frozen=True)
+class Adoption:
+    """What was found out, and what is to be done. *before* and *after* are iotauth.yaml as it is and is to be."""
+
+    candidate: Candidate
+    table: str
+    around: Around
+    census: Census
+    compared: Comparison | None
+    logins: list[Login]
+    plan: Plan
+    before: str | None
+    after: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {
+            "authorizer": self.candidate.name,
+            "table": self.table,
+            "function": self.plan.wish.function,
+            "previous_function": self.candidate.old_function,
+            "rows": render.rows_document(self.census),
+            "comparison": render.comparison_document(self.compared),
+            "steps": render.steps_document(self.plan.steps),
+        }
+
+
 def adopt(context: Context, said: Said) -> int:
     """Find what is to be adopted, show what both functions do, and switch."""
-    from iotauth_cli.operations.adoption import compare as comparing
-    from iotauth_cli.operations.adoption import find, memory, names, switch
+    from iotauth_cli.operations.adoption import find
 
-    output, session, now = context.output, context.session, int(time.time())
+    now = int(time.time())
     context.note(option="--adopt")
     candidate = choose(context, said.authorizer)
     find.check(candidate)
     table = choose_table(context, candidate, said.table)
     function = said.function or (candidate.function and candidate.previous and candidate.function.name)
     context = context.with_flags(authorizer=candidate.name, table=table.name, function=function or None)
+    found = examined(context, said, candidate, table, now)
+    note(context, found.document)
+    context.output.say(*render.planned(found.plan.steps, where(context)))
+    if found.before != found.after:
+        context.output.say(f"  write the three names into `{context.shown(settings_path(context))}`")
+    differs = found.compared is not None and found.compared.differences
+    against = refused(candidate.name, "adopted", "the two functions differ") if differs else None
+    question = render.question(candidate.name, found.plan.wish.function, found.around) if found.plan.changes else None
+    if (code := held_back(context, said, found.document, against, question)) is not None:
+        return code
+    return switch_over(context, found, now)
+
+
+def examined(context: Context, said: Said, candidate: Candidate, table: TableFound, now: int) -> Adoption:
+    """Look at everything and let both functions be asked; say what there is, and change nothing."""
+    from iotauth_cli.operations.adoption import find, names, switch
+
+    output, session = context.output, context.session
     around = find.around(session, candidate)
     output.say(*render.found(candidate, table, around))
     census = count(context, now, said.compared)
@@ -60,53 +107,40 @@ def adopt(context: Context, said: Said) -> int:
     is_switched = candidate.previous is not None
     compared = None if is_switched else compare(context, candidate.old_function, census, said, now)
     logins = (compared.let_in if compared else []) or admitted(context, census, now)
-    timers = compared.usual_timers if compared else None
-    if compared is not None:
-        output.say(*render.timers(timers, compared))
-    elif not is_switched:
-        output.say(render.own_timers(comparing.OUR_TIMERS))
-    wish = replace(context.wish(), settings=switch.settings_of(timers))
-    plan = switch.plan(session, wish, candidate.old_function)
-    path = settings_path(context)
-    before, after = names.planned(path, names_of(context), **flags(context))
-    document = {
-        "authorizer": candidate.name,
-        "table": table.name,
-        "function": wish.function,
-        "previous_function": candidate.old_function,
-        "rows": render.rows_document(census),
-        "comparison": render.comparison_document(compared),
-        "steps": render.steps_document(plan.steps),
-    }
-    note(context, document)
-    output.say(*render.planned(plan.steps, where(context)))
-    if before != after:
-        output.say(f"  write the three names into `{context.shown(path)}`")
-    if said.dry_run:
-        context.note_nothing()
-        output.result({**document, "applied": False})
-        return 0
-    if compared is not None and compared.differences and not said.force:
-        output.result({**document, "applied": False}, refused(candidate.name, "adopted", "the two functions differ"))
-        return 1
-    if plan.changes and not output.confirm(render.question(candidate.name, wish.function, around)):
-        output.say("nothing was changed")
-        return 1
-    known = memory.recall(context.store, candidate.name)
-    before = known.before if known else before
-    memory.keep(
-        context.store,
-        memory.Memory(candidate.name, candidate.old_function, wish.function, table.name, before, after),
-    )
-    carry_out(output, switch.apply(session, plan, candidate.old_function, logins, now), plan.steps)
-    proof = switch.prove(session, wish, candidate.old_function, logins)
-    is_written = names.write(path, after)
+    if not is_switched:
+        output.say(*timers(compared))
+    settings = switch.settings_of(compared.usual_timers if compared else None)
+    plan = switch.plan(session, replace(context.wish(), settings=settings), candidate.old_function)
+    before, after = names.planned(settings_path(context), names_of(context), **flags(context))
+    return Adoption(candidate, table.name, around, census, compared, logins, plan, before, after)
+
+
+def timers(compared: Comparison | None) -> list[str]:
+    """Return which timers ours gets, and why."""
+    from iotauth_cli.operations.adoption.compare import OUR_TIMERS
+
+    return [render.own_timers(OUR_TIMERS)] if compared is None else render.timers(compared.usual_timers, compared)
+
+
+def switch_over(context: Context, found: Adoption, now: int) -> int:
+    """Remember the way back, switch, let AWS IoT ask our function, and write the names into the settings."""
+    from iotauth_cli.operations.adoption import memory, names, switch
+
+    output, session, name = context.output, context.session, found.candidate.name
+    wish, previous, path = found.plan.wish, found.candidate.old_function, settings_path(context)
+    known = memory.recall(context.store, name)
+    before = known.before if known else found.before
+    memory.keep(context.store, memory.Memory(name, previous, wish.function, found.table, before, found.after))
+    carry_out(output, switch.apply(session, found.plan, previous, found.logins, now), found.plan.steps)
+    proof = switch.prove(session, wish, previous, found.logins)
+    is_written = names.write(path, found.after)
     if is_written:
         output.say(f"wrote `{context.shown(path)}`")
-    ready = f"authorizer `{candidate.name}` calls `{wish.function}`"
-    text = ready if plan.changes or is_written else f"{ready} already; nothing was changed"
-    output.result({**document, "applied": True, "proof": proof.client_id}, [render.proven(proof, candidate.name), text])
-    output.say(*afterwards(context, census, logins))
+    ready = f"authorizer `{name}` calls `{wish.function}`"
+    text = ready if found.plan.changes or is_written else f"{ready} already; nothing was changed"
+    document = {**found.document, "applied": True, "proof": proof.client_id}
+    output.result(document, [render.proven(proof, name), text])
+    output.say(*afterwards(context, found.census, found.logins))
     return 0
 
 
@@ -130,29 +164,19 @@ def afterwards(context: Context, census: Census, logins: list[Login]) -> list[st
 
 def rollback(context: Context, said: Said) -> int:
     """Let the authorizer call its old function again, and take away what was made beside it."""
-    from iotauth_cli.operations.adoption import memory, names
     from iotauth_cli.operations.adoption import rollback as way_back
 
-    output, session, now = context.output, context.session, int(time.time())
+    output, session = context.output, context.session
     context.note(option="--rollback")
     adopted = way_back.find(session, context.store, said.authorizer, context.settings.authorizer)
     adopted = replace(adopted, table=said.table or adopted.table)
-    context = context.with_flags(
-        authorizer=adopted.authorizer, table=adopted.table or None, function=adopted.function or None
-    )
+    name, previous = adopted.authorizer, render.short(adopted.previous)
+    context = context.with_flags(authorizer=name, table=adopted.table or None, function=adopted.function or None)
     plan = way_back.plan(session, adopted, keep=said.keep)
     output.say(render.back(adopted, plan.was_switched))
-    stranded, compared, logins = way_back.Stranded(), None, []
-    if plan.was_switched and adopted.table:
-        with output.progress("reading", unit="clients") as progress:
-            for each in way_back.stranded(context.clients, stranded):
-                progress.advance(each)
-        output.say(*render.stranded(stranded, adopted.previous))
-        census = count(context, now, said.compared)
-        compared = compare(context, adopted.previous, census, said, now)
-        logins = (compared.let_in if compared else []) or admitted(context, census, now)
+    stranded, compared, logins = who_would_notice(context, plan, said)
     document = {
-        "authorizer": adopted.authorizer,
+        "authorizer": name,
         "function": adopted.function,
         "previous_function": adopted.previous,
         "rows": render.stranded_document(stranded),
@@ -161,33 +185,68 @@ def rollback(context: Context, said: Said) -> int:
     }
     note(context, document)
     output.say(*render.planned(plan.steps, where(context)))
+    is_known = bool(adopted.table) or not plan.was_switched
+    if not (is_known or said.dry_run):
+        output.say(render.unknown_table(adopted))
+    is_safe = is_known and stranded.is_safe and not (compared and compared.differences)
+    against = None if is_safe else refused(name, "switched back", "devices would notice")
+    question = f"let authorizer `{name}` call `{previous}` again?"
+    if (code := held_back(context, said, document, against, question)) is not None:
+        return code
+    carry_out(output, way_back.apply(session, plan, logins), plan.steps)
+    put_settings_back(context, name)
+    output.result({**document, "applied": True}, f"authorizer `{name}` calls `{previous}` again")
+    return 0
+
+
+def who_would_notice(context: Context, plan: Back, said: Said) -> tuple[Stranded, Comparison | None, list[Login]]:
+    """Count whom the old function would keep out and compare both; return logins to try, none if ours is unused."""
+    from iotauth_cli.operations.adoption import rollback as way_back
+
+    stranded, now = way_back.Stranded(), int(time.time())
+    if not (plan.was_switched and plan.adopted.table):
+        return stranded, None, []
+    with context.output.progress("reading", unit="clients") as progress:
+        for each in way_back.stranded(context.clients, stranded):
+            progress.advance(each)
+    context.output.say(*render.stranded(stranded, plan.adopted.previous))
+    census = count(context, now, said.compared)
+    compared = compare(context, plan.adopted.previous, census, said, now)
+    return stranded, compared, (compared.let_in if compared else []) or admitted(context, census, now)
+
+
+def put_settings_back(context: Context, authorizer: str) -> None:
+    """Make iotauth.yaml what it was before the adoption, where that is known, and forget it."""
+    from iotauth_cli.operations.adoption import memory, names
+
+    known, path = memory.recall(context.store, authorizer), settings_path(context)
+    shown = context.shown(path)
+    if known is not None and names.put_back(path, known.before, known.after):
+        context.output.say(f"`{shown}` is what it was")
+    elif known is None:
+        context.output.say(f"`{shown}` is left as it is: what stood there before is known where it was adopted")
+    memory.forget(context.store, authorizer)
+
+
+def held_back(
+    context: Context, said: Said, document: Mapping[str, Any], against: str | None, question: str | None
+) -> int | None:
+    """Return the exit code where nothing is to be switched; None if it is.
+
+    It is not in a dry run, nor where something is *against* it, except by force, nor after a no to the *question*.
+    """
+    output = context.output
     if said.dry_run:
         context.note_nothing()
         output.result({**document, "applied": False})
         return 0
-    is_known = bool(adopted.table) or not plan.was_switched
-    if not is_known:
-        output.say(render.unknown_table(adopted))
-    is_safe = is_known and stranded.is_safe and not (compared and compared.differences)
-    if not is_safe and not said.force:
-        output.result(
-            {**document, "applied": False}, refused(adopted.authorizer, "switched back", "devices would notice")
-        )
+    if against is not None and not said.force:
+        output.result({**document, "applied": False}, against)
         return 1
-    if not output.confirm(f"let authorizer `{adopted.authorizer}` call `{render.short(adopted.previous)}` again?"):
+    if question is not None and not output.confirm(question):
         output.say("nothing was changed")
         return 1
-    carry_out(output, way_back.apply(session, plan, logins), plan.steps)
-    known = memory.recall(context.store, adopted.authorizer)
-    path = settings_path(context)
-    if known is not None and names.put_back(path, known.before, known.after):
-        output.say(f"`{context.shown(path)}` is what it was")
-    elif known is None:
-        output.say(f"`{context.shown(path)}` is left as it is: what stood there before is known where it was adopted")
-    memory.forget(context.store, adopted.authorizer)
-    text = f"authorizer `{adopted.authorizer}` calls `{render.short(adopted.previous)}` again"
-    output.result({**document, "applied": True}, text)
-    return 0
+    return None
 
 
 def refused(authorizer: str, done: str, because: str) -> str:
