@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from iotauth_authorizer.event import MAX_TIMER_S
 from iotauth_cli.operations.estimate.cost import choices
-from iotauth_cli.operations.estimate.load import MAX_TIMER_S, Fleet, Function, load_of
+from iotauth_cli.operations.estimate.load import Fleet, Function, load_of
 from iotauth_cli.operations.estimate.prices import Price
 from iotauth_cli.operations.estimate.storm import (
     CALLS_PER_CONCURRENCY,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from iotauth_authorizer.event import MAX_TIMER_S, MIN_TIMER_S
 from iotauth_cli.errors import InputError
 
 DAY_S = 86_400
@@ -30,7 +31,6 @@ ROTATIONS_A_YEAR = 1  # of each client's secret
 WRITES_OF_A_ROTATION = 3  # the new secret, its first use, the old one's end
 COLD_SHARE = Fraction(1, 100)  # of calls that start an environment; AWS Compute Blog, 2025-04: typically under 1 %
 
-MIN_TIMER_S, MAX_TIMER_S = 300, DAY_S  # AWS IoT developer guide, "Defining your Lambda function"
 MAX_DEVICES = 10_000_000
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_PUBLISHES_A_DAY = 100 * DAY_S  # a connection may publish a hundred times a second
