@@ -351,6 +351,7 @@ def test_terraform_itself_would_lay_it_out_so(site: Site, tmp_path: Path) -> Non
         ("%{ if }", '"%%{ if }"'),
         ('a"b\\c', '"a\\"b\\\\c"'),
         ("one\ntwo", '"one\\ntwo"'),
+        ("\b\\b\f", '"\\u0008\\\\b\\u000c"'),
     ],
 )
 def test_a_text_means_itself(text: str, quoted: str) -> None:

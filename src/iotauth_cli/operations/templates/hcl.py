@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 INDENT = "  "
+NOT_IN_HCL = {"\\b": "\\u0008", "\\f": "\\u000c"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -140,7 +141,8 @@ def sequence(found: Sequence[Any], depth: int) -> str:
 
 def quoted(text: str, *, is_template: bool = False) -> str:
     """Return *text* in quotes; without *is_template* its `${` and `%{` mean themselves."""
-    escaped = json.dumps(text, ensure_ascii=False)
+    # Two of JSON's escapes are none here; a backslash that is escaped itself is taken with what follows it.
+    escaped = re.sub(r"\\(.)", lambda found: NOT_IN_HCL.get(found[0], found[0]), json.dumps(text, ensure_ascii=False))
     return escaped if is_template else escaped.replace("${", "$${").replace("%{", "%%{")
 
 
