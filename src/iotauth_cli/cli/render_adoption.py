@@ -59,7 +59,8 @@ def surroundings(candidate: Candidate, around: Around) -> list[str]:
     if around.permission != "given" and candidate.previous is None:
         lines.append("AWS IoT may not call the old function for this authorizer, so nobody is let in now")
     if around.unbound:
-        lines.append(f"the old function may be called without {' and '.join(around.unbound)}; ours asks for both")
+        unbound = " and ".join(around.unbound)
+        lines.append(f"the old function may be called without {unbound}; ours asks for SourceArn and SourceAccount")
     if around.may_also:
         lines.append(f"the old function may also {some(around.may_also)}; if it does, that ends with the switch")
     if around.reserved is not None:
