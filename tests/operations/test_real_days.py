@@ -16,11 +16,12 @@ import pytest
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AccessDenied, AwsError, Conflict, NotFound
-from iotauth_cli.operations import authorizers, removal
+from iotauth_cli.operations import authorizers, removal, templates
 from iotauth_cli.operations.adoption import switch
 from iotauth_cli.operations.adoption.rows import Login
 from iotauth_cli.operations.authorizers import Plan, Wish
 from iotauth_cli.operations.installation import FunctionSettings
+from iotauth_cli.operations.templates import existing
 from iotauth_cli.secret import Secret
 from support_aws import Pauses
 from support_control import REGION
@@ -300,3 +301,12 @@ def test_a_function_that_cannot_be_called_yet_is_asked_again(account: Account, p
     login = Login("thermo-1", "thermo-1", Secret("x"), None)
     found = switch.called(late(account, invoke=[problem]), function, login, WISH.authorizer)
     assert found.fault == "it is not ready yet"
+
+
+@pytest.mark.parametrize("format_", templates.FORMATS)
+def test_a_template_says_that_an_endpoint_of_awss_naming_takes_a_week_to_go(account: Account, format_: str) -> None:
+    """Deleting the stack fails until then, and that is no fault of the stack."""
+    create(account.session())
+    assert "DISABLED for 7 days" not in templates.write(existing.read(account.session(), WISH.authorizer), format_).text
+    create(account.session(), WITH_ENDPOINT)
+    assert "DISABLED for 7 days" in templates.write(existing.read(account.session(), WISH.authorizer), format_).text

@@ -86,6 +86,11 @@ def text(how: Iterable[str], found: Existing, document: Mapping[str, Any]) -> by
             "CloudFormation cannot make an authorizer the default one. Afterwards: "
             f"aws iot set-default-authorizer --authorizer-name {found.default}"
         )
+    if any(each.domain_name is None for each in found.domains):
+        lines += [
+            "AWS deletes an endpoint whose name it has chosen only after it was DISABLED for 7 days. So deleting the",
+            "stack disables it and fails; repeat that a week later, or with `--retain-resources Domain`.",
+        ]
     return f"{comment(lines)}\n{dump(document)}".encode()
 
 

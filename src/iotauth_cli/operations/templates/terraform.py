@@ -43,6 +43,11 @@ def header(found: Existing) -> list[str]:
         "To make the installation anew elsewhere, remove the import blocks.",
         *(f"Left out: {each}." for each in found.left_out),
     ]
+    if any(each.domain_name is None for each in found.domains):
+        lines.append(
+            "AWS deletes an endpoint whose name it has chosen only after it was DISABLED for 7 days: until then"
+        )
+        lines.append("`terraform destroy` disables it and fails.")
     if found.default is not None:
         lines.append("The provider cannot make an authorizer the default one. Afterwards:")
         lines.append(f"  aws iot set-default-authorizer --authorizer-name {found.default}")
