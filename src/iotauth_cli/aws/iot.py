@@ -243,10 +243,13 @@ def logging_levels(session: Session) -> Iterator[tuple[str, str]]:
 
 
 def set_logging(session: Session, *, role_arn: str, level: str, is_disabled: bool = False) -> None:
-    """Turn AWS IoT's log on or off. A new role may not be known everywhere yet: then it is asked again."""
+    """Turn AWS IoT's log on or off. A new role may not be known everywhere yet: then it is asked again.
+
+    Source: hashicorp/terraform-provider-aws, logging_options.go, which asks again whatever is said of the request.
+    """
 
     def passes(problem: AwsError) -> bool:
-        return problem.aws_code == "InvalidRequestException" and "try again in a few seconds" in problem.message
+        return problem.aws_code == "InvalidRequestException" and "role" in (problem.said or problem.message).lower()
 
     retry(
         lambda: session.call(

@@ -29,6 +29,7 @@ ROLE_IS_NEW = (
     "KMS key is invalid for CreateGrant",
 )
 UPDATE_IN_PROGRESS = "ResourceConflictException"
+READY_S = 180.0  # a change may take a minute, and another one may be under way. Source: UpdateFunctionConfiguration
 PROPAGATION_S = 15.0  # until a function that was made a moment ago is known to all of Lambda
 
 
@@ -241,7 +242,7 @@ def wait_until_ready(session: Session, name: str) -> None:
             )
         return found is not None and found.is_ready
 
-    wait_until(is_ready, f"function `{name}` is ready", session.sleep)
+    wait_until(is_ready, f"function `{name}` is ready", session.sleep, READY_S)
 
 
 def delete(session: Session, name: str) -> None:
