@@ -167,6 +167,8 @@ def test_another_function_is_permitted_before_it_is_called(account: Account) -> 
     assert session.changes == ["lambda:add_permission", "iot:update_authorizer", "lambda:remove_permission"]
     assert session.sleep == Pauses([changing.SPREADING_S])
     assert called(account) == mine
+    assert planned.left == f"{LAMBDA}:{WISH.function}"
+    assert update(account.session(), function_arn=mine).left is None
     assert (permissions(account, "mine"), permissions(account, WISH.function)) == (["iotauth-doors"], [])
     back = update(account.session(), function_arn=f"{LAMBDA}:{WISH.function}")
     assert [step.action for step in back.steps] == ["create", "update", "delete", "keep"]
@@ -224,8 +226,9 @@ def test_a_function_of_somebody_elses_is_not_changed(account: Account) -> None:
         update(account.session(), settings=FunctionSettings(memory_mb=512))
     mine = account.function("def handler(event, context): return {}", "mine")
     account.client("iot").update_authorizer(authorizerName=WISH.authorizer, authorizerFunctionArn=mine)
-    with pytest.raises(InputError, match="is your own"):
+    with pytest.raises(InputError, match=r"authorizer `doors` calls .*:mine`, whose memory") as caught:
         update(account.session(), settings=FunctionSettings(memory_mb=512))
+    assert "`function: mine`" in str(caught.value.hint)
 
 
 def test_what_a_stack_has_made_is_its_templates_to_change(account: Account) -> None:

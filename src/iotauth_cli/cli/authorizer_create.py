@@ -94,6 +94,7 @@ def create(
         context.note_nothing()
         context.output.result(render.plan_document(plan, applied=False), render.plan(plan, where(context)))
         tell_elsewhere(context, plan.steps)
+        context.output.say(*(f"would be asked: {step.asks}" for step in plan.steps if step.asks))
         return 0
     heading: str | None = render.heading(where(context))
     if elsewhere(context, plan.steps) or questions(context, plan):

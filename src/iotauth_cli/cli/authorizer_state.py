@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -108,6 +109,9 @@ def apply(context: Context, plan: Update, *, is_closing: bool) -> int:
     name = f"authorizer `{plan.wish.authorizer}`"
     told = f"updated {name}" if plan.changes else f"{name} is so already; nothing was changed"
     output.result(render.plan_document(plan, applied=True), told)
+    if plan.left and plan.changes:
+        back = context.command(f"authorizer update {quote(plan.wish.authorizer)} --function {quote(plan.left)}")
+        output.say(f"the way back: {back}")
     return 0
 
 

@@ -31,9 +31,10 @@ __all__ = ["SPREADING_S", "Change", "Changes", "Update", "apply", "plan"]
 
 @dataclass(frozen=True)
 class Update(Plan):
-    """*todo* has a change for each of the steps."""
+    """*todo* has a change for each of the steps; *left* is the function that is called no more, if another one is."""
 
     todo: tuple[Change, ...] = ()
+    left: str | None = None
 
 
 def plan(session: Session, wish: Wish, changes: Changes) -> Update:
@@ -49,7 +50,8 @@ def plan(session: Session, wish: Wish, changes: Changes) -> Update:
     wish = with_its_function(session, wish, require(session, wish.authorizer))
     check(session, wish, changes)
     todo = tuple(all_changes(session, wish, changes))
-    return Update(wish, tuple(each.step() for each in todo), todo)
+    left = function_of(session, wish).text if changes.function_arn else None
+    return Update(wish, tuple(each.step() for each in todo), todo, None if left == changes.function_arn else left)
 
 
 def check(session: Session, wish: Wish, changes: Changes) -> None:
@@ -59,6 +61,13 @@ def check(session: Session, wish: Wish, changes: Changes) -> None:
     function_arn = changes.function_arn or wish.function_arn
     # Taking back is said of the same function as keeping.
     settings = replace(changes.settings, reserved_concurrency=0) if changes.unreserve else changes.settings
+    if settings != FunctionSettings() and wish.function_arn and changes.function_arn is None:
+        name, called = wish.authorizer, wish.function_arn
+        raise InputError(
+            f"authorizer `{name}` calls `{called}`, whose memory, timers and logs are set where it was made",
+            hint=f"was that by iotauth, name it in iotauth.yaml, `function: {function_of(session, wish).name}`; "
+            f"else `iotauth init --adopt {name}` lets iotauth's own take over",
+        )
     said = replace(wish, function_arn=function_arn, settings=settings, tags=changes.tags)
     validate(said, session.target.region)
     if changes.unreserve and changes.settings.reserved_concurrency is not None:
