@@ -25,16 +25,11 @@ from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.config import Target, load
 from iotauth_cli.credentials import Store
 from support import require_peer
-from support_aws import Pauses
 from support_control import TRUST, zipped
 from support_device import Device, text
 from support_emulator import RunningEmulator
 from support_installation import Watched
 from support_scenarios import streams
-
-CLIENTS: dict[
-    str, dict[str, Any]
-] = {}  # boto3's clients by the address of the APIs: making one takes longer than a test
 
 AUTHORIZER, TABLE, FUNCTION = "Doors", "Door_Clients", "door-auth"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:{}"
@@ -229,9 +224,7 @@ class Bench:
 
     def watched(self, *, fail_at: int | None = None, after: bool = False) -> Watched:
         """Return a session whose change number *fail_at* breaks, which waits for nothing and shares its clients."""
-        session = Watched(self.target, Pauses(), fail_at, after)
-        session.__dict__["_clients"] = CLIENTS.setdefault(str(self.target.endpoint_url), {})
-        return session
+        return Watched.sharing(self.target, fail_at=fail_at, after=after)
 
     @cached_property
     def store(self) -> Store:

@@ -10,6 +10,7 @@ from typing import Any
 
 from iotauth_cli.aws.client_table import ClientTable
 from iotauth_cli.aws.session import Session
+from iotauth_cli.config import Target
 from iotauth_cli.emulator.control.dynamodb.service import DynamoDb
 from iotauth_cli.emulator.control.service import Service
 from iotauth_cli.emulator.model import ACCOUNT
@@ -21,7 +22,7 @@ from support_control import ACCESS_KEY, REGION, SECRET_KEY, Control, ControlServ
 
 READS = ("describe_", "get_", "list_")
 WISH = Wish("doors", "doors-clients", "doors-authorizer")
-BUILT: dict[str, Any] = {}  # boto3's clients by service: making one takes longer than a test
+CLIENTS: dict[str, dict[str, Any]] = {}  # boto3's, by address and service: making one takes longer than a test
 
 
 class Account(Control):
@@ -45,9 +46,7 @@ class Account(Control):
             access_key=ACCESS_KEY,
             secret_key=Secret(SECRET_KEY),
         )
-        session = Watched(target, Pauses(), fail_at, after)
-        session._clients.update(BUILT)
-        return session
+        return Watched.sharing(target, fail_at=fail_at, after=after)
 
     def table(self, name: str = WISH.table) -> ClientTable:
         self._tables.append(ClientTable.open(self.session(), name))
@@ -71,6 +70,13 @@ class Watched(Session):
     after: bool = False
     calls: list[str] = field(default_factory=list)
 
+    @classmethod
+    def sharing(cls, target: Target, *, fail_at: int | None = None, after: bool = False) -> Watched:
+        """Return a session that waits for nothing and shares its clients with all others of the same address."""
+        session = cls(target, Pauses(), fail_at, after)
+        session.__dict__["_clients"] = CLIENTS.setdefault(str(target.endpoint_url), {})
+        return session
+
     @property
     def changes(self) -> list[str]:
         return [call for call in self.calls if not call.partition(":")[2].startswith(READS)]
@@ -81,7 +87,6 @@ class Watched(Session):
         if is_due and not self.after:
             raise Broken(f"before {operation}")
         answer = super().call(service, operation, **parameters)
-        BUILT[service] = self.client(service)
         if is_due:
             raise Broken(f"after {operation}")
         return answer

@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 
 from support_control import ControlServer
-from support_installation import BUILT, Account
+from support_installation import CLIENTS, Account
 
 
 @pytest.fixture(scope="session")
 def control_server() -> Iterator[ControlServer]:
     server = ControlServer()
     yield server
-    for client in BUILT.values():
+    for client in CLIENTS.pop(server.url, {}).values():
         client.close()
-    BUILT.clear()
     server.close()
 
 
