@@ -19,6 +19,7 @@ from iotauth_cli.errors import Conflict, InputError, NotFound
 from iotauth_cli.files import write_public
 from iotauth_cli.operations import project
 from iotauth_cli.operations.authorizers import every
+from iotauth_cli.operations.installation.function import table_read_by
 from iotauth_cli.operations.signing.keyring import Keyring, Signing
 from iotauth_cli.token import fingerprint
 
@@ -33,7 +34,6 @@ NEVER_MADE = (
     "ROLLBACK_COMPLETE",
     "ROLLBACK_FAILED",
 )
-TABLE_VARIABLE = "IOTAUTH_TABLE"
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,7 @@ def table_of(session: Session, stack: str, function: FunctionArn) -> str:
     Raises:
         InputError: the function does not say either.
     """
-    found = lambda_.find(session, function.name)
-    table = found.configuration.environment.get(TABLE_VARIABLE) if found else None
+    table = table_read_by(lambda_.find(session, function.name))
     if not table:
         raise InputError(
             f"stack `{stack}` has no output `{TABLE}`, and its function `{function.name}` names no table",

@@ -24,7 +24,7 @@ from iotauth_cli.errors import AwsError, NotFound
 from iotauth_cli.operations.authorizers import Plan, every, why_shared, with_its_function
 from iotauth_cli.operations.installation import AnyPart, Authorizer, Step, Wish
 from iotauth_cli.operations.installation.authorizer import Permission
-from iotauth_cli.operations.installation.function import POLICY_NAME, Function, Role
+from iotauth_cli.operations.installation.function import POLICY_NAME, Function, Role, table_read_by
 from iotauth_cli.operations.installation.names import validate_authorizer
 from iotauth_cli.operations.installation.part import is_marked
 from iotauth_cli.operations.installation.stack import refuse_removal, stack_of
@@ -284,6 +284,6 @@ def other_reader(session: Session, wish: Wish) -> str | None:
     """Return why the table has to stay though the function goes: another authorizer's function reads it."""
     for other in every(session):
         function = None if other.name == wish.authorizer else lambda_.behind(session, other.function_arn)
-        if function is not None and function.configuration.environment.get("IOTAUTH_TABLE") == wish.table:
+        if table_read_by(function) == wish.table:
             return f"authorizer `{other.name}` needs it"
     return None

@@ -13,7 +13,7 @@ from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import AccessDenied, Conflict, InputError, NotFound, did_you_mean
 from iotauth_cli.operations import authorizers
 from iotauth_cli.operations.installation import stack
-from iotauth_cli.operations.installation.function import HANDLER
+from iotauth_cli.operations.installation.function import HANDLER, TABLE_VARIABLE, table_read_by
 from iotauth_cli.operations.installation.names import validate_authorizer
 from iotauth_cli.operations.installation.part import MADE_BY
 from iotauth_cli.operations.invoke_permission import listed, permission_for, unbound
@@ -90,7 +90,7 @@ def is_ours(function: lambda_.Function | None) -> bool:
     if function is None:
         return False
     known = function.configuration
-    return MADE_BY in known.description or (known.handler == HANDLER and "IOTAUTH_TABLE" in known.environment)
+    return MADE_BY in known.description or (known.handler == HANDLER and TABLE_VARIABLE in known.environment)
 
 
 def function_of(session: Session, arn: str) -> lambda_.Function | None:
@@ -165,7 +165,7 @@ def tables(session: Session, candidate: Candidate) -> Tables:
     function = candidate.function
     assert function is not None
     if candidate.previous is not None:
-        name = function.configuration.environment.get("IOTAUTH_TABLE", "")
+        name = table_read_by(function) or ""
         return Tables((TableFound(name, "our function reads it"),))
     every = list(surroundings.table_names(session))
     named = dict(named_tables(session, function, every))

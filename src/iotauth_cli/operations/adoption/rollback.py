@@ -25,7 +25,7 @@ from iotauth_cli.operations.adoption.rows import Login, Named
 from iotauth_cli.operations.authorizers import Step
 from iotauth_cli.operations.installation import AnyPart, Wish
 from iotauth_cli.operations.installation.authorizer import Permission, function_of
-from iotauth_cli.operations.installation.function import Function, Role
+from iotauth_cli.operations.installation.function import Function, Role, table_read_by
 from iotauth_cli.operations.installation.storage import LogGroup
 from iotauth_cli.operations.invoke_permission import permission_for
 
@@ -107,8 +107,7 @@ def look(session: Session, store: Store, found: iot.Authorizer) -> Adopted:
     if not (known and known.previous_function == previous):
         refuse_another_account(session, found.name, previous)
     name = tags.of(session, found.arn).get(OUR_FUNCTION) or (known.function if known else "")
-    function = lambda_.find(session, name) if name else None
-    table = function.configuration.environment.get("IOTAUTH_TABLE") if function else None
+    table = table_read_by(lambda_.find(session, name) if name else None)
     return Adopted(found.name, previous, name, table or (known.table if known else ""))
 
 

@@ -29,7 +29,7 @@ from iotauth_cli.operations.adoption.rows import Login
 from iotauth_cli.operations.authorizers import Attempt, Plan, Step
 from iotauth_cli.operations.installation import AnyPart, Wish
 from iotauth_cli.operations.installation.authorizer import Permission, function_of
-from iotauth_cli.operations.installation.function import Function, Role
+from iotauth_cli.operations.installation.function import Function, Role, table_read_by
 from iotauth_cli.operations.installation.names import validate
 from iotauth_cli.operations.installation.part import FunctionSettings, Part
 from iotauth_cli.operations.installation.storage import LogGroup
@@ -150,7 +150,7 @@ def plan(session: Session, wish: Wish, previous: str) -> Plan:
 def refuse_other_table(session: Session, wish: Wish) -> None:
     """Refuse a function of ours that serves another table: its clients would be locked out."""
     found = lambda_.find(session, wish.function)
-    table = found.configuration.environment.get("IOTAUTH_TABLE") if found else None
+    table = table_read_by(found)
     if found is None or (is_ours(found) and table == wish.table):
         return
     whose = f"serves table `{table}`" if is_ours(found) else "was not made by iotauth"

@@ -9,7 +9,15 @@ from iotauth_cli.aws import lambda_, logs, surroundings
 from iotauth_cli.operations.doctor.authorizer import bring, create
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, Repair, counted
 from iotauth_cli.operations.doctor.scene import Scene
-from iotauth_cli.operations.installation.function import HANDLER, MEMORY_MB, RUNTIME, TIMEOUT_S, Function
+from iotauth_cli.operations.installation.function import (
+    HANDLER,
+    MEMORY_MB,
+    RUNTIME,
+    TABLE_VARIABLE,
+    TIMEOUT_S,
+    Function,
+    table_read_by,
+)
 from iotauth_cli.operations.installation.storage import RETENTION_DAYS, LogGroup
 
 MOST_CALLS = 100  # at once; new accounts have as few as 10
@@ -82,7 +90,7 @@ def environment(scene: Scene) -> Outcome:
     found = scene.own_function()
     if isinstance(found, str):
         return found
-    ours, theirs = scene.premises.wish.table, found.configuration.environment.get("IOTAUTH_TABLE")
+    ours, theirs = scene.premises.wish.table, table_read_by(found)
     if theirs == ours:
         return f"it reads table `{ours}`"
     reads = f"reads table `{theirs}`" if theirs else "is told of no table"
@@ -98,7 +106,7 @@ def settled(scene: Scene, found: lambda_.Function) -> Repair | None:
         found.code_sha256 == bundle.code_sha256(part.code)
         and found.configuration.role == wanted.role
         and found.configuration.handler == wanted.handler
-        and found.configuration.environment.get("IOTAUTH_TABLE") == wanted.environment["IOTAUTH_TABLE"]
+        and table_read_by(found) == wanted.environment[TABLE_VARIABLE]
     )
     if not is_same or part.is_foreign(found) or scene.wish().function_arn is not None:
         return None

@@ -21,6 +21,7 @@ ARCHITECTURE = "arm64"  # a fifth cheaper than x86_64, and the function is pure 
 MEMORY_MB = 256  # CPU grows with memory: a cold start takes half the time of 128 MB
 TIMEOUT_S = 5  # AWS IoT waits no longer
 HANDLER = "iotauth_authorizer.handler.handler"
+TABLE_VARIABLE = "IOTAUTH_TABLE"
 TIMERS = {  # settings by the variables that the function reads them from
     "IOTAUTH_REFRESH_AFTER_S": "refresh_after_s",
     "IOTAUTH_DISCONNECT_AFTER_S": "disconnect_after_s",
@@ -36,6 +37,11 @@ POLICY_NAME = "iotauth"
 def role_name(function: str, region: str) -> str:
     # Roles belong to the account, functions to a region.
     return f"{function}-{region}"
+
+
+def table_read_by(found: lambda_.Function | None) -> str | None:
+    """Return the client table that a function of ours reads; None where there is no function, or it does not say."""
+    return found.configuration.environment.get(TABLE_VARIABLE) if found else None
 
 
 def permissions(scope: ArnScope, client_table: str, function: str) -> iam.Document:
@@ -157,7 +163,7 @@ class Function(Part[lambda_.Function]):
             timeout_s=TIMEOUT_S,
             environment={
                 **(found.configuration.environment if found else {}),
-                "IOTAUTH_TABLE": self.wish.table,
+                TABLE_VARIABLE: self.wish.table,
                 **{name: str(value) for name, value in said.items() if value is not None},
             },
             description=f"Decides which devices AWS IoT lets in, {MADE_BY}",
@@ -220,7 +226,7 @@ class Function(Part[lambda_.Function]):
         """Ask before no device gets in, and before clients of other authorizers are looked for in another table."""
         if self.wish.settings.reserved_concurrency == 0 and found.reserved_concurrency != 0:
             return f"with no calls at once, function `{self.name}` is never called and no device gets in: turn it off?"
-        table_now = found.configuration.environment.get("IOTAUTH_TABLE")
+        table_now = table_read_by(found)
         if table_now in (None, self.wish.table) or not (others := self.others(found.arn)):
             asks = f"function `{self.name}` has to be deleted and made anew, with what it has: do it?"
             return asks if self.orphaned(found) else None

@@ -19,13 +19,13 @@ from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import NotFound
 from iotauth_cli.operations.authorizers import every, require
-from iotauth_cli.operations.installation.function import HANDLER
+from iotauth_cli.operations.installation.function import HANDLER, TABLE_VARIABLE, TIMERS
 from iotauth_cli.operations.invoke_permission import permission_for
 
 Document = dict[str, Any]
 Tags = Mapping[str, str]
 
-VARIABLES = ("IOTAUTH_TABLE", "IOTAUTH_REFRESH_AFTER_S", "IOTAUTH_DISCONNECT_AFTER_S")
+VARIABLES = (TABLE_VARIABLE, *TIMERS)
 DEFAULT = domains.DEFAULT
 NOBODYS = ("aws:", "lambda:createdBy")  # tags that only AWS and SAM can set
 # What a function may have that no template of ours carries, as GetFunctionConfiguration names it.
@@ -139,7 +139,7 @@ def read(session: Session, name: str) -> Existing:
         left_out += uncarried(configuration)
         role = read_role(session, str(configuration["Role"]).rpartition("/")[2], left_out)
         log_group = read_log_group(session, logs.group_of(function.name), left_out)
-        client_table = read_table(session, function.variables.get("IOTAUTH_TABLE"), left_out)
+        client_table = read_table(session, function.variables.get(TABLE_VARIABLE), left_out)
     else:
         left_out.append(f"function `{arn.qualified_name}`, which {why_not(configuration, arn)}, and what belongs to it")
     statements = lambda_.statements(session, arn) if configuration is not None else []
