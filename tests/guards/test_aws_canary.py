@@ -90,6 +90,8 @@ def adopt(shell: Shell) -> None:
     adopting = ("init", "--adopt", "--debug")
     shell.run(*adopting, "--dry-run", "--compare", "50", "--json")
     shell.run(*adopting, "--yes", "--force")
+    assert list((shell.cwd / ".iotauth" / "adoption").rglob("*.json"))  # it goes with the way back
+    assert wide(shell) == []
     shell.run("authorizer", "show", "--json")
     shell.run("client", "list", "--json")
     shell.run("client", "audit", "--json", check=False)
@@ -154,8 +156,13 @@ def test_no_file_of_the_user_holds_it(house: House, secret: str) -> None:
     assert [path for path in files if secret.encode() in path.read_bytes()] == []
 
 
+def wide(shell: Shell) -> list[Path]:
+    """Return the private files that others than their owner can read."""
+    files = [path for path in (shell.cwd / ".iotauth").rglob("*") if path.is_file()]
+    assert files
+    return [path for path in files if path.name != ".gitignore" and path.stat().st_mode & 0o077]
+
+
 def test_what_is_kept_of_an_account_is_private(house: House) -> None:
     """Whose keys these are, what was adopted, what was done: for their owner alone."""
-    files = [path for path in (house.shell.cwd / ".iotauth").rglob("*") if path.is_file()]
-    assert files
-    assert [path for path in files if path.name != ".gitignore" and path.stat().st_mode & 0o077] == []
+    assert wide(house.shell) == []
