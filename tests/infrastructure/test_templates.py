@@ -99,6 +99,14 @@ def test_no_secret_and_no_account_is_written(written: templates.Written) -> None
     assert "set-default-authorizer --authorizer-name gates" in written.text
 
 
+@pytest.mark.parametrize("format_", ["sam", "cloudformation"])
+def test_the_table_outlives_what_is_written(site: Site, format_: str) -> None:
+    """Whoever deletes the stack keeps every client. What Terraform has for that is looked at below."""
+    made = yaml.load(templates.write(site.found, format_).text, Plain)["Resources"]
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    assert {name: made["ClientTable"].get(name) for name in kept} == kept
+
+
 def test_nothing_of_it_is_left_out(site: Site) -> None:
     """What was chosen is what is read: of function, timers, retention, tags, keys, authorizers, endpoint."""
     found = site.found
