@@ -16,9 +16,8 @@ from support_recorded import recorded
 from support_scenarios import Tape, streams
 
 NAMES = {"IOTAUTH_TABLE": "asked", "IOTAUTH_FUNCTION": "asked-authorizer", "IOTAUTH_AUTHORIZER": "asked"}
-# One for the log group, three for the table, two for the role, one for the function, one for whether its role is the
-# one that its variables were sealed for, one for the authorizer, one for the permission; whose keys these are, and
-# whether the function is a stack's.
+# One for the log group, three for the table, two for the role, one for the function, one for the authorizer, one for
+# the permission; whose keys these are, and whether the function is a stack's.
 CALLS_OF_A_REPEATED_CREATE = [
     "DescribeAuthorizer",
     "DescribeContinuousBackups",
@@ -28,7 +27,6 @@ CALLS_OF_A_REPEATED_CREATE = [
     "GetCallerIdentity",
     "GetFunctionConfiguration",
     "GetPolicy",
-    "GetRole",
     "GetRole",
     "GetRolePolicy",
     "ListTags",
@@ -90,7 +88,7 @@ def test_a_plan_has_the_question_that_would_be_asked(desk: Desk) -> None:
 
 
 def test_a_repeated_create_asks_for_each_fact_once(desk: Desk) -> None:
-    """Twelve reads and no change: what it costs to see that all is well."""
+    """Eleven reads and no change: what it costs to see that all is well."""
     with recorded() as calls:
         assert desk("authorizer", "create").code == 0
     assert sorted(call.operation for call in calls) == CALLS_OF_A_REPEATED_CREATE

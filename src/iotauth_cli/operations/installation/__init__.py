@@ -26,7 +26,8 @@ AnyPart = Part[Any]
 
 def parts(session: Session, wish: Wish) -> list[AnyPart]:
     """Return the parts in the order in which they are made; each needs only those before it."""
-    own: list[AnyPart] = [kind(session, wish) for kind in (LogGroup, Table, Role, Function)]
+    role = Role(session, wish)
+    own: list[AnyPart] = [LogGroup(session, wish), Table(session, wish), role, Function(session, wish, role)]
     signed = wish.signing is not None and wish.signing.is_wanted
     key: list[AnyPart] = [SigningKey(session, wish)] if signed else []
     shared: list[AnyPart] = [kind(session, wish) for kind in (Authorizer, Permission)]

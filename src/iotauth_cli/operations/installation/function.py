@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,9 +65,14 @@ def permissions(scope: ArnScope, client_table: str, function: str) -> iam.Docume
     }
 
 
+@dataclass(frozen=True)
 class Role(Part[iam.Role]):
-    """What the function may do: read and mark rows of this table, write to its own log group."""
+    """What the function may do: read and mark rows of this table, write to its own log group.
 
+    *seen* is what `look` has found so far: others need not ask for it again.
+    """
+
+    seen: list[iam.Role | None] = field(default_factory=list, compare=False, repr=False)
     resource = "role"
     has_tags = True
 
@@ -94,7 +99,8 @@ class Role(Part[iam.Role]):
         return permissions(self.session.scope, self.wish.table, self.wish.function)
 
     def look(self) -> iam.Role | None:
-        return iam.find(self.session, self.name, POLICY_NAME)
+        self.seen.append(iam.find(self.session, self.name, POLICY_NAME))
+        return self.seen[-1]
 
     def description_of(self, found: iam.Role) -> str:
         return found.description
@@ -130,7 +136,11 @@ class Role(Part[iam.Role]):
         iam.untag(self.session, self.name, keys)
 
 
+@dataclass(frozen=True)
 class Function(Part[lambda_.Function]):
+    """The function itself. *role* is the part that was looked at before, where there is one."""
+
+    role: Role | None = None
     resource = "function"
     has_tags = True
 
@@ -245,10 +255,10 @@ class Function(Part[lambda_.Function]):
         function fails before its code runs, whatever its policy says, until it gets another role or is made anew.
         Source: AWS re:Post, "KMSAccessDeniedException errors from Lambda"; hashicorp/terraform-provider-aws#9703.
         """
-        role = Role(self.session, self.wish)
+        role = self.role or Role(self.session, self.wish)
         if found.configuration.role != role.arn:
             return None
-        known = iam.find_bare(self.session, role.name)
+        known = role.seen[-1] if role.seen else iam.find_bare(self.session, role.name)
         if known is None:
             return "its role is gone, and one made anew cannot open its variables"
         is_anew = known.created_at and found.changed_at and known.created_at > found.changed_at
