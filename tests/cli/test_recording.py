@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from iotauth_cli.device.child import terminable
 from iotauth_cli.operations import audit_log, clients
 from support_desk import Desk
 
@@ -81,6 +82,18 @@ def test_a_command_that_is_told_to_stop_leaves_its_line(
     assert at_table("client", "add", "cut-1", "--topic", "t/1").code == 130
     assert outcomes(at_table.folder) == [("client add", "interrupted", None)]
     assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_flash_that_is_told_to_stop_leaves_the_same_line(at_table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever clears up behind a child ends with the signal's own code, and was interrupted all the same."""
+
+    def told_to_stop(*_: object, **__: object) -> None:
+        with terminable():
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(clients, "add", told_to_stop)
+    assert at_table("client", "add", "cut-2", "--topic", "t/1").code == 128 + signal.SIGTERM
+    assert outcomes(at_table.folder) == [("client add", "interrupted", None)]
 
 
 def test_nohup_stays_nohup(at_table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from typer import _click
 from iotauth_cli.cli.context import Context
 from iotauth_cli.errors import AwsError, IotauthError
 
-INTERRUPTS = (KeyboardInterrupt, typer.Abort)
+INTERRUPTS = (KeyboardInterrupt, typer.Abort, SystemExit)  # the last: by a signal, in `device.child.terminable`
 
 
 def recorded(ctx: _click.Context, call: Callable[[], Any]) -> Any:
