@@ -208,6 +208,21 @@ def test_an_older_stack_tells_less_and_aws_the_rest(desk: Desk, stack: Deploymen
     assert typed.document["table"] == "iotauth-clients"
 
 
+def test_other_names_than_the_usual_are_written(desk: Desk, stack: Deployment, stacks: Any) -> None:
+    """A stack's names are its own: none of them is what a new settings file has."""
+    with stack.place.deployed("gates", "def handler(event, context):\n    return {}\n"):
+        text = GONE.replace("nobody", "gates") + "  TableName: {Value: gate-clients}\n"
+        stacks.create_stack(StackName="gates", TemplateBody=text)
+        typed = desk("init", "--from-stack", "gates", "--emulator")
+    assert typed.code == 0, typed.text
+    assert yaml.safe_load((desk.folder / "iotauth.yaml").read_text()) == {
+        "authorizer": "gates",
+        "table": "gate-clients",
+        "function": "gates",
+        "emulator": True,
+    }
+
+
 def test_a_stack_that_is_being_changed_is_waited_for(
     project: Desk, stack: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
