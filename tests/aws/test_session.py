@@ -77,6 +77,16 @@ def test_no_keys_at_all_names_both_ways_on() -> None:
     assert "--emulator" in str(caught.value.hint)
 
 
+def test_a_profile_without_keys_is_said_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that only names a region: the hint fills it."""
+    shared = tmp_path / "config"
+    shared.write_text("[profile doors]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(shared))
+    with pytest.raises(ConfigError, match="no AWS keys were found for profile `doors`") as caught:
+        Session(aws_target(access_key=None, secret_key=None, profile="doors")).credentials()
+    assert "`aws configure --profile doors`" in str(caught.value.hint)
+
+
 def test_an_unknown_profile_is_said_by_name() -> None:
     """boto3 finds out when it is asked for anything."""
     session = Session(aws_target(access_key=None, secret_key=None, profile="nobody"))

@@ -155,7 +155,7 @@ class ClientTable:
         except ConnectionLost as problem:
             raise unreachable(sentence(problem), self.target) from problem
         except NoCredentials as problem:
-            raise no_credentials() from problem
+            raise no_credentials(self.target) from problem
 
     def unknown(self, client_id: str) -> NotFound:
         return NotFound(

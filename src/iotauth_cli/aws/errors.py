@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from iotauth_cli.aws import denials, iam_actions
@@ -123,9 +124,12 @@ def from_botocore(problem: Exception, target: Target) -> IotauthError:
     return AwsError(f"AWS could not be asked: {said}")
 
 
-def no_credentials() -> ConfigError:
+def no_credentials(target: Target) -> ConfigError:
+    profile = target.profile_in_use
+    where = f" for profile `{profile}`" if profile else ""
+    command = f"aws configure --profile {quote(profile)}" if profile else "aws configure"
     return ConfigError(
-        "no AWS keys were found", hint="set them with `aws configure`, or work without AWS: add `--emulator`"
+        f"no AWS keys were found{where}", hint=f"set them with `{command}`, or work without AWS: add `--emulator`"
     )
 
 
@@ -164,7 +168,7 @@ WORDS: tuple[tuple[set[str], Callable[[str, Target], IotauthError]], ...] = (
             "the AWS login session has expired", hint=f"log in with {login(target, 'login')}"
         ),
     ),
-    ({"NoCredentialsError", "NoAuthTokenError"}, lambda _, __: no_credentials()),
+    ({"NoCredentialsError", "NoAuthTokenError"}, lambda _, target: no_credentials(target)),
     (
         {"ProfileNotFound"},
         lambda said, _: ConfigError(

@@ -204,7 +204,7 @@ class Session:
         with translated(self.target, "sts"):
             found = self._boto3.get_credentials()
             if found is None:
-                raise no_credentials()
+                raise no_credentials(known)
             frozen = found.get_frozen_credentials()
             return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 

@@ -152,7 +152,10 @@ def user_file(environ: Mapping[str, str]) -> Path:
 
 def flag_layer(flags: Mapping[str, Any], cwd: Path) -> Layer:
     given = {key: flags[key] for key in DEFAULTS if flags.get(key) is not None}
-    return {key: Found(str(value), "--" + key.replace("_", "-"), cwd) for key, value in given.items()}
+    return {
+        key: Found(str(value), ("--no-" if value is False else "--") + key.replace("_", "-"), cwd)
+        for key, value in given.items()
+    }
 
 
 def variable_layer(environ: Mapping[str, str], cwd: Path) -> Layer:
@@ -202,7 +205,7 @@ def region_of_profile(profile: Found, environ: Mapping[str, str], cwd: Path) -> 
 
 def region(found: Found) -> str | None:
     """Hold a region to what can be part of a host's name: an address is made of it."""
-    if found.text is not None and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+){0,5}", found.text):
+    if found.text is not None and not re.fullmatch(r"(?=.{1,63}\Z)[a-z0-9]+(-[a-z0-9]+){0,5}", found.text):
         raise ConfigError(
             f"{found.source}: `{found.text}` is not the name of an AWS region",
             hint="it looks like eu-west-1; see which there are: `aws account list-regions`",

@@ -146,8 +146,8 @@ def emulator_target(settings: Settings) -> Target:
     if settings.sources.get("region") == "--region" and settings.region != found["region"]:
         raise ConfigError(
             f"the emulator plays region `{found['region']}`, and `--region {settings.region}` is meant",
-            hint=f"leave `--region` out, or start it anew: `iotauth emulator stop`, and "
-            f"`iotauth emulator start --region {settings.region}`",
+            hint=f"leave `--region` out, or stop it and start it anew: `iotauth emulator start --region "
+            f"{settings.region}`",
         )
     return Target(
         label="the emulator",

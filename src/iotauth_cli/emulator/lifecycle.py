@@ -87,7 +87,7 @@ def start(
     running = _running(state_dir)
     ports = {"--port": port, "--control-port": control_port, "--proxy-port": proxy_port, "--mqtt-port": mqtt_port}
     if running is not None:
-        return _as_wanted(running, ports, behaviour)
+        return _as_wanted(running, ports, region, behaviour)
     options = {**ports, "--region": region}
     arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
     report = _launch(state_dir, [*arguments, *(f"--behaviour={flip}" for flip in behaviour)], wait_s)
@@ -95,7 +95,7 @@ def start(
         return environment.parse(report)
     running = _running(state_dir)
     if running is not None:  # somebody else was faster
-        return _as_wanted(running, ports, behaviour)
+        return _as_wanted(running, ports, region, behaviour)
     raise _error(report, state_dir)
 
 
@@ -252,9 +252,11 @@ def _running(state_dir: Path) -> Ready | None:
     return ready if ready is not None and lock.is_held(state_dir) else None
 
 
-def _as_wanted(running: Ready, ports: Mapping[str, int | None], behaviour: Sequence[str]) -> Ready:
+def _as_wanted(running: Ready, ports: Mapping[str, int | None], region: str | None, behaviour: Sequence[str]) -> Ready:
     from iotauth_cli.emulator import flips
 
+    if region not in (None, running.region):
+        raise EmulatorError(f"the emulator already runs, in region `{running.region}` and not `{region}`", STOP_FIRST)
     found = {
         "--port": running.data_endpoint.port,
         "--control-port": int(running.control_endpoint.rpartition(":")[2]),

@@ -123,6 +123,14 @@ def test_a_second_start_on_another_port_is_refused(emulator: RunningEmulator) ->
     assert no.value.hint == "stop it first with `iotauth emulator stop`"
 
 
+def test_a_second_start_in_another_region_is_refused(emulator: RunningEmulator) -> None:
+    """Else what is made next would be in a region that nobody asked for."""
+    assert lifecycle.start(emulator.state_dir, region=emulator.ready.region) == emulator.ready
+    with pytest.raises(EmulatorError, match="already runs, in region `us-east-1` and not `eu-west-1`") as no:
+        lifecycle.start(emulator.state_dir, region="eu-west-1")
+    assert no.value.hint == "stop it first with `iotauth emulator stop`"
+
+
 def test_starts_at_the_same_time_give_one_emulator(tmp_path: Path) -> None:
     """Whoever is faster starts it, and the others get the same."""
     found: list[environment.Ready] = []
