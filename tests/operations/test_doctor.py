@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -463,6 +464,14 @@ def loud_log_of_one(bench: Bench) -> None:
 @case("function", "error", "is not ready")
 def being_changed(bench: Bench) -> None:
     bench.told.update(get_function_configuration={"real": {"State": "Pending"}})
+
+
+@case("function", "error", "fails before it runs: its role was made anew since, and cannot open its variables")
+def another_role_of_the_name(bench: Bench) -> None:
+    changed = bench.client("lambda").get_function_configuration(FunctionName=bench.place.wish.function)["LastModified"]
+    role = bench.client("iam").get_role(RoleName=f"{bench.place.wish.function}-{bench.place.target.region}")["Role"]
+    later = datetime.strptime(changed, "%Y-%m-%dT%H:%M:%S.%f%z") + timedelta(days=1)
+    bench.told.update(get_role={"real": {"Role": {**role, "CreateDate": later}}})
 
 
 @case("function", "error", "there is no function `doors-authorizer`")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from shlex import quote
 
 from iotauth_cli import bundle
 from iotauth_cli.aws import lambda_, logs, surroundings
+from iotauth_cli.errors import AccessDenied
 from iotauth_cli.operations.doctor.authorizer import bring, create
 from iotauth_cli.operations.doctor.finding import Finding, Outcome, Repair, counted
 from iotauth_cli.operations.doctor.scene import Scene
@@ -31,6 +33,11 @@ def state(scene: Scene) -> Outcome:
     if not found.is_ready:
         fix = scene.aws(f"lambda get-function-configuration --function-name {found.name}")
         return Finding("error", f"function `{found.name}` is not ready: it is being changed, or a change failed", fix)
+    if isinstance(scene.own_function(), lambda_.Function):
+        with contextlib.suppress(AccessDenied):  # who may not see roles hears of it from devices
+            orphaned = Function(scene.session, scene.wish()).orphaned(found)
+            if orphaned:
+                return Finding("error", f"function `{found.name}` fails before it runs: {orphaned}", create(scene))
     return f"`{found.name}` is ready"
 
 
@@ -109,6 +116,8 @@ def settled(scene: Scene, found: lambda_.Function) -> Repair | None:
         and table_read_by(found) == wanted.environment[TABLE_VARIABLE]
     )
     if not is_same or part.is_foreign(found) or scene.wish().function_arn is not None:
+        return None
+    if part.orphaned(found):  # which would delete it and make it anew
         return None
     return bring(part, "update", f"run function `{found.name}` as `authorizer create` makes it")
 
