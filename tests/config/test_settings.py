@@ -257,7 +257,7 @@ def test_flags_mean_what_they_mean_to_the_aws_cli(
 
 
 @pytest.mark.parametrize(
-    "region", ["eu_west_1", "EU-WEST-1", "x.example.com/", "eu-west-1 ", "-eu-west-1", "eu--west-1"]
+    "region", ["eu_west_1", "EU-WEST-1", "x.example.com/", "eu-west-1 ", "-eu-west-1", "eu--west-1", "a" * 64]
 )
 def test_a_region_is_held_to_what_a_region_can_be(home: Path, project: Path, region: str) -> None:
     """Host names are made of it, and requests with a session token go there."""

@@ -123,7 +123,10 @@ def test_a_node_function_and_an_authorizer_by_the_aws_cli(bench: Bench) -> None:
     assert bench.gets_in("door-2", "pass word", "hall")
     code, _, said = bench.run("init", "--adopt", "--yes", "--force")
     assert code == 0, said
-    assert "the old function may be called without SourceArn and SourceAccount; ours asks for SourceArn and SourceAccount" in said
+    assert (
+        "the old function may be called without SourceArn and SourceAccount; ours asks for SourceArn and SourceAccount"
+        in said
+    )
     assert "loses" not in said
     variables = bench.older.aws("lambda").get_function_configuration(FunctionName=OURS)["Environment"]["Variables"]
     assert variables == {
@@ -228,6 +231,17 @@ def test_what_may_not_be_asked_is_said_and_stops_nothing(bench: Bench, monkeypat
     assert code == 0, said
     assert "it was not tried through AWS IoT: this AWS user may not call `iot:test_invoke_authorizer`" in said
     assert bench.gets_in("door-1", "open sesame")
+
+
+def test_nothing_is_switched_without_a_yes(bench: Bench) -> None:
+    """Neither here nor back: nobody is there to be asked, and `--force` is no yes."""
+    bench.older.make(rows=ROWS[:1])
+    for way, before in (("--adopt", FUNCTION), ("--rollback", OURS)):
+        standing = what_stands(bench)
+        code, _, said = bench.run("init", way, "--compare", "0", "--force")
+        assert (code, bench.older.called, what_stands(bench)) == (2, before, standing)
+        assert "this needs a yes" in said
+        assert bench.document("init", way, "--compare", "0", "--yes")["applied"]
 
 
 def test_a_tag_leads_no_password_out_of_the_account(bench: Bench) -> None:
