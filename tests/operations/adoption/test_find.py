@@ -67,6 +67,8 @@ def test_several_are_listed_and_one_is_named(bench: Bench) -> None:
         "2 authorizers call somebody else's function: `Doors` (calls `door-auth`), `Gates` (calls `gate-auth`)" in said
     )
     assert "hint: name one: `iotauth init --adopt Doors`" in said
+    said = refusal(bench, AUTHORIZER, "--table", "nowhere", code=3)
+    assert f"hint: function `door-auth` may read `{TABLE}`" in said
     bench.older.aws("lambda").update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": {}})
     bench.older.aws("iam").delete_role_policy(RoleName=f"role-of-{FUNCTION}", PolicyName="table")
     said = refusal(bench, AUTHORIZER, code=2)

@@ -212,7 +212,8 @@ def choose_table(session: Session, candidate: Candidate, found: Tables, name: st
     if name is not None:
         key = surroundings.table_key(session, name)
         if key is None:
-            raise NotFound(f"{session.target.label} has no table `{name}`", hint=tables_hint(candidate, found))
+            hint = tables_hint(candidate, tables(session, candidate))
+            raise NotFound(f"{session.target.label} has no table `{name}`", hint=hint)
         if key != CLIENT_KEY:
             raise wrong_key(name, key_words(key))
         return [TableFound(name, "you named it")]
