@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -487,6 +488,16 @@ def test_a_profile_of_the_environment_that_is_not_there_is_named(world: World, e
     world.write(environ={**environ, "AWS_PROFILE": "nobody"})
     with pytest.raises(ConfigError, match="there is no AWS profile `nobody`"):
         world.by_boto3(world.session(None))
+
+
+def test_what_a_process_prints_that_is_no_json_is_not_repeated(world: World) -> None:
+    """It may be the keys themselves, printed as something else."""
+    world.write("[profile work]\ncredential_process = echo export AWS_SECRET_ACCESS_KEY=canary\n")
+    for door in (world.by_boto3, world.by_the_light_client):
+        with pytest.raises(ConfigError, match="what `credential_process` printed is no JSON") as caught:
+            door(world.session("work"))
+        assert caught.value.__cause__ is None
+        assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
 REFUSED: dict[str, tuple[str, str, str | None, str, str]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from json import JSONDecodeError
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,11 @@ def translated(target: Target, service: str, parameters: Mapping[str, Any] | Non
         raise found from problem
     except BotoCoreError as problem:
         raise from_botocore(problem, target) from problem
+    except JSONDecodeError:
+        # botocore reads nothing else so. `from None`: the cause keeps what was printed, which may be keys.
+        raise ConfigError(
+            "AWS keys could not be had: what `credential_process` printed is no JSON", hint="see `aws configure list`"
+        ) from None
 
 
 def from_code(
