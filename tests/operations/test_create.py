@@ -475,9 +475,18 @@ def test_another_table_for_a_function_that_serves_another_authorizer_is_asked_ab
         "`gates-clients` for all of them?"
     )
     own = replace(gates, function="iotauth-gates-1")
-    moved = replace(WISH, table="gates-clients")  # nobody else's clients
-    for wish in (own, moved):
-        assert [step.asks for step in authorizers.plan(account.session(), wish).steps if step.asks] == []
+    assert [step.asks for step in authorizers.plan(account.session(), own).steps if step.asks] == []
+
+
+def test_another_table_for_ones_own_clients_is_asked_about(account: Account) -> None:
+    """They are not in it, so every device would be refused: no script does that by a mistyped name."""
+    create(account.session())
+    moved = replace(WISH, table="other-clients")
+    [asked] = [step.asks for step in authorizers.plan(account.session(), moved).steps if step.asks]
+    assert asked == (
+        "function `doors-authorizer` reads table `doors-clients`, and clients that are only there would be refused: "
+        "let it read table `other-clients`?"
+    )
 
 
 def test_an_authorizer_that_calls_another_function_is_asked_about(account: Account) -> None:

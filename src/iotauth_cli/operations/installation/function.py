@@ -233,19 +233,29 @@ class Function(Part[lambda_.Function]):
         return drift
 
     def question(self, found: lambda_.Function) -> str | None:
-        """Ask before no device gets in, and before clients of other authorizers are looked for in another table."""
+        """Ask before no device gets in, and before clients are looked for in another table than theirs."""
         if self.wish.settings.reserved_concurrency == 0 and found.reserved_concurrency != 0:
             return f"with no calls at once, function `{self.name}` is never called and no device gets in: turn it off?"
         table_now = table_read_by(found)
-        if table_now in (None, self.wish.table) or not (others := self.others(found.arn)):
-            asks = f"function `{self.name}` has to be deleted and made anew, with what it has: do it?"
-            return asks if self.orphaned(found) else None
-        named, mine = " and ".join(f"`{name}`" for name in others), self.wish.authorizer
+        if table_now not in (None, self.wish.table):
+            return self.question_of_table(table_now, self.others(found.arn))
+        asks = f"function `{self.name}` has to be deleted and made anew, with what it has: do it?"
+        return asks if self.orphaned(found) else None
+
+    def question_of_table(self, table_now: str, others: list[str]) -> str:
+        """Ask before the function turns away from a table: whoever is in no other one is locked out."""
+        table, mine = self.wish.table, self.wish.authorizer
+        if not others:
+            return (
+                f"function `{self.name}` reads table `{table_now}`, and clients that are only there would be refused: "
+                f"let it read table `{table}`?"
+            )
+        named = " and ".join(f"`{name}`" for name in others)
         own = re.sub(r"[^a-zA-Z0-9_-]", "-", f"iotauth-{mine}")
         return (
             f"function `{self.name}` decides for {named} too, whose clients are in table `{table_now}` and would be "
             f"refused (`IOTAUTH_FUNCTION={own}` gives `{mine}` a function of its own): let it read table "
-            f"`{self.wish.table}` for all of them?"
+            f"`{table}` for all of them?"
         )
 
     def orphaned(self, found: lambda_.Function) -> str | None:
