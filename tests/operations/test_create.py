@@ -489,6 +489,14 @@ def test_another_table_for_ones_own_clients_is_asked_about(account: Account) -> 
     )
 
 
+def test_an_authorizer_that_was_switched_off_is_asked_about(account: Account) -> None:
+    """Somebody keeps devices out: a script that only sees to it that all is there must not let them in again."""
+    create(account.session())
+    account.client("iot").update_authorizer(authorizerName="doors", status="INACTIVE")
+    [asked] = [step.asks for step in authorizers.plan(account.session(), WISH).steps if step.asks]
+    assert asked == "authorizer `doors` was switched off: let devices in again?"
+
+
 def test_an_authorizer_that_calls_another_function_is_asked_about(account: Account) -> None:
     """All of its devices would meet another function: the question names both."""
     account.client("iot").create_authorizer(

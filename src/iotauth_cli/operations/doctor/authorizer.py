@@ -32,12 +32,16 @@ def create(scene: Scene) -> str:
     return f"iotauth authorizer create {quote(scene.premises.wish.authorizer)}"
 
 
+def enable(scene: Scene) -> str:
+    return f"iotauth authorizer enable {quote(scene.premises.wish.authorizer)}"
+
+
 def active(scene: Scene) -> Outcome:
     """Somebody may have turned it off on purpose, so it is only named."""
     found = scene.authorizer()
     if found.is_active:
         return "active"
-    return Finding("error", f"authorizer `{found.name}` is inactive, so nobody is let in", create(scene))
+    return Finding("error", f"authorizer `{found.name}` is inactive, so nobody is let in", enable(scene))
 
 
 def function(scene: Scene) -> Outcome:

@@ -60,10 +60,12 @@ class Authorizer(Part[iot.Authorizer]):
         return self.wish.is_active is not False
 
     def question(self, found: iot.Authorizer) -> str | None:
-        """Ask before an authorizer calls another function than it does: that decides about all of its devices."""
-        if found.function_arn == self.function_arn:
-            return None
-        return f"authorizer `{self.name}` calls `{found.function_arn}`: let it call `{self.function_arn}`?"
+        """Ask before another function decides about all of its devices, and before one that was switched off is on."""
+        if found.function_arn != self.function_arn:
+            return f"authorizer `{self.name}` calls `{found.function_arn}`: let it call `{self.function_arn}`?"
+        if self.is_active and not found.is_active:
+            return f"authorizer `{self.name}` was switched off: let devices in again?"
+        return None
 
     def create(self) -> None:
         iot.create(
