@@ -57,7 +57,12 @@ def command(words: str) -> str:
 @pytest.mark.parametrize(
     ("printed", "terms", "part", "said"),
     [
-        (Printed(), (), (None, None), ["there are none; add one with `iotauth client add --emulator`"]),
+        (
+            Printed(),
+            (),
+            (None, None),
+            ["there are none; add one with `iotauth client add thermo-1 --topic sensors/thermo-1 --emulator`"],
+        ),
         (Printed(), ("lagging=yes",), (None, None), ["no client lags"]),
         (Printed(), ("tag=a",), (None, None), ["no client is selected"]),
         (Printed(), (), (2, "a"), ["there are no more"]),

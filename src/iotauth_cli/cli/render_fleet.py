@@ -71,7 +71,9 @@ def after_listing(
         return ["there are no more"]
     if "lagging=yes" in str(where).split():
         return ["no client lags"]
-    return ["no client is selected" if where.terms else f"there are none; add one with {command('client add')}"]
+    if where.terms:
+        return ["no client is selected"]
+    return [f"there are none; add one with {command('client add thermo-1 --topic sensors/thermo-1')}"]
 
 
 def quoted(document: dict[str, Any]) -> str:
