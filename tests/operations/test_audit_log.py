@@ -69,6 +69,17 @@ def test_a_secret_among_the_facts_stays_dots(log: AuditLog) -> None:
     assert b"canary" not in log.path.read_bytes()
 
 
+def test_a_link_is_not_written_through(log: AuditLog, tmp_path: Path) -> None:
+    """It may have come with a repository, and lead to a file of the user's own."""
+    other = tmp_path / "profile"
+    other.write_text("theirs")
+    log.folder.mkdir(parents=True)
+    log.path.symlink_to(other)
+    with pytest.raises(InputError):
+        log.append(Event(0, ANNA, "client add", "done", facts={}, local="x"))
+    assert other.read_text() == "theirs"
+
+
 def test_an_altered_line_shows(log: AuditLog) -> None:
     """One digit changed breaks the line's own checksum; what follows hangs on what is written there."""
     lines = fill(log)

@@ -88,7 +88,9 @@ class AuditLog:
         """
         private_directory(self.folder, top=self.directory)
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
+            # No link is followed: it may have come with a repository, and lead to a file of the user's own.
+            no_link = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | no_link, FILE_MODE)
             with open(descriptor, "rb+", buffering=0):
                 _lock(descriptor)
                 size = os.fstat(descriptor).st_size
