@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from iotauth_cli.aws import domains
 from iotauth_cli.aws.session import Session
 from iotauth_cli.operations.authorizer_changes.change import Change, Changes
 from iotauth_cli.operations.installation import AnyPart, Wish, parts
+from iotauth_cli.operations.installation.part import TaggedPart
 from iotauth_cli.operations.installation.stack import refuse_change
 from iotauth_cli.operations.installation.ways_in import AlpnFreeEndpoint
 
 
 @dataclass(frozen=True)
 class TagChange(Change):
-    part: AnyPart
+    part: TaggedPart[Any]
 
     @property
     def resource(self) -> str:
@@ -58,7 +60,7 @@ def tag_changes(session: Session, wish: Wish, changes: Changes) -> Iterator[Chan
         *(AlpnFreeEndpoint(session, replace(wish, alpn_free=name)) for name in endpoints),
     ]
     for part in candidates:
-        if not part.has_tags:
+        if not isinstance(part, TaggedPart):
             continue
         found = part.look()
         if found is not None and not part.is_foreign(found):

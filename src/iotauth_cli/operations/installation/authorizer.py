@@ -14,7 +14,7 @@ from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.aws.session import Session
 from iotauth_cli.errors import Conflict, InputError, NotFound
-from iotauth_cli.operations.installation.part import Part, SigningWish, Wish
+from iotauth_cli.operations.installation.part import Part, SigningWish, TaggedPart, Wish
 from iotauth_cli.operations.signing.keyring import TOKEN_KEY_NAME, Signing
 from iotauth_cli.token import fingerprint
 
@@ -22,10 +22,9 @@ Conditions = dict[tuple[str, str], Any]
 SOURCE, ACCOUNT = ("ArnLike", "aws:sourcearn"), ("StringEquals", "aws:sourceaccount")
 
 
-class Authorizer(Part[iot.Authorizer]):
+class Authorizer(TaggedPart[iot.Authorizer]):
     resource = "authorizer"
     may_be_shared = False
-    has_tags = True
 
     @property
     def name(self) -> str:

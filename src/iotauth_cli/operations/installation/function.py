@@ -14,7 +14,7 @@ from iotauth_cli.aws import iam, iot, lambda_, logs, surroundings, table
 from iotauth_cli.aws.lambda_ import FunctionArn
 from iotauth_cli.errors import Conflict, InputError
 from iotauth_cli.operations.installation.authorizer import ACCOUNT, SOURCE, conditions_of
-from iotauth_cli.operations.installation.part import MADE_BY, Part
+from iotauth_cli.operations.installation.part import MADE_BY, TaggedPart
 
 RUNTIME = "python3.13"  # the newest that every region has; supported until mid-2029
 ARCHITECTURE = "arm64"  # a fifth cheaper than x86_64, and the function is pure Python
@@ -66,7 +66,7 @@ def permissions(scope: ArnScope, client_table: str, function: str) -> iam.Docume
 
 
 @dataclass(frozen=True)
-class Role(Part[iam.Role]):
+class Role(TaggedPart[iam.Role]):
     """What the function may do: read and mark rows of this table, write to its own log group.
 
     *seen* is what `look` has found so far: others need not ask for it again.
@@ -74,7 +74,6 @@ class Role(Part[iam.Role]):
 
     seen: list[iam.Role | None] = field(default_factory=list, compare=False, repr=False)
     resource = "role"
-    has_tags = True
 
     @property
     def name(self) -> str:
@@ -137,12 +136,11 @@ class Role(Part[iam.Role]):
 
 
 @dataclass(frozen=True)
-class Function(Part[lambda_.Function]):
+class Function(TaggedPart[lambda_.Function]):
     """The function itself. *role* is the part that was looked at before, where there is one."""
 
     role: Role | None = None
     resource = "function"
-    has_tags = True
 
     @property
     def name(self) -> str:

@@ -102,7 +102,7 @@ class Wish:
 class Part(ABC, Generic[State]):
     """*resource* is the kind in words; *at_stake* says what goes with it when it is deleted.
 
-    *may_be_shared* is true of what can serve several authorizers, *has_tags* of what AWS keeps tags of.
+    *may_be_shared* is true of what can serve several authorizers.
     """
 
     session: Session
@@ -110,7 +110,6 @@ class Part(ABC, Generic[State]):
     resource: ClassVar[str]
     at_stake: ClassVar[str] = "nothing else needs it"
     may_be_shared: ClassVar[bool] = True
-    has_tags: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -126,7 +125,7 @@ class Part(ABC, Generic[State]):
 
     @abstractmethod
     def create(self) -> None:
-        """Make it with `first_tags`, as far as one call goes; `mend` does the rest."""
+        """Make it, as far as one call goes; `mend` does the rest."""
 
     @abstractmethod
     def mend(self, found: State) -> None:
@@ -134,18 +133,6 @@ class Part(ABC, Generic[State]):
 
     @abstractmethod
     def remove(self, found: State) -> None: ...
-
-    def read_tags(self, found: State) -> Mapping[str, str]:
-        """Return the tags that the part has."""
-        raise NotImplementedError(f"a {self.resource} has no tags")
-
-    def put_tags(self, found: State, added: Mapping[str, str]) -> None:
-        """Put tags on the part, beside those that it has."""
-        raise NotImplementedError(f"a {self.resource} has no tags")
-
-    def take_tags(self, found: State, keys: Sequence[str]) -> None:
-        """Take tags away from the part; that one is not there is no error."""
-        raise NotImplementedError(f"a {self.resource} has no tags")
 
     def question(self, found: State) -> str | None:
         """Return what has to be asked before the part is changed; None if it is ours to change."""
@@ -170,10 +157,14 @@ class Part(ABC, Generic[State]):
         if found is None:
             return self.step("create", "there is none")
         self.refuse_foreign(found)
-        drift = [*self.drift(found), *self.tag_drift(found)]
+        drift = self.all_drift(found)
         if drift:
             return self.step("update", "; ".join(drift), self.question(found))
         return self.step("keep", self.remark(found) or AS_IT_SHOULD_BE)
+
+    def all_drift(self, found: State) -> list[str]:
+        """Return `drift`, and what other kinds of parts have beside."""
+        return self.drift(found)
 
     def refuse(self, found: State | None) -> None:
         """Raise for what AWS would refuse to make, or to make of *found*."""
@@ -182,16 +173,14 @@ class Part(ABC, Generic[State]):
         """Return what is to be said of a part that is kept, beside that."""
         return None
 
-    def bring(self) -> None:
-        """Make the part what is wanted, whatever is there now and whoever is at it at the same time."""
+    def bring(self) -> State:
+        """Make the part what is wanted, whatever is there now, whoever is at it. Return what was found, or made."""
         found = self.look()
         if found is None:
             found = self.come_about()
         if self.drift(found):
             self.mend(found)
-        missing = self.missing_tags(found)
-        if missing:
-            self.put_tags(found, missing)
+        return found
 
     def come_about(self) -> State:
         """Create the part, or find that somebody else has in the meantime."""
@@ -201,27 +190,6 @@ class Part(ABC, Generic[State]):
         found = self.appear()
         self.refuse_foreign(found)
         return found
-
-    @property
-    def first_tags(self) -> dict[str, str]:
-        """The tags that a new part gets."""
-        return {MADE_BY_TAG[0]: MADE_BY_TAG[1], **self.wish.tags}
-
-    def missing_tags(self, found: State) -> dict[str, str]:
-        """Return those of the wanted tags that *found* has not, or not so. Without any nothing is asked."""
-        if not (self.has_tags and self.wish.tags):
-            return {}
-        there = self.read_tags(found)
-        missing = {key: value for key, value in self.wish.tags.items() if there.get(key) != value}
-        if len({**there, **missing}) > MAX_TAGS:
-            raise Conflict(
-                f"{self.resource} `{self.name}` has {len(there)} tags, and AWS takes {MAX_TAGS} at most",
-                hint="take some away, or give fewer `--tag`",
-            )
-        return missing
-
-    def tag_drift(self, found: State) -> list[str]:
-        return [f"tag `{key}` is not `{value}`" for key, value in self.missing_tags(found).items()]
 
     def appear(self) -> State:
         """Look until the part is there: AWS may show a new one a little later than it makes it."""
@@ -255,3 +223,51 @@ class Part(ABC, Generic[State]):
                 f"{self.resource} `{self.name}` exists and was not made by iotauth",
                 hint="call a function of your own with `--function ARN`, or set another name: `IOTAUTH_FUNCTION=…`",
             )
+
+
+@dataclass(frozen=True)
+class TaggedPart(Part[State]):
+    """A part that AWS keeps tags of; `create` gives it `first_tags`."""
+
+    @abstractmethod
+    def read_tags(self, found: State) -> Mapping[str, str]:
+        """Return the tags that the part has."""
+
+    @abstractmethod
+    def put_tags(self, found: State, added: Mapping[str, str]) -> None:
+        """Put tags on the part, beside those that it has."""
+
+    @abstractmethod
+    def take_tags(self, found: State, keys: Sequence[str]) -> None:
+        """Take tags away from the part; that one is not there is no error."""
+
+    @property
+    def first_tags(self) -> dict[str, str]:
+        """The tags that a new part gets."""
+        return {MADE_BY_TAG[0]: MADE_BY_TAG[1], **self.wish.tags}
+
+    def missing_tags(self, found: State) -> dict[str, str]:
+        """Return those of the wanted tags that *found* has not, or not so. Without any nothing is asked."""
+        if not self.wish.tags:
+            return {}
+        there = self.read_tags(found)
+        missing = {key: value for key, value in self.wish.tags.items() if there.get(key) != value}
+        if len({**there, **missing}) > MAX_TAGS:
+            raise Conflict(
+                f"{self.resource} `{self.name}` has {len(there)} tags, and AWS takes {MAX_TAGS} at most",
+                hint="take some away, or give fewer `--tag`",
+            )
+        return missing
+
+    def all_drift(self, found: State) -> list[str]:
+        return [
+            *self.drift(found),
+            *(f"tag `{key}` is not `{value}`" for key, value in self.missing_tags(found).items()),
+        ]
+
+    def bring(self) -> State:
+        found = super().bring()
+        missing = self.missing_tags(found)
+        if missing:
+            self.put_tags(found, missing)
+        return found

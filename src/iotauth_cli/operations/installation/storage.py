@@ -9,19 +9,18 @@ from iotauth_authorizer.record import KEY
 from iotauth_cli.aws import lambda_, logs, table
 from iotauth_cli.aws.polling import pauses
 from iotauth_cli.errors import AccessDenied, Conflict
-from iotauth_cli.operations.installation.part import Part, is_marked
+from iotauth_cli.operations.installation.part import TaggedPart, is_marked
 
 RETENTION_DAYS = 30  # long enough to look back at an outage, short enough to cost nothing
 TAGS_S = 10.0  # until the tags of a new table are shown, at the longest
 EXPIRY = "Expires"  # the attribute of a row that says when the client's time is over
 
 
-class LogGroup(Part[logs.LogGroup]):
+class LogGroup(TaggedPart[logs.LogGroup]):
     """Made before the function, which else would make one that keeps its logs forever."""
 
     resource = "log group"
     at_stake = "with its logs"
-    has_tags = True
 
     @property
     def name(self) -> str:
@@ -73,12 +72,11 @@ class LogGroup(Part[logs.LogGroup]):
         logs.untag(self.session, self.arn, keys)
 
 
-class Table(Part[table.Table]):
+class Table(TaggedPart[table.Table]):
     """One row for each client, keyed by client id."""
 
     resource = "table"
     at_stake = "with every client in it"
-    has_tags = True
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from iotauth_cli.aws import domains, iot, tags
 from iotauth_cli.aws.domains import CUSTOM_AUTH, SECURE_MQTT, DomainConfiguration
 from iotauth_cli.errors import Conflict
-from iotauth_cli.operations.installation.part import Part, is_marked
+from iotauth_cli.operations.installation.part import Part, TaggedPart, is_marked
 
 
 class DefaultAuthorizer(Part[iot.Authorizer]):
@@ -47,11 +47,10 @@ class DefaultAuthorizer(Part[iot.Authorizer]):
             iot.clear_default(self.session)
 
 
-class AlpnFreeEndpoint(Part[DomainConfiguration]):
+class AlpnFreeEndpoint(TaggedPart[DomainConfiguration]):
     resource = "domain configuration"
     at_stake = "clients that connect to it have no other"
     may_be_shared = False
-    has_tags = True
 
     @property
     def name(self) -> str:
