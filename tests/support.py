@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,14 @@ def require_peer(program: str) -> str:
         missing(f"{program} is not installed")
     assert found is not None
     return found
+
+
+def require_module(name: str) -> Any:
+    """Return a library that is a peer, by its import name; without it the test is skipped, or fails as above."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        missing(f"{name} is not installed")
 
 
 def missing(reason: str) -> None:

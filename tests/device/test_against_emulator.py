@@ -15,7 +15,7 @@ from iotauth_cli.device.formats import Rendered
 from iotauth_cli.operations import device_secrets, secret_files
 from iotauth_cli.operations.secret_files import Written
 from iotauth_cli.secret import Secret
-from support import require_peer
+from support import require_module, require_peer
 from support_emulator import running_emulator
 from support_world import Place, installed
 
@@ -62,7 +62,7 @@ def run(command: list[str], folder: Path, **environment: str) -> subprocess.Comp
 @pytest.mark.parametrize("name", ["paho", "awsiotsdk"])
 def test_a_python_script_connects_and_hears_its_own_message(name: str, place: Place, tmp_path: Path) -> None:
     """As it is: connected, subscribed, published, received."""
-    pytest.importorskip({"paho": "paho.mqtt", "awsiotsdk": "awsiot"}[name])
+    require_module({"paho": "paho.mqtt", "awsiotsdk": "awsiot"}[name])
     place.add(f"run-{name}", f"run/{name}", password=Secret(PASSWORD))
     _, written = rendered(place, f"run-{name}", name, tmp_path)
     ran = run([sys.executable, str(written.paths[0])], tmp_path)

@@ -16,7 +16,7 @@ from iotauth_cli.probe.awscrt import SYMPTOMS, CrtSession
 from iotauth_cli.probe.stages import Endpoint, Errand, Login, Manner, Stage, Symptom
 from iotauth_cli.probe.walk import Way, walk
 from iotauth_cli.secret import Secret
-from support import require_peer
+from support import require_module, require_peer
 from support_broker import CONNECT, NOT_AUTHORIZED, PUBLISH, SUBSCRIBE, Answer, broker
 from support_tls import Authority
 
@@ -141,7 +141,7 @@ def test_where_it_is_not_installed_one_sentence_says_how_to_get_it(
 
 def test_the_names_are_the_clients_own() -> None:
     """A name that the client does not know would never be met."""
-    exceptions = pytest.importorskip("awscrt.exceptions")
+    exceptions = require_module("awscrt.exceptions")
     assert replace(MANNER).flags == " --client awscrt"
     assert hasattr(exceptions, "AwsCrtError")
     assert all(name.startswith("AWS_") for name in SYMPTOMS if name != "timeout")
